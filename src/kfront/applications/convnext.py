@@ -95,10 +95,7 @@ def _features(
     if scaling:
         mean, variance = [255 * m for m in MEAN], [(255 * s) ** 2 for s in STD]
         x = layers.Normalization(mean=mean, variance=variance, name=f"{name}_prestem_normalization")(x)
-    stem = [
-        layers.Conv2D(widths[0], 4, strides=4, name=f"{name}_stem_conv"),
-        _layer_norm(f"{name}_stem_layernorm"),
-    ]
+    stem = [layers.Conv2D(widths[0], 4, strides=4, name=f"{name}_stem_conv"), _layer_norm(f"{name}_stem_layernorm")]
     x = Sequential(stem, name=f"{name}_stem")(x)
     for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
         if stage:

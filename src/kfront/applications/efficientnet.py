@@ -15,11 +15,7 @@ from kfront.applications.imagenet_utils import STD, decode_predictions, preproce
 from kfront.core.typing import Tensor
 from kfront.initializers import VarianceScaling
 
-__all__ = [
-    *(f"EfficientNetB{i}" for i in range(8)),
-    "decode_predictions",
-    "preprocess_input",
-]
+__all__ = [*(f"EfficientNetB{i}" for i in range(8)), "decode_predictions", "preprocess_input"]
 
 _DROP = 0.2  # of the last block's branch in training, less before
 

@@ -158,10 +158,7 @@ def _array_form(kind: str, value: np.ndarray) -> dict[str, object]:
 
 def tensor_reference(x: KerasTensor, where: object) -> dict[str, object]:
     """The form of a symbolic tensor: shape, dtype and [operation name, node index, tensor index]."""
-    return {
-        "class_name": "__keras_tensor__",
-        "config": {"shape": x.shape, "dtype": x.dtype, "keras_history": where},
-    }
+    return {"class_name": "__keras_tensor__", "config": {"shape": x.shape, "dtype": x.dtype, "keras_history": where}}
 
 
 def _function_form(fn: Callable[..., object]) -> dict[str, object]:
@@ -199,12 +196,7 @@ def identity_of(cls: type) -> tuple[str | None, str, str | None]:
 
 def _object_form(obj: Any) -> dict[str, object]:
     module, name, registered = identity_of(type(obj))
-    form = {
-        "module": module,
-        "class_name": name,
-        "config": _config_of(obj),
-        "registered_name": registered,
-    }
+    form = {"module": module, "class_name": name, "config": _config_of(obj), "registered_name": registered}
     build = obj.get_build_config() if hasattr(obj, "get_build_config") else None
     if build is not None:
         form["build_config"] = serialize_keras_object(build)

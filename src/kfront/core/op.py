@@ -24,7 +24,7 @@ from kfront.core.operators import VariableBase
 from kfront.core.settings import on_floatx
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
-from kfront.core.typing import AnyCallable, Backend, Tensor, TensorLike
+from kfront.core.typing import AnyCallable, Backend, Tensor
 
 _NONE = type(None)
 _LIST = "list"
@@ -56,7 +56,7 @@ class Op(Declared):
         fn: Callable[..., Any],
         tensors: Any,
         dtype: Any,
-        shape: object,
+        shape: Any,
         weak: bool,
         name: str,
         prepare: dict[str, AnyCallable],
@@ -129,7 +129,7 @@ class Op(Declared):
         except Exception as error:
             self.fail(b, error, (items,), static)
 
-    def _operands(self, b: Any, tensors: Sequence[TensorLike]) -> tuple[list[Any], list[Any], bool]:
+    def _operands(self, b: Any, tensors: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
         """Native values, their dtypes, and whether one is symbolic."""
         values, key, types, symbolic = [], [b.name], b.types, False
         for x in tensors:
@@ -410,7 +410,7 @@ def _generate(one: Op, fn: Callable[..., object]) -> Callable[..., Any]:
 def op(
     tensors: int | str | tuple[str, ...] = 1,
     dtype: object = None,
-    shape: object = None,
+    shape: Any = None,
     *,
     weak: bool = False,
     name: str | None = None,

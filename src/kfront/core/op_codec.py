@@ -82,7 +82,7 @@ class OpRecipe:
     def __init__(self, name: str, op: Declared, static: Mapping[str, object]) -> None:
         self.name, self.op, self.static = name, op, static
 
-    def __call__(self, *args: object, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the op with arguments as a node lists them."""
         named = {**self.static, **kwargs}
         out = self.op.apply([tuple(a) if self.op.name == "get_item" and type(a) is list else a for a in args], named)

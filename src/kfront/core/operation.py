@@ -95,11 +95,10 @@ class Operation:
     _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
     _of_instance = frozenset({"name", "_init_args"})  # attributes in which operations that were made alike differ
     _is_graph = False  # whether it is a model that was made of symbolic tensors
-    _init_args: tuple[
-        tuple[object, ...], dict[str, object]
-    ]  # what it was made with, for the config of a class without one
+    # what it was made with, for the config of a class without one
+    _init_args: tuple[tuple[object, ...], dict[str, object]]
 
-    def __new__(cls, *args: Any, **kwargs: object) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
         self._init_args = (args, kwargs)
         return self
@@ -115,10 +114,10 @@ class Operation:
         self._around = state.remat
 
     @overload
-    def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: object) -> KerasTensor: ...
+    def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: Any) -> KerasTensor: ...
     @overload
-    def __call__(self, *args: object, **kwargs: object) -> Any: ...
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors, or record a node on KerasTensors."""
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
@@ -126,7 +125,7 @@ class Operation:
             return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
         return self.call(*args, **kwargs)
 
-    def quantized_call(self, *args: object, **kwargs: object) -> Any:
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs with a quantized weight; operations that can override it.
 
         Raises:
@@ -134,7 +133,7 @@ class Operation:
         """
         raise UnsupportedError(f"[{self.name}] expected an operation with a quantized form, got {type(self).__name__}.")
 
-    def rematerialized_call(self, layer_call: object, *args: object, **kwargs: object) -> Any:
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
         """The computation of the operation in the `RematScope` that it was made in.
 
         Args:
@@ -147,16 +146,16 @@ class Operation:
         """
         return layer_call if self._around is None else self._around.instead(self, layer_call, args, kwargs)
 
-    def call(self, *args: object, **kwargs: object) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `call`.")
 
-    def symbolic_call(self, *args: object, **kwargs: object) -> Any:
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Infer the outputs and record a node."""
         outputs = self.compute_output_spec(*args, **kwargs)
         return record(self, args, kwargs, outputs)
 
-    def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs: by default `call` run on abstract values."""
 
         def abstract(x: object) -> Any:
@@ -251,7 +250,7 @@ class OpCall(Operation):
         self.static, self._recorded = static, True
         return self
 
-    def call(self, *tensors: object, **static: object) -> Any:
+    def call(self, *tensors: Any, **static: Any) -> Any:
         """Run the op on tensors; arguments that were recorded need not be repeated."""
         if not self._recorded:
             return self.op.apply(tensors, {**self.static, **static})

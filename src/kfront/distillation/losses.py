@@ -31,7 +31,7 @@ class DistillationLoss:
     teacher_layer_name: str | None = None
     student_layer_name: str | None = None
 
-    def compute_loss(self, teacher_outputs: object, student_outputs: object, **kwargs: object) -> Any:
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
         """How far the student is from the teacher, a scalar tensor.
 
         Args:
@@ -149,7 +149,7 @@ class LogitsDistillation(_Nested):
         self.temperature = temperature
         self.loss = self._take(loss)
 
-    def compute_loss(self, teacher_outputs: object, student_outputs: object, **kwargs: object) -> Any:
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
         """The loss between outputs that are divided by the temperature, a scalar tensor.
 
         Args:
@@ -195,7 +195,7 @@ class FeatureDistillation(_Nested):
         self.teacher_layer_name, self.student_layer_name = teacher_layer_name, student_layer_name
         self.loss = self._take(loss)
 
-    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: object) -> Any:
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
         """The loss between outputs of the layers, a scalar tensor.
 
         Args:

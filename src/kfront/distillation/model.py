@@ -113,7 +113,7 @@ class Distiller(Model):
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def call(self, inputs: Tensor, training: object = None, **kwargs: object) -> Any:
+    def call(self, inputs: Tensor, training: Any = None, **kwargs: Any) -> Any:
         """The student's outputs.
 
         Args:
@@ -158,10 +158,10 @@ class Distiller(Model):
 
     def compute_loss(
         self,
-        x: object = None,
-        y: object = None,
-        y_pred: object = None,
-        sample_weight: object = None,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
         """The student's and the teacher's part of the loss of a batch, weighted, a scalar tensor.

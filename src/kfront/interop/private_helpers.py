@@ -136,8 +136,8 @@ def conv_output_shape(
     rank = len(kernel_size)
     steps, dilation = (int_tuple("conv", n, v, rank) for n, v in (("strides", strides), ("dilation", dilation_rate)))
     kernel = (*kernel_size, input_shape[-1 if data_format == "channels_last" else 1], filters)
-    specs = (Abstract(tuple(s), "float32") for s in (input_shape, kernel))
-    return shapes_nn.conv(*specs, steps, padding, data_format, dilation)
+    inputs, weight = (Abstract(tuple(s), "float32") for s in (input_shape, kernel))
+    return shapes_nn.conv(inputs, weight, steps, padding, data_format, dilation)
 
 
 def einsum_shapes(equation: str, bias_axes: str | None, input_shape: Shape, output_shape: Any) -> tuple[Any, ...]:
@@ -182,7 +182,7 @@ class BaseConv(conv.BaseConv, metaclass=abc.ABCMeta):
     """The base of convolution layers whose rank is an argument; those of kfront count as its subclasses."""
 
     def __init__(self, rank: int, *args: Any, **kwargs: Any) -> None:
-        self.__dict__["rank"] = rank
+        object.__setattr__(self, "rank", rank)
         super().__init__(*args, **kwargs)
 
 

@@ -81,10 +81,7 @@ PRIVATE: dict[str, dict[str, str]] = {
     "utils.argument_validation": _rows(_HERE, "standardize_tuple standardize_padding"),
     "utils.backend_utils": _rows(_HERE, "in_tf_graph in_grain_data_pipeline"),
     "utils.image_utils": _rows("kfront.preprocessing.image", "smart_resize"),
-    "utils.module_utils": {
-        **_rows(_HERE, "LazyModule"),
-        **{name: f"{_HERE}:lazy.{name}" for name in LAZY},
-    },
+    "utils.module_utils": {**_rows(_HERE, "LazyModule"), **{name: f"{_HERE}:lazy.{name}" for name in LAZY}},
     "utils.naming": _rows("kfront.core.naming", "auto_name to_snake_case get_uid"),
     "version": {"__version__": "kfront._version:KERAS_API"},
     "utils.tracking": {"no_automatic_dependency_tracking": f"{_HERE}:untracked"},

@@ -29,15 +29,7 @@ from kfront.core.spec import Abstract, KerasTensor, abstract, standardize_shape
 from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
-from kfront.core.typing import (
-    Config,
-    ConstraintLike,
-    DTypeLike,
-    InitializerLike,
-    RegularizerLike,
-    Shape,
-    Store,
-)
+from kfront.core.typing import Config, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, Shape, Store
 from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
 from kfront.layers.call_signature import build_arguments, call_info, shape_info

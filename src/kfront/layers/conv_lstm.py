@@ -38,12 +38,7 @@ class ConvLSTMCell(BaseCell):
         **kwargs: name, trainable, dtype.
     """
 
-    _normalise = normalisers(
-        dilation_rate=each_rank,
-        padding=one_of("valid", "same"),
-        rank=kept,
-        strides=each_rank,
-    )
+    _normalise = normalisers(dilation_rate=each_rank, padding=one_of("valid", "same"), rank=kept, strides=each_rank)
     _gates = 4
     filters: int
     kernel_size: tuple[int, ...]
@@ -180,7 +175,7 @@ class BaseConvLSTM(OfCell):
     def _more_for_cell(self) -> dict[str, Any]:
         return {"rank": self.rank}
 
-    def build(self, sequences_shape: Shape, initial_state_shape: object = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         """Build the cell, and the carried states of a stateful layer."""
         self._state_shape = self._step_shape(sequences_shape)[1:]
         super().build(sequences_shape, initial_state_shape)
@@ -268,7 +263,7 @@ class BaseConvLSTM(OfCell):
         self.cell.reset_dropout_mask()
         return sequences if mask is None else ops.multiply(sequences, ops.expand_dims(mask, 1))
 
-    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: object = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         """Shape of the output, or a tuple of it and the shapes of the states."""
         one = self._step_shape(sequences_shape)
         out = (*sequences_shape[:2], *one[1:]) if self.return_sequences else one

@@ -372,7 +372,7 @@ class Lambda(Layer):
         names = signature(function).parameters
         self._takes = tuple(n for n in ("training", "mask") if n in names)
 
-    def call(self, inputs: object, mask: Tensor | None = None, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> Any:
         """``function(inputs)``."""
         more = dict(self.arguments)
         for name, value in (("training", training), ("mask", mask)):
@@ -394,9 +394,7 @@ class Lambda(Layer):
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return (first[0], *((given,) if isinstance(given, int) else given))
 
-    def compute_output_spec(
-        self, inputs: object, mask: Tensor | None = None, training: bool | None = None
-    ) -> KerasTensor:
+    def compute_output_spec(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> KerasTensor:
         """Specs of the outputs: the function run on abstract values, where no shape was given."""
         if self._output_shape is not None:
             return super().compute_output_spec(inputs, mask=mask, training=training)

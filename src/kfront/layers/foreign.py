@@ -19,7 +19,7 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.state import state as scopes
 from kfront.core.tracking import structure
-from kfront.core.typing import AnyCallable, Config, DTypeLike, LayerOptions, Store, TensorLike, UnnamedOptions
+from kfront.core.typing import AnyCallable, Config, DTypeLike, LayerOptions, Shape, Store, TensorLike, UnnamedOptions
 from kfront.layers.base import Layer
 
 # ---- torch -----------------------------------------------------------------------------------------------------------
@@ -69,6 +69,11 @@ class TorchModuleWrapper(_OfEngine):
     _kind = "torch"
     _holds_native = True
 
+    output_shape: Shape | None
+    _held_by: Any  # the layer whose attribute the module is: this one, or another
+    _held_as: str
+    _modes: Any
+
     def __init__(
         self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[UnnamedOptions]
     ) -> None:
@@ -84,14 +89,14 @@ class TorchModuleWrapper(_OfEngine):
             self.trainable = False
 
     @classmethod
-    def _attribute_of(cls, owner: Layer, name: str) -> Self:
+    def _attribute_of(cls, owner: Any, name: str) -> Self:
         """The layer that stands for a module which becomes an attribute of another layer."""
         self = cls.__new__(cls)
         Layer.__init__(self, name=name)
         self._place(owner, name, None)
         return self
 
-    def _place(self, owner: Layer, name: str, output_shape: Any) -> None:
+    def _place(self, owner: Any, name: str, output_shape: Any) -> None:
         fields = self.__dict__
         fields.update(_held_by=owner, _held_as=name, _places=None, _inside=([], []), _modes=None, built=True)
         fields["output_shape"] = None if output_shape is None else tuple(output_shape)
@@ -106,7 +111,7 @@ class TorchModuleWrapper(_OfEngine):
         return self._held_by._modules.get(self._held_as)
 
     @property
-    def path(self) -> str:
+    def path(self) -> str | None:
         """Name with the scopes it was built in, or that of the layer whose attribute it is."""
         owner = self._held_by
         return super().path if owner is self else f"{owner.path}/{self.name}"
@@ -229,7 +234,7 @@ class _OfJax(_OfEngine):
                     )
                 )
 
-    def build(self, input_shape: object) -> None:
+    def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, unless they were given."""
         if not self._trees:
             rng, inputs = self.seed_generator.next(), self._engine.ones(input_shape, self.compute_dtype)
@@ -246,7 +251,7 @@ class _OfJax(_OfEngine):
     _has_state = True
     _has_rng = True
 
-    def call(self, inputs: object, training: bool = False) -> Any:
+    def call(self, inputs: Any, training: bool = False) -> Any:
         """The model's output; its new state is kept."""
         rng = self.seed_generator.next() if self._has_rng else None
         variables = ([v.value for v in self._trained], [v.value for v in self._other])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from kfront.core.errors import ShapeError
 from kfront.core.options import Configurable
@@ -19,12 +19,11 @@ IntOrInts: TypeAlias = int | Sequence[int]
 class OptionLayer(Configurable, Layer):
     """A layer whose config is the base's, and the options that `_store` kept."""
 
-    _omitted: Mapping[str, object] = MappingProxyType(
-        {}
-    )  # options that configs have only where they differ from this value
+    # options that configs have only where they differ from this value
+    _omitted: Mapping[str, object] = MappingProxyType({})
     _writes_activity_regularizer = False  # whether configs have one even if it is None, as Keras's files do
 
-    def build(self, input_shape: object) -> None:
+    def build(self, input_shape: Any) -> None:
         """Nothing to create; layers with weights override it."""
         super().build(input_shape)  # of a class that a program mixes in
 

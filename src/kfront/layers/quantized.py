@@ -268,9 +268,7 @@ class Quantizable(LoraLayer):
     """
 
     _normalise = normalisers(
-        lora_alpha=None,
-        lora_rank=None,
-        quantization_config=Option(check=_read_config, write=_write_config),
+        lora_alpha=None, lora_rank=None, quantization_config=Option(check=_read_config, write=_write_config)
     )
     quantization_config: Any = None
     kernel: Any

@@ -20,7 +20,7 @@ class Unquantized:
         """How the layer is quantized; None if it is not."""
         return self._dtype_policy.quantization_mode
 
-    def quantize(self, mode: str | None = None, type_check: bool = True, config: object = None) -> None:
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
         """Keep the weight in few bits; layers that can override it.
 
         Raises:

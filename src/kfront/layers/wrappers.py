@@ -52,7 +52,7 @@ class Wrapper(OptionLayer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Build the layer inside."""
         if not self.layer.built:
             self.layer.build(input_shape)
@@ -108,7 +108,7 @@ class TimeDistributed(Wrapper):
             )
         return (input_shape[0], *input_shape[2:])
 
-    def build(self, input_shape: object) -> None:
+    def build(self, input_shape: Any) -> None:
         """Build the layer inside for one time step."""
         super().build(self._step_shape(input_shape))
 
@@ -212,7 +212,7 @@ class Bidirectional(OptionLayer):
         pair = (self.forward_layer.states, self.backward_layer.states)
         return None if None in pair else (*pair[0], *pair[1])
 
-    def build(self, sequences_shape: Any, initial_state_shape: object = None) -> None:
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Build both layers."""
         for layer in (self.forward_layer, self.backward_layer):
             if not layer.built:
@@ -261,7 +261,7 @@ class Bidirectional(OptionLayer):
         total = ops.add(first, last)
         return ops.divide(total, 2) if mode == "ave" else total
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: object = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """Shape of the merged output (or of both), then those of the states with `return_state`."""
         shape = self.forward_layer.compute_output_shape(sequences_shape)
         out, states = (shape[0], shape[1:]) if self.return_state else (shape, ())

@@ -2,8 +2,4 @@
 
 from kfront.core.lazy import lazy_namespace
 
-__getattr__, __dir__, __all__ = lazy_namespace(
-    __name__,
-    {},
-    submodules="saving",
-)
+__getattr__, __dir__, __all__ = lazy_namespace(__name__, {}, submodules="saving")

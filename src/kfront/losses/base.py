@@ -116,7 +116,7 @@ class Loss(Configurable):
     def _reduce(self, values: Tensor, sample_weight: TensorLike | None, mask: Tensor | None) -> Tensor:
         return reduce_weighted(values, sample_weight, mask, self.reduction, self._dtype)
 
-    def call(self, y_true: object, y_pred: object) -> Tensor:
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """Values, one per sample; subclasses define it.
 
         Args:
@@ -184,7 +184,7 @@ class LossFunctionWrapper(Loss, WrapsFunction):
             return super()._mean(b, y_true, y_pred)
         return b.mean(self._of_error(b, b.subtract(y_pred, y_true)), None, False)
 
-    def call(self, y_true: object, y_pred: object) -> Tensor:
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """The function's values."""
         return self.fn(y_true, y_pred, **self._function_options)
 

@@ -167,7 +167,7 @@ class Metric(Configurable):
             with backend_scope(b):
                 b.foreach.zero(self._own)
 
-    def update_state(self, *args: object, **kwargs: object) -> None:
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take in a batch; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_state`.")
 
@@ -175,7 +175,7 @@ class Metric(Configurable):
         """The result so far: a tensor or a dict of tensors; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `result`.")
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""
         if state.backend is not self._backend:
             with backend_scope(self._backend):
@@ -191,9 +191,7 @@ class Metric(Configurable):
             raise ArgumentError(f"[{self.name}] expected values of {len(mine)} variables, got {len(values)}.")
         return StatelessScope(state_mapping=list(zip(mine, values, strict=True)))
 
-    def stateless_update_state(
-        self, metric_variables: Sequence[TensorLike], *args: object, **kwargs: object
-    ) -> list[Tensor]:
+    def stateless_update_state(self, metric_variables: Sequence[TensorLike], *args: Any, **kwargs: Any) -> list[Tensor]:
         """`update_state` as a function of values.
 
         Args:

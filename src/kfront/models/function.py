@@ -69,14 +69,14 @@ class Function(Operation):
         """The operations between them, in an order in which they can run."""
         return [x for x in self._graph.operations if not isinstance(x, _Start)]
 
-    def call(self, inputs: object) -> Any:
+    def call(self, inputs: Any) -> Any:
         """The outputs for inputs in the structure of the symbolic ones."""
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
             raise ShapeError(f"[{self.name}] expected {len(self.inputs)} input(s), got {len(flat)}.")
         return tree.pack_sequence_as(self._outputs_struct, self._graph.run(flat))
 
-    def compute_output_spec(self, inputs: object) -> Any:
+    def compute_output_spec(self, inputs: Any) -> Any:
         """Shapes and dtypes of the outputs for symbolic inputs."""
         return self.call(tree.map_structure(lambda x: Abstract(x.shape, x.dtype), inputs))
 

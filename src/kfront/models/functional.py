@@ -239,7 +239,7 @@ class Functional(Model):
             raise ShapeError(f"[{self.name}] {problem} for input {self._input_names[i]!r}; reshape the data.")
         return x
 
-    def compute_output_spec(self, inputs: object, training: bool | None = None, mask: object = None) -> Any:
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs for symbolic inputs."""
         flat = [self._fit(abstract(x), i) for i, x in enumerate(self._flatten_inputs(inputs))]
         return tree.pack_sequence_as(self._result_struct, self._graph.run(flat))

@@ -251,7 +251,7 @@ class _Caller:
         counted = {(n, i + first[n], t): x for (n, i, t), x in self.tensors.items()}
         return _Lookup({**self.tensors, **counted}, key)  # a 0 where 1 is the first: files of kfront's first days
 
-    def call(self, operation: Any, data: object) -> Any:
+    def call(self, operation: Any, data: Any) -> Any:
         """Call one operation on the arguments of one node."""
         args, kwargs = deserialize_node(data, _Lookup(self.tensors, "inbound_nodes"))
         if isinstance(operation, OpRecipe):

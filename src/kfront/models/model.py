@@ -65,13 +65,13 @@ class Model(Stateless, Trainer, Layer):
         cls, inputs: Nested[Tensor], outputs: Nested[Tensor], name: str | None = None, **kwargs: object
     ) -> Functional: ...
     @overload
-    def __new__(cls, *args: Any, **kwargs: object) -> Self: ...
-    def __new__(cls, *args: Any, **kwargs: object) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
-    def __init__(self, *args: object, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         if _functional_arguments(args, kwargs):
             self._become_functional(args, kwargs)
             return
@@ -129,7 +129,7 @@ class Model(Stateless, Trainer, Layer):
                 return layer
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
 
-    def quantize(self, mode: str | None = None, config: object = None, filters: Any = None, **kwargs: Any) -> None:
+    def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
         """Quantize the weights of the layers that support it, or train them in float8.
 
         Args:
@@ -196,7 +196,7 @@ class Model(Stateless, Trainer, Layer):
 
     # -- building -----------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
         if input_shape is None or self.built or not self._has_call:
             return

@@ -159,7 +159,7 @@ class Sequential(Model):
             self._sequence, self._head, self._tail = sequence, None, None
             raise
 
-    def call(self, inputs: object, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Apply the layers in order.
 
         Args:
@@ -196,7 +196,7 @@ class Sequential(Model):
             shape = layer.compute_output_shape(shape)
         return shape
 
-    def compute_output_spec(self, inputs: object, training: bool | None = None, mask: object = None) -> Any:
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """A KerasTensor with the shape and dtype of the output for a symbolic input."""
         x = abstract(inputs)
         if self._head is not None:

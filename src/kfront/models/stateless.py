@@ -91,10 +91,10 @@ class Stateless:
         trainable_variables: Sequence[Variable],
         non_trainable_variables: Sequence[Variable],
         metrics_variables: Sequence[Variable],
-        x: object = None,
-        y: object = None,
-        y_pred: object = None,
-        sample_weight: object = None,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
         training: bool = True,
     ) -> tuple[Any, tuple[list[Any], list[Any], list[Any]]]:
         """`compute_loss` with the given values of the variables; nothing is assigned.

@@ -308,7 +308,7 @@ def map(f: Callable[[object], object], xs: object) -> Any:
 
 
 @in_front_of(engine_vectorized_map)
-def vectorized_map(function: Callable[[object], object], elements: object) -> Any:
+def vectorized_map(function: AnyCallable, elements: object) -> Any:
     """A function applied to each slice along the first axis, all at once.
 
     Args:

@@ -53,10 +53,7 @@ def _reframed(
     sign: int,
 ) -> Any:
     axes, _ = spatial_axes(images, layout)
-    labels = (
-        (f"top_{word}", f"bottom_{word}", "target_height"),
-        (f"left_{word}", f"right_{word}", "target_width"),
-    )
+    labels = ((f"top_{word}", f"bottom_{word}", "target_height"), (f"left_{word}", f"right_{word}", "target_width"))
     spans = [
         _span(name, dim(images, axis), *given, label, sign)
         for axis, given, label in zip(axes, (rows, columns), labels, strict=True)
@@ -322,10 +319,7 @@ def blurred(x: Any, size: Sequence[int], sigma: Sequence[Scalar], layout: str, p
 
 @op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format}, home="image")
 def gaussian_blur(
-    images: Any,
-    kernel_size: Any = (3, 3),
-    sigma: Any = (1.0, 1.0),
-    data_format: str | None = None,
+    images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
 ) -> Tensor:
     """Images blurred by a Gaussian; zeros lie outside.
 

@@ -161,11 +161,7 @@ def _normal_rule(x: Tensor, *weights: object) -> tuple[object, object]:
     class_name="LayerNorm",
 )
 def _layer_normalization(
-    x: Any,
-    gamma: Any = None,
-    beta: Any = None,
-    axis: int | Sequence[int] = -1,
-    epsilon: Any = None,
+    x: Any, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1, epsilon: Any = None
 ) -> Tensor:
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)

@@ -104,12 +104,7 @@ class _Decay(_Formula):
     staircase: bool
 
     def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "",
+        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, name: str = ""
     ) -> None:
         super().__init__(**self._store(locals()))
 

@@ -36,7 +36,7 @@ class Quantizer(Configurable):
     def __init__(self, output_dtype: str = "int8") -> None:
         super().__init__(**self._store(locals()))
 
-    def __call__(self, x: TensorLike, *args: object, **kwargs: object) -> Any:
+    def __call__(self, x: TensorLike, *args: Any, **kwargs: Any) -> Any:
         """Quantize a tensor; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(self, x)`.")
 

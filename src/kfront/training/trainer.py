@@ -234,7 +234,7 @@ class Trainer:
         return python_logs(self._results(result_on_host) if plain else self.get_metrics_result(), self._backend)
 
     def compute_loss(
-        self, x: object = None, y: object = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The total loss of a batch: the compiled loss and what layers added.
 
@@ -264,7 +264,7 @@ class Trainer:
             )
         return total
 
-    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: object, sample_weight: object = None) -> dict[str, Any]:
+    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the metrics with a batch and return their results."""
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
@@ -421,15 +421,15 @@ class Trainer:
     @filtered
     def evaluate(
         self,
-        x: object = None,
-        y: object = None,
+        x: Any = None,
+        y: Any = None,
         batch_size: int | None = None,
         verbose: Any = "auto",
-        sample_weight: object = None,
+        sample_weight: Any = None,
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> Any:
         """Loss and metrics on data.
 
@@ -503,9 +503,9 @@ class Trainer:
     @filtered
     def train_on_batch(
         self,
-        x: object,
-        y: object = None,
-        sample_weight: object = None,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
         class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -517,9 +517,7 @@ class Trainer:
             return self._one_step("train", batch, return_dict)
 
     @filtered
-    def test_on_batch(
-        self, x: object, y: object = None, sample_weight: object = None, return_dict: bool = False
-    ) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One evaluation step; returns the results of this batch."""
         self._require_compiled("test_on_batch")
         with backend_scope(self._backend):
@@ -528,7 +526,7 @@ class Trainer:
             return self._one_step("test", batch, return_dict)
 
     @filtered
-    def predict_on_batch(self, x: object) -> Any:
+    def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, as NumPy arrays."""
         b = self._backend
         with backend_scope(b):

@@ -248,11 +248,7 @@ def jvp(fn: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fal
 
 
 def jacobian(
-    fn: AnyCallable,
-    argnums: int | Sequence[int] = 0,
-    has_aux: bool = False,
-    wrt: object = None,
-    mode: str = "reverse",
+    fn: AnyCallable, argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None, mode: str = "reverse"
 ) -> AnyCallable:
     """A function that computes all derivatives of the results of another.
 
@@ -355,11 +351,7 @@ _MODES = {"reverse": _jacobian, "forward": _jacobian_forward}
 
 
 def hessian(
-    fn: AnyCallable,
-    argnums: int | Sequence[int] = 0,
-    has_aux: bool = False,
-    wrt: object = None,
-    mode: str = "reverse",
+    fn: AnyCallable, argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None, mode: str = "reverse"
 ) -> AnyCallable:
     """A function that computes the second derivatives of a scalar function.
 

@@ -50,10 +50,7 @@ class RematScope:
     """
 
     def __init__(
-        self,
-        mode: str | None = "full",
-        output_size_threshold: int = 1024,
-        layer_names: Sequence[str] | None = None,
+        self, mode: str | None = "full", output_size_threshold: int = 1024, layer_names: Sequence[str] | None = None
     ) -> None:
         if mode not in MODES:
             raise ArgumentError(f"[RematScope] expected `mode` in {MODES}, got {mode!r}.")

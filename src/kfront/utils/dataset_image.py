@@ -103,10 +103,7 @@ def image_dataset_from_directory(
 
 
 def _load(mode: str, size: tuple[int, int], how: str, fit: str | None, first: bool, path: str) -> np.ndarray:
-    from PIL import (
-        Image,
-        UnidentifiedImageError,
-    )  # optional; `image_dataset_from_directory` has checked that it is there
+    from PIL import Image, UnidentifiedImageError  # optional; who calls has checked that it is there
 
     try:
         with Image.open(path) as image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +40,13 @@ from kfront.backends.jax import (
 )
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.backends.jax.tuned import TABLE
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import DTypeLike
+from kfront.core.typing import DTypeLike, Nested
 
 if TYPE_CHECKING:
     from kfront.core.op import Op
@@ -71,21 +71,7 @@ class JaxBackend(Backend):
     steps_take_state = True
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (
-        elementwise,
-        reduce,
-        create,
-        shape,
-        index,
-        linalg,
-        nn,
-        conv,
-        pool,
-        fft,
-        image,
-        random,
-        control,
-    )
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, image, random, control)
     tuned_table = TABLE
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
@@ -178,7 +164,7 @@ class JaxBackend(Backend):
         flat, structure = jax.tree_util.tree_flatten((args, kwargs))
         first, second = (_eval_shape(fn, flat, structure, fill) for fill in (83, 97))
 
-        def merge(a: Array, b: Array) -> Any:
+        def merge(a: Array, b: Array) -> Array:
             return KerasTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
         return jax.tree_util.tree_map(merge, first, second)
@@ -242,7 +228,7 @@ class JaxBackend(Backend):
         variable.assign(_advance(key))
         return key
 
-    def feed(self, x: Array, fresh: bool = False) -> Any:
+    def feed(self, x: Array, fresh: bool = False) -> Array:
         """A NumPy array goes into compiled code as it is: `jit` takes it faster than `jnp.asarray` does.
 
         Unless it is fresh a copy does, because `jit` on CPU may read it after it has returned, when a generator already
@@ -253,8 +239,8 @@ class JaxBackend(Backend):
         return x if fresh else np.array(x)
 
     def value_and_grad(
-        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
-    ) -> tuple[Any, Any, list[Any]]:
+        self, fn: Callable[[], Pair[Array]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+    ) -> tuple[Nested[Array], Nested[Array], list[Array]]:
         """Value and gradients of a closure over Variables."""
         return step.value_and_grad(fn, variables, state)
 
@@ -268,13 +254,15 @@ class JaxBackend(Backend):
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)
 
-    def compile_step(self, fn: Closure[Array], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+    def compile_step(
+        self, fn: Closure[Array], state: Callable[[], Sequence[Variable]], jit: bool | str
+    ) -> Closure[Array]:
         """`fn` under `jax.jit`, its state donated."""
         return step.Step(fn, state) if jit else fn
 
     def compile_loop(
-        self, fn: Closure[Array], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
-    ) -> Callable[[Iterable[Any]], Any]:
+        self, fn: Closure[Array], state: Callable[[], Sequence[Variable]], jit: bool | str, count: int | None = None
+    ) -> Closure[Array]:
         """`fn` over a list of batches in one `lax.scan`."""
         return step.Loop(fn, state, count) if jit else super().compile_loop(fn, state, jit, count)
 
@@ -289,7 +277,7 @@ def _fused(one: Op) -> Closure[Array]:
     body = one.body
     run = jax.jit(lambda settings, *args: body(*args), static_argnums=static, inline=True)
 
-    def call(*args: object) -> Any:
+    def call(*args: object) -> Nested[Array]:
         try:
             return run((config.floatx(), config.epsilon(), config.image_data_format()), *args)
         except (TypeError, ValueError, IndexError):  # unhashable static argument, body that reads values, error
@@ -373,11 +361,11 @@ def _from_other(x: object) -> Any:
     return np.asarray(x)
 
 
-def _eval_shape(fn: Closure[Array], flat: list[Any], structure: Any, fill: int) -> Any:
+def _eval_shape(fn: Closure[Array], flat: list[Array], structure: object, fill: int) -> Nested[Array]:
     specs = [x if not isinstance(x, KerasTensor) else _filled(x, fill) for x in flat]
     places = [i for i, x in enumerate(flat) if isinstance(x, KerasTensor)]
 
-    def run(values: list[Array]) -> Any:
+    def run(values: list[Array]) -> Nested[Array]:
         full = list(specs)
         for i, v in zip(places, values, strict=True):
             full[i] = v
@@ -392,7 +380,7 @@ def _filled(x: Array, fill: int) -> Any:
     return jax.ShapeDtypeStruct([fill if d is None else d for d in x.shape], canonical(x.dtype))
 
 
-def _device(name: str) -> Any:
+def _device(name: str) -> jax.Device:
     kind, _, index = name.lower().replace("cuda", "gpu").partition(":")
     try:
         return jax.devices(kind)[int(index or 0)]

@@ -92,9 +92,7 @@ def cond(
     pred = _array(pred)
     if type(pred) is ARRAY:
         return true_fn() if pred else false_fn()
-    return _carried(
-        lambda written, pure: lax.cond(pred.astype(bool), pure(true_fn), pure(false_fn), _now(written)),
-    )
+    return _carried(lambda written, pure: lax.cond(pred.astype(bool), pure(true_fn), pure(false_fn), _now(written)))
 
 
 def switch(index: Nested[Array], branches: Sequence[Closure[Array]], *operands: Nested[Array]) -> Nested[Array]:
@@ -103,9 +101,7 @@ def switch(index: Nested[Array], branches: Sequence[Closure[Array]], *operands: 
     if type(index) is ARRAY:
         return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
     index, values = index.astype(jnp.int32), _arrays(operands)
-    return _carried(
-        lambda written, pure: lax.switch(index, [pure(f) for f in branches], _now(written), *values),
-    )
+    return _carried(lambda written, pure: lax.switch(index, [pure(f) for f in branches], _now(written), *values))
 
 
 # ---- loops -----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax import Array, lax
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
 from kfront.backends.distributor import Distributor
 from kfront.backends.jax.common import TRACER, canonical
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class PlacedVariable(JaxVariable):
     """A Variable whose values lie on a mesh; whatever is assigned is brought there."""
 
-    _sharding: Any
+    _sharding: Sharding
 
     def _make(self, value: Array) -> None:
         if isinstance(value, TRACER):
@@ -67,7 +67,7 @@ def _short(sharding: NamedSharding) -> NamedSharding:
     return NamedSharding(sharding.mesh, PartitionSpec(*axes))
 
 
-def put(x: Array, sharding: Any) -> Array:
+def put(x: Array, sharding: Sharding) -> Array:
     """An array where it belongs; in compiled code, a demand on the compiler."""
     if isinstance(x, TRACER):
         return lax.with_sharding_constraint(x, sharding)
@@ -154,7 +154,7 @@ class JaxDistributor(Distributor):
         """The step on batches that are split over the devices."""
         feed = _Feed(distribution)
 
-        def step(*args: object) -> Any:
+        def step(*args: object) -> Nested[Array]:
             out = run(*feed(args))
             if kind == "predict" and feed.processes > 1:
                 return jax.tree_util.tree_map(lambda x: multihost_utils.process_allgather(x, tiled=True), out)
@@ -171,12 +171,12 @@ class _Feed:
     def __init__(self, distribution: Distribution) -> None:
         self.distribution = distribution
         self.processes, self.parts = distribution.num_processes, distribution.num_model_replicas
-        self.known: dict[tuple[int, ...], Any] = {}  # shape -> sharding
+        self.known: dict[tuple[int, ...], Sharding] = {}  # shape -> sharding
 
-    def __call__(self, batch: Nested[Array]) -> Any:
+    def __call__(self, batch: Nested[Array]) -> Nested[Array]:
         return jax.tree_util.tree_map(self._put, batch, is_leaf=lambda x: type(x) is BCOO)
 
-    def _put(self, x: Array) -> Any:
+    def _put(self, x: Array) -> Array:
         if type(x) is BCOO or x.dtype.kind in "OSUT":
             return x
         sharding = self.known.get(x.shape)
@@ -188,7 +188,7 @@ class _Feed:
             return put(np.asarray(x), sharding)
         return jax.make_array_from_process_local_data(sharding, np.asarray(x))
 
-    def _sharding(self, shape: tuple[int, ...]) -> Any:
+    def _sharding(self, shape: tuple[int, ...]) -> Sharding:
         """Split over the devices if that goes, else a copy on each (the last batch of an epoch, as a rule)."""
         layout = self.distribution.get_data_layout(shape)
         own = not (self.distribution.auto_shard_dataset or self.processes == 1)
@@ -197,7 +197,7 @@ class _Feed:
         return NamedSharding(layout.device_mesh.backend_mesh, PartitionSpec())
 
 
-def _check_fits(who: str, shape: tuple[int, ...], sharding: Any) -> None:
+def _check_fits(who: str, shape: tuple[int, ...], sharding: Sharding) -> None:
     """Whether the devices divide a shape."""
     if not _fits(shape, sharding):
         spec = getattr(sharding, "spec", sharding)
@@ -207,7 +207,7 @@ def _check_fits(who: str, shape: tuple[int, ...], sharding: Any) -> None:
         )
 
 
-def _fits(shape: tuple[int, ...], sharding: Any) -> bool:
+def _fits(shape: tuple[int, ...], sharding: Sharding) -> bool:
     try:
         sharding.shard_shape(tuple(shape))
     except (ValueError, IndexError):

@@ -12,8 +12,8 @@ import numpy as np
 
 from kfront.backends.base import Backend
 from kfront.backends.tensorflow import common  # first: it sets the log level default
-from kfront.backends.typing import Closure
-from kfront.core.typing import DTypeLike
+from kfront.backends.typing import Closure, Pair
+from kfront.core.typing import DTypeLike, Nested
 
 import tensorflow as tf  # isort: skip
 
@@ -113,7 +113,7 @@ class TensorFlowBackend(Backend):
         "litert": "kfront.backends.tensorflow.litert",
     }
 
-    def native_layer(self, layer: Layer) -> Any:
+    def native_layer(self, layer: Layer) -> Closure[Tensor] | None:
         """A layer for strings in TensorFlow's ops."""
         from kfront.backends.tensorflow.strings import native_layer  # loads layers, which load this
 
@@ -254,8 +254,8 @@ class TensorFlowBackend(Backend):
         tf.random.set_seed(seed)
 
     def value_and_grad(
-        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
-    ) -> tuple[Any, Any, list[Any]]:
+        self, fn: Callable[[], Pair[Tensor]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+    ) -> tuple[Nested[Tensor], Nested[Tensor], list[Tensor]]:
         """Value and gradients of a closure; see `Backend.value_and_grad`."""
         return step.value_and_grad(fn, variables, state)
 
@@ -268,13 +268,15 @@ class TensorFlowBackend(Backend):
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)
 
-    def compile_step(self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+    def compile_step(
+        self, fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str
+    ) -> Closure[Tensor]:
         """`fn` as a `tf.function`; see `Backend.compile_step`."""
         return step.compile_step(fn, state, jit)
 
     def compile_loop(
-        self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
-    ) -> Any:
+        self, fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str, count: int | None = None
+    ) -> Closure[Tensor]:
         """Several batches in one graph call; see `Backend.compile_loop`."""
         return step.compile_loop(fn, state, jit)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -37,23 +37,23 @@ class Archive:
     def __init__(self) -> None:
         self.root: Any = tf.__internal__.tracking.AutoTrackable()
         self.endpoints: dict[str, Any] = {}  # name -> its signature for serving
-        self._held: dict[int, tuple[Any, bool]] = {}  # of each tf.Variable: itself, and whether it is trained
-        self._others: list[Any] = []
+        self._held: dict[int, tuple[tf.Variable, bool]] = {}  # of each tf.Variable: itself, and whether it is trained
+        self._others: list[object] = []
 
     def taken(self, name: str) -> bool:
         """Whether the saved object has this attribute."""
         return name in _GROUPS or hasattr(self.root, name)
 
-    def native(self, variable: Variable) -> Any:
+    def native(self, variable: Variable) -> tf.Variable:
         """The `tf.Variable` of a Variable."""
         return variable._value
 
-    def _hold(self, variables: Any) -> None:
+    def _hold(self, variables: Iterable[tf.Variable]) -> None:
         for v in variables:
             held = self.native(v)
             self._held[id(held)] = (held, bool(v.trainable))
 
-    def track(self, resource: Any, variables: list[Variable] | None) -> None:
+    def track(self, resource: object, variables: list[Variable] | None) -> None:
         """Save variables, or a trackable object."""
         if variables is not None:
             self._hold(variables)
@@ -64,7 +64,7 @@ class Archive:
                 f"[ExportArchive] expected a layer, a model or an object that TensorFlow can track, got {resource!r}."
             )
 
-    def function(self, fn: Callable[..., Any], signature: tuple[Nested[KerasTensor], ...]) -> Closure[Tensor]:
+    def function(self, fn: Closure[Tensor], signature: tuple[Nested[KerasTensor], ...]) -> Closure[Tensor]:
         """`fn` in TensorFlow's ops."""
         return lambda *inputs: fn(*inputs)
 
@@ -109,7 +109,7 @@ class Archive:
         """Add a list of variables."""
         setattr(self.root, name, [self.native(v) for v in variables])
 
-    def save(self, path: str, options: Any = None) -> None:
+    def save(self, path: str, options: tf.saved_model.SaveOptions | None = None) -> None:
         """Write it, whole or not at all."""
         held = self._held.values()
         self.root.variables = [v for v, _ in held]
@@ -152,7 +152,7 @@ def _served(traced: Any, signature: tuple[Nested[KerasTensor], ...]) -> Any:
     """A function of named tensors that returns a dict of them, as TF Serving wants it."""
     flat = tree.flatten(signature)
 
-    def serve(**named: Any) -> dict[str, object]:
+    def serve(**named: Tensor) -> dict[str, object]:
         return named_outputs(traced(*tree.pack_sequence_as(signature, [named[x.name] for x in flat])))
 
     return tf.function(serve, autograph=False).get_concrete_function(**{x.name: _spec(x) for x in flat})

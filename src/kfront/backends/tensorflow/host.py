@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from kfront.core import tree
+from kfront.core.typing import Nested
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -34,7 +35,7 @@ def to_sparse(x: Tensor) -> Tensor:
     return tf.sparse.from_dense(x)
 
 
-def to_ragged(x: Tensor) -> Any:
+def to_ragged(x: Tensor) -> tf.RaggedTensor:
     """A dense tensor as a `tf.RaggedTensor` without the zeros at the ends of its rows."""
     return tf.RaggedTensor.from_tensor(x, padding=0) if len(x.shape) > 1 else x[: tf.math.count_nonzero(x)]
 
@@ -44,7 +45,7 @@ def dataset(made: Any, spec: KerasTensor) -> object:
     ragged = any(s.ragged for s in tree.flatten(spec))
     signature = tree.map_structure(_type_spec, spec)
 
-    def elements() -> Any:
+    def elements() -> Iterator[Nested[Tensor]]:
         return (tree.map_structure(_ragged, e) for e in made) if ragged else iter(made)
 
     out = tf.data.Dataset.from_generator(elements, output_signature=signature)
@@ -55,13 +56,13 @@ def dataset(made: Any, spec: KerasTensor) -> object:
     return out
 
 
-def _type_spec(spec: KerasTensor) -> Any:
+def _type_spec(spec: KerasTensor) -> tf.TypeSpec:
     if spec.ragged:
         return tf.RaggedTensorSpec(spec.shape, spec.dtype, ragged_rank=1)
     return tf.TensorSpec(spec.shape, spec.dtype)
 
 
-def _ragged(x: np.ndarray) -> Any:
+def _ragged(x: np.ndarray) -> tf.RaggedTensor:
     """An object array of arrays as a ragged tensor."""
     if x.dtype != object or not isinstance(x[0], np.ndarray):
         return x

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import eager_types, raw
+from kfront.backends.typing import Closure
 from kfront.core.dtypes import ALL, FLOATS
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
@@ -137,7 +138,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         """Subtract `value`; returns the new value."""
         return self._step(value, _assign_sub, "subtract")
 
-    def _step(self, value: Tensor, in_place: Any, name: str) -> Tensor:
+    def _step(self, value: Tensor, in_place: Closure[Tensor], name: str) -> Tensor:
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         value = self._same(value)
@@ -155,11 +156,11 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         """The resource handle of the `tf.Variable`."""
         return self._value.handle
 
-    def __tf_tensor__(self, dtype: DTypeLike = None, name: Any = None) -> Any:
+    def __tf_tensor__(self, dtype: DTypeLike = None, name: str | None = None) -> Tensor:
         out = self.value
         return out if dtype is None or dtype == out.dtype else tf.cast(out, dtype)
 
-    def _trackable_children(self, save_type: Any = "checkpoint", **kwargs: object) -> dict[str, object]:
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: object) -> dict[str, object]:
         return {"value": self._value} if isinstance(self._value, tf.Variable) else {}
 
     def _state(self) -> dict[str, object]:
@@ -168,7 +169,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         kept["_saved"] = self._backend.to_numpy(self._value)
         return kept
 
-    def __setstate__(self, saved: dict[str, Any]) -> None:
+    def __setstate__(self, saved: dict[str, object]) -> None:
         value = saved.pop("_saved")
         self.__dict__.update(saved)
         self._make(value)
@@ -187,7 +188,7 @@ class LayerBase(Trackable):
         return tf.distribute.get_strategy()
 
     def _trackable_children(
-        self, save_type: Any = "checkpoint", cache: Any = None, **kwargs: object
+        self, save_type: str = "checkpoint", cache: object = None, **kwargs: object
     ) -> dict[str, object]:
         children = dict(super()._trackable_children(save_type, **kwargs))
         children.update({name: _native(child) for name, child in self._tf_named().items()})
@@ -218,7 +219,7 @@ class LayerBase(Trackable):
     def _tf_untrack(self, name: str) -> None:
         self.__dict__.get("_tf_children", {}).pop(name, None)
 
-    def _lookup_dependency(self, name: str, cached_dependencies: Any = None) -> Any:
+    def _lookup_dependency(self, name: str, cached_dependencies: object = None) -> Any:
         child = self.__dict__.get("_tf_children", {}).get(name)
         return super()._lookup_dependency(name, cached_dependencies) if child is None else _native(child)
 

@@ -15,21 +15,9 @@ from kfront.core.state import state
 from kfront.core.typing import DTypeLike
 
 DTYPES = (
-    "bool",
-    "uint8",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "float8_e4m3fn",
-    "float8_e5m2",
-    "complex64",
-    "complex128",
-)
+    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "float8_e4m3fn",
+    "float8_e5m2", "complex64", "complex128",
+)  # fmt: skip
 TORCH: dict[str, torch.dtype] = {n: getattr(torch, n) for n in DTYPES}
 NAMES: dict[torch.dtype, str] = {d: n for n, d in TORCH.items()}
 NAMES |= {torch.uint16: "uint16", torch.uint32: "uint32", torch.uint64: "uint64"}

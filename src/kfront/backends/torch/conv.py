@@ -134,13 +134,7 @@ def _transposed_axis(
 
 
 def convolve_transposed(
-    inputs: Tensor,
-    weight: Tensor,
-    strides: Sizes,
-    padding: str,
-    output_padding: Sizes,
-    layout: str,
-    rate: Sizes,
+    inputs: Tensor, weight: Tensor, strides: Sizes, padding: str, output_padding: Sizes, layout: str, rate: Sizes
 ) -> Tensor:
     """The gradient of a convolution by its input, by a kernel in torch's order."""
     ndim = inputs.ndim

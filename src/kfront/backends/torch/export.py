@@ -9,13 +9,14 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves  # dicts in their own order, as programs take them
 
+from kfront.backends.typing import Axes, Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, BackendError, SavingError
 from kfront.core.files import atomic_write
@@ -57,7 +58,7 @@ def write_torch(
         ArgumentError: if the path has another ending.
     """
     _check_ending(path, ".pt2", "torch")
-    options: dict[str, Any] = {"strict": strict, "preserve_module_call_signature": preserve_module_call_signature}
+    options: dict[str, object] = {"strict": strict, "preserve_module_call_signature": preserve_module_call_signature}
     if prefer_deferred_runtime_asserts_over_guards:  # which older versions do not know
         options["prefer_deferred_runtime_asserts_over_guards"] = True
     program = _program(model, signature, dynamic_shapes, **options)
@@ -143,7 +144,7 @@ def write_torch_aot(
     signature: tuple[Nested[KerasTensor], ...],
     path: str,
     *,
-    inductor_configs: dict[str, Any] | None = None,
+    inductor_configs: dict[str, object] | None = None,
 ) -> None:
     """A model as machine code for this kind of machine, for `torch._inductor.aoti_load_package`.
 
@@ -208,7 +209,7 @@ def _elementary() -> dict[Any, Any]:
     }
 
 
-def _index(x: Tensor, indices: Any) -> Any:
+def _index(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
     """Indexing by 64-bit integers."""
     if not any(i is not None and i.dtype == torch.int32 for i in indices):
         return NotImplemented
@@ -216,14 +217,20 @@ def _index(x: Tensor, indices: Any) -> Any:
     return torch.ops.aten.index.Tensor(x, wide)
 
 
-def _over_all(op: Any, x: Tensor, dim: Any = (), keepdim: bool = False) -> Any:
+def _over_all(op: Closure[Tensor], x: Tensor, dim: Axes = (), keepdim: bool = False) -> Tensor:
     """A reduction that names the dimensions even if it is over all."""
     return NotImplemented if dim or not x.ndim else op(x, list(range(x.ndim)), keepdim)
 
 
 def _searchsorted(
-    limits: Any, x: Tensor, *, out_int32: bool = False, right: bool = False, side: Any = None, sorter: Any = None
-) -> Any:
+    limits: Tensor,
+    x: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:
     """How many of the limits are below, by comparing with each; NaN is above all."""
     limits = limits if sorter is None else limits.gather(-1, sorter)
     limits, x = limits.unsqueeze(-2) if limits.ndim > 1 else limits, x.unsqueeze(-1)
@@ -235,7 +242,7 @@ def _program(model: Model, signature: tuple[Nested[KerasTensor], ...], dynamic: 
     """The model as a `torch.export` program, in inference mode."""
     device = next((p.device for p in model.parameters()), None)
 
-    def example(x: Tensor) -> Any:
+    def example(x: KerasTensor) -> Tensor:
         shape = [_SIZE if n is None else n for n in x.shape]
         return torch.zeros(shape, dtype=model._backend.native_dtype(x.dtype), device=device)
 

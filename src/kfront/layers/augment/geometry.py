@@ -68,11 +68,7 @@ class RandomFlip(RandomImageLayer):
     _normalise = normalisers(mode=one_of("horizontal", "vertical", "horizontal_and_vertical"))
 
     def __init__(
-        self,
-        mode: str = "horizontal_and_vertical",
-        seed: Seed = None,
-        data_format: str | None = None,
-        **kwargs: Any,
+        self, mode: str = "horizontal_and_vertical", seed: Seed = None, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**self._store(locals()))
 

@@ -141,7 +141,7 @@ class TopKPooling(OptionLayer):
     def _count_kept(self, nodes: int) -> int:
         return min(nodes, self.k) if isinstance(self.k, int) else -int(-self.k * nodes // 1)
 
-    def build(self, input_shape: object) -> None:
+    def build(self, input_shape: Any) -> None:
         """Create the vector."""
         shapes = input_shape
         if not isinstance(shapes, (list, tuple)) or len(shapes) != 2 or any(len(s) != 3 for s in shapes):

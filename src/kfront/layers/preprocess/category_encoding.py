@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Unpack
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
@@ -68,7 +68,7 @@ class CategoryEncoding(DataLayer):
         super().__init__(**self._store(locals()))
         check_sparse("CategoryEncoding", self._backend, self.sparse, self.output_mode)
 
-    def call(self, inputs: Tensor, count_weights: object = None) -> Tensor:
+    def call(self, inputs: Tensor, count_weights: Any = None) -> Tensor:
         """The encoded numbers."""
         if count_weights is not None and self.output_mode != "count":
             raise ArgumentError(
@@ -79,10 +79,10 @@ class CategoryEncoding(DataLayer):
         out = encode(classes, self.num_tokens, self.output_mode, self.dtype, count_weights)
         return self._backend.to_sparse(out) if self.sparse else out
 
-    def compute_output_shape(self, input_shape: Shape, count_weights_shape: object = None) -> Shape:
+    def compute_output_shape(self, input_shape: Shape, count_weights_shape: Any = None) -> Shape:
         """That of the inputs, encoded as `output_mode` says."""
         return encoded_shape(tuple(input_shape), self.num_tokens, self.output_mode)
 
-    def compute_output_spec(self, inputs: KerasTensor, count_weights: object = None) -> KerasTensor:
+    def compute_output_spec(self, inputs: KerasTensor, count_weights: Any = None) -> KerasTensor:
         """Shape and dtype of the result."""
         return Abstract(self.compute_output_shape(inputs.shape), self.dtype, self.sparse)

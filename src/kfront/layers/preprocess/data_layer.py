@@ -51,7 +51,7 @@ class DataLayer(OptionLayer):
         super().__init__(**kwargs)
         self.__dict__["_home"] = _worker()
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the layer, on the backend that the values call for."""
         own = self._backend
         if len(args) == 1 and type(args[0]) in own.types and type(args[0]) is not np.ndarray:
@@ -62,7 +62,7 @@ class DataLayer(OptionLayer):
         with backend_scope(guest):
             return self._run_as_guest(guest, args, kwargs)
 
-    def convert_weight(self, weight: object) -> Any:
+    def convert_weight(self, weight: Any) -> Any:
         """A weight as a tensor of the backend that the layer computes on at the moment."""
         return current().convert(weight)
 

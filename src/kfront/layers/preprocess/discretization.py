@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -123,7 +123,7 @@ class Discretization(DataLayer):
 
     # -- learning the boundaries --------------------------------------------------------------------------------------
 
-    def adapt(self, data: object, steps: int | None = None) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Find boundaries between bins that hold about equally many values each.
 
         Args:
@@ -140,7 +140,7 @@ class Discretization(DataLayer):
             self.update_state(batch)
         self.finalize_state()
 
-    def update_state(self, data: object) -> None:
+    def update_state(self, data: Any) -> None:
         """Take a batch into the summary from which the boundaries are found."""
         self._needs_bins("update_state")
         new = summarize(host_array(data), self.epsilon)

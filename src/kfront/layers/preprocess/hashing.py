@@ -125,7 +125,7 @@ class Hashing(_Binned):
         """SipHash has too many steps for NumPy."""
         return self.salt is not None and self.output_mode == "int"
 
-    def call(self, inputs: object) -> Any:
+    def call(self, inputs: Any) -> Any:
         """The bins; a tuple is one array, as a list is."""
         return super().call(list(inputs) if isinstance(inputs, tuple) else inputs)
 
@@ -222,7 +222,7 @@ class HashedCrossing(_Binned):
             )
         return tuple(shapes[0])
 
-    def compute_output_shape(self, input_shape: object) -> Shape:
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """That of one feature, encoded as `output_mode` says."""
         return encoded_shape(self._common(list(_several(input_shape))), self.num_bins, self.output_mode)
 

@@ -36,7 +36,7 @@ class HostLayer(DataLayer):
         super().__setstate__(saved)
         self.__dict__["host_handle"] = self._backend.host_handle(self)
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the layer on the host; KerasTensors are recorded."""
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return Layer._run(self, *args, **kwargs)
@@ -48,7 +48,7 @@ class HostLayer(DataLayer):
     def output_dtype_for(self, inputs: TensorLike) -> Any:
         """The dtype of the result."""
 
-    def call(self, inputs: object) -> Any:
+    def call(self, inputs: Any) -> Any:
         """The result as a tensor of the layer's engine."""
         if self._backend.compiling():
             return self._traced(self._backend, inputs)
@@ -91,7 +91,7 @@ class HostLayer(DataLayer):
         """The layer as a function of an engine's tensors while that traces; None where it needs Python."""
         return self.in_ops(engine) or engine.native_layer(self)
 
-    def in_ops(self, engine: object) -> Any:
+    def in_ops(self, engine: Any) -> Any:
         """The layer as a function composed of ops; None where there are none for it."""
         return None
 

@@ -217,7 +217,7 @@ class IndexLookup(HostLayer):
 
     # -- learning it --------------------------------------------------------------------------------------------------
 
-    def adapt(self, data: object, steps: int | None = None) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent values first, equally frequent ones from the greatest to the least.
 
         Args:
@@ -229,7 +229,7 @@ class IndexLookup(HostLayer):
             self.update_state(batch)
         self.finalize_state()
 
-    def update_state(self, data: object) -> None:
+    def update_state(self, data: Any) -> None:
         """Count the values of a batch."""
         x = host_array(data)
         values = self._values(x)

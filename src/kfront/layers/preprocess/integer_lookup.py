@@ -94,7 +94,7 @@ class IntegerLookup(IndexLookup):
     def _values(self, x: np.ndarray) -> list[int]:
         return x.astype("int64").ravel().tolist()
 
-    def update_state(self, data: object) -> None:
+    def update_state(self, data: Any) -> None:
         """Count the values of a batch."""
         if self.output_mode == "tf_idf":
             return super().update_state(data)

@@ -107,7 +107,7 @@ class Normalization(DataLayer):
             ) from None
         self.__dict__["_given"] = tuple(v.reshape(self._shape) for v in given)
 
-    def adapt(self, data: object) -> None:
+    def adapt(self, data: Any) -> None:
         """Learn mean and variance; what was learned before is forgotten.
 
         Args:

@@ -232,7 +232,7 @@ class TextVectorization(HostLayer):
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
-    def adapt(self, data: object, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent words first, equally frequent ones from the greatest to the least.
 
         Args:
@@ -245,7 +245,7 @@ class TextVectorization(HostLayer):
             self.update_state(batch)
         self.finalize_state()
 
-    def update_state(self, data: object) -> None:
+    def update_state(self, data: Any) -> None:
         """Count the words of a batch."""
         rows = self._words(self._documents(self._checked(host_array(data))))
         self._lookup_layer.count(itertools.chain.from_iterable(rows), rows)

@@ -45,9 +45,8 @@ class Data:
             most: how many will be taken at most, None for all.
             followed: whether a callback saves the position of the source, which must then not run ahead.
         """
-        alone = (
-            self.waits and not self.engines
-        )  # else the thread would draw random numbers between those that the steps draw
+        # else the thread would draw random numbers between those that the steps draw
+        alone = self.waits and not self.engines
         depth = read_ahead() if alone and not followed else 0
         return ReadAhead(batches, depth, most) if depth else nullcontext(islice(batches, most))
 

@@ -205,13 +205,7 @@ lstm.register_autograd(_lstm_gradients, setup_context=_keep_lstm)
 
 @custom_op("kfront::gru", mutates_args=())
 def gru(
-    x: Tensor,
-    h0: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    differentiable: bool,
+    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, differentiable: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Outputs, last output, and for the backward pass r and z, n, and what the reset gate is applied to, if at hand."""
     if differentiable and x.is_cpu:
