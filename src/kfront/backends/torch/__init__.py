@@ -184,6 +184,8 @@ class TorchBackend(Backend):
         if not isinstance(x, Tensor):
             return np.asarray(x)
         x = x.detach()
+        if hasattr(x, "full_tensor"):  # a DTensor, of which this process has a part
+            x = x.full_tensor()
         if x.layout is not torch.strided:
             x = x.to_dense()
         x = x.cpu().resolve_conj().resolve_neg()

@@ -125,7 +125,7 @@ def places(module: Module) -> list[Place]:
 
 
 def contents(
-    layer: Layer, module: Module, found: list[Place], before: list[Adopted]
+    layer: Layer, module: Module | None, found: list[Place], before: list[Adopted]
 ) -> tuple[list[Adopted], list[tuple[str, Layer]]]:
     """What a module that is part of a layer holds: Variables, and layers with their names.
 
@@ -135,7 +135,8 @@ def contents(
         found: its `places`.
         before: the Variables until now, which stay where there is still a Parameter.
     """
-    names = {id(part): f"{name}." if name else "" for name, part in module.named_modules()}
+    parts = () if module is None else module.named_modules()  # `del` has taken it away
+    names = {id(part): f"{name}." if name else "" for name, part in parts}
     known = {(id(v._held_by), v._leaf): v for v in before}
     made = [adopted(p, n, names[id(p)] + n, layer, known.get((id(p), n))) for p, n, *_ in found if n]
     inside: Any = [(names[id(part)][:-1], part) for part, leaf, *_ in found if not leaf]

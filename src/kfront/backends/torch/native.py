@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.fx import Proxy
 from torch.nn import Module, Parameter
 from torch.nn.modules import module
 from torch.nn.parameter import UninitializedParameter
@@ -48,6 +49,8 @@ class Table(dict[str, Any]):
         if variable is not None:
             self.layer.__dict__.pop(name, None)
             variable.displace(self.layer, name)
+        elif name in self.layer.__dict__["_native_names"]:
+            self.layer._tracker.forget(name)
 
     def pop(self, name: str, *default: Any) -> Any:
         value = self.get(name, *default)
@@ -206,8 +209,7 @@ def set_native_attribute(layer: Module, name: str, value: Any) -> bool:
         return True
     layer._tracker.forget(name)
     fields.pop(name, None)
-    Module.__setattr__(layer, name, value)
-    layer._tracker.track(name, layer._backend.foreign("torch", layer.name).adopted(layer, name, name, layer))
+    Module.__setattr__(layer, name, value)  # which registers it
     return True
 
 
@@ -275,8 +277,9 @@ module.register_module_module_registration_hook(take_mode)
 
 def _register_parameter(self: Any, name: str, param: Any) -> None:
     """As `Module.register_parameter`; under a Variable's name it becomes its storage."""
-    if known(self, name) is None:
+    if param is not None and known(self, name) is None:
         Module.register_parameter(self, name, param)
+        self._tracker.track(name, self._backend.foreign("torch", self.name).adopted(self, name, name, self))
     else:
         self._parameters[name] = param
 
@@ -300,6 +303,9 @@ _module_call = Module.__call__
 def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
     """`Module.__call__`, to which it leaves what is rarely there: hooks, `Module.compile`, `torch.fx`, `torch.jit`."""
     fields = self.__dict__
+    if torch._C._get_tracing_state():
+        fields["_ready"] = False  # `torch.jit.trace` compares two runs, which have to take the same path
+        return Module.__call__(self, *args, **kwargs)
     if (
         fields["_forward_hooks"]
         or fields["_forward_pre_hooks"]
@@ -310,7 +316,6 @@ def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
         or module._global_forward_pre_hooks
         or module._global_backward_hooks
         or module._global_backward_pre_hooks
-        or torch._C._get_tracing_state()
     ):
         return Module.__call__(self, *args, **kwargs)
     if Module.__call__ is not _module_call:
@@ -320,8 +325,6 @@ def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _recorded(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A call while `torch.fx` records: the layer is one node, as torch's own layers are."""
-    from torch.fx import Proxy  # only where it is used: it takes a while
-
     proxy = next((x for x in (*args, *kwargs.values()) if isinstance(x, Proxy)), None)
     if proxy is None:
         return Module.__call__(self, *args, **kwargs)

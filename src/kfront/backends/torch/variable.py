@@ -88,7 +88,7 @@ class TorchVariable(Variable):
             self._aliased_by_autograd = False
         else:
             with torch.no_grad():
-                mine.copy_(value)
+                mine.copy_(value if type(mine) is Face else _laid_out(value, mine))
 
     @property
     def trainable(self) -> bool:
@@ -251,6 +251,13 @@ def file(layer: Module, name: str, variable: TorchVariable) -> None:
     there, other = ("_parameters", "_buffers") if isinstance(own, Parameter) else ("_buffers", "_parameters")
     dict.pop(fields[other], name, None)
     dict.__setitem__(fields[there], name, own)
+
+
+def _laid_out(value: Tensor, mine: Any) -> Tensor:
+    """A whole value as shards, where the storage is a DTensor."""
+    if not hasattr(mine, "placements") or hasattr(value, "placements"):
+        return value
+    return sys.modules[type(mine).__module__].distribute_tensor(value, mine.device_mesh, mine.placements)
 
 
 def _may_be_saved(value: Tensor) -> bool:
