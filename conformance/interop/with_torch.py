@@ -19,22 +19,27 @@ __all__ = ["CHECKS"]
 SAME = 1e-5
 
 
+def held(model: Any) -> list[Any]:
+    """What torch has of a model."""
+    return [*model.parameters(), *model.buffers()]
+
+
 def parameters(family: str) -> None:
-    """Every variable is a Parameter, those that are trained require gradients, each is there once."""
+    """What is trained is a Parameter, other variables are buffers, each is there once; freezing is seen by both."""
     import torch
 
     model = made(family)
     named = dict(model.named_parameters())
-    assert len({id(p) for p in model.parameters()}) == len(model.variables)
-    assert {id(p) for p in named.values()} == {id(v._value) for v in model.variables}
-    assert all(isinstance(p, torch.nn.Parameter) for p in named.values())
-    wanted = {id(v._value) for v in model.trainable_variables}
-    assert {id(p) for p in named.values() if p.requires_grad} == wanted
-    assert sum(p.numel() for p in named.values() if p.requires_grad) == sum(
-        int(np.prod(v.shape)) for v in model.trainable_variables
-    )
+    assert len(held(model)) == len(model.variables)
+    assert {id(p) for p in named.values()} == {id(v._value) for v in model.trainable_variables}
+    assert {id(x) for x in model.buffers()} == {id(v._value) for v in model.non_trainable_variables}
+    assert all(isinstance(p, torch.nn.Parameter) and p.requires_grad for p in named.values())
+    assert sum(p.numel() for p in named.values()) == sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    before = model.trainable_variables
     model.requires_grad_(False)
-    assert not any(p.requires_grad for p in model.parameters())
+    assert not any(p.requires_grad for p in model.parameters()) and not model.trainable_variables
+    model.requires_grad_(True)
+    assert model.trainable_variables == before
 
 
 def state_dict(family: str) -> None:
@@ -98,7 +103,7 @@ def moved(family: str) -> None:
     close(half.detach().float().numpy(), want, 0.1, 0.05)
     assert model.float()(x).dtype == torch.float32
     model.to("cpu").cpu()
-    assert {id(p) for p in model.parameters()} == {id(v._value) for v in model.variables}
+    assert {id(p) for p in held(model)} == {id(v._value) for v in model.variables}
 
 
 def copies(family: str) -> None:
@@ -113,8 +118,8 @@ def copies(family: str) -> None:
     twins = (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), torch.load(file, weights_only=False))
     for twin in twins:
         assert type(twin) is type(model) and np.array_equal(outputs(twin, family), want)
-        assert not {id(p) for p in twin.parameters()} & {id(p) for p in model.parameters()}
-        assert {id(p) for p in twin.parameters()} == {id(v._value) for v in twin.variables}
+        assert not {id(p) for p in held(twin)} & {id(p) for p in held(model)}
+        assert {id(p) for p in held(twin)} == {id(v._value) for v in twin.variables}
         with torch.no_grad():
             for p in twin.parameters():
                 p.zero_()

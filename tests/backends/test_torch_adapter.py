@@ -100,12 +100,13 @@ def test_layer_is_a_module(net):
         "rest_1.kernel",
         "rest_1.bias",
     ]
-    grads = {n: p.requires_grad for n, p in net.named_parameters()}
-    assert not grads["centre.mean"] and not grads["centre.count"] and grads["first.kernel"]
+    assert [n for n, _ in net.named_buffers()] == ["centre.mean", "centre.count"]
+    assert all(p.requires_grad for p in net.parameters()) and len(list(net.parameters())) == 7
 
 
 def handles_are_parameters(net):
-    named = dict(net.named_parameters())
+    named = {**dict(net.named_parameters()), **dict(net.named_buffers())}
+    assert named["first.kernel"] is net.first.kernel and net.first.kernel is net.variables[0].own
     return all(
         v._value is named[n]
         for n, v in (
@@ -145,7 +146,8 @@ def test_conversion(net, name):
     getattr(net, name)()
     kind = {"double": torch.float64, "half": torch.float16, "bfloat16": torch.bfloat16}[name]
     assert handles_are_parameters(net)
-    assert net.first.kernel.dtype == str(kind)[6:] and net.centre.count.dtype == "int32"
+    assert net.first.kernel.dtype == kind and net.first.variables[0].dtype == str(kind)[6:]
+    assert net.centre.count.dtype == "int32"
     assert net(rand(4, 6).to(kind)).dtype == kind
 
 
@@ -233,7 +235,7 @@ def test_assigning_in_the_forward_pass_keeps_gradients_right(net):
     (grad,) = torch.autograd.grad(out.sum(), [layer.gamma.value])
     torch.testing.assert_close(grad, x.sum(0))  # the mean was 1 when it was used
     assert layer.mean.numpy()[0] == 3.0
-    assert dict(layer.named_parameters())["mean"] is layer.mean._value
+    assert dict(layer.named_buffers())["mean"] is layer.mean._value
 
 
 def test_value_and_grad(b):

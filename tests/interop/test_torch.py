@@ -260,8 +260,9 @@ def test_parametrization_by_ops_of_kfront_keeps_gradients():
 
 def test_data_parallel_sees_one_set_of_parameters():
     model = mlp(0.3)
-    assert len({id(p) for p in model.parameters()}) == len(list(model.parameters())) == len(model.variables)
-    assert len(list(model.buffers())) == 0
+    trained = {id(v.own) for v in model.trainable_variables}
+    assert trained == {id(p) for p in model.parameters()} and len(trained) == len(list(model.parameters()))
+    assert {id(x) for x in model.buffers()} == {id(v.own) for v in model.non_trainable_variables}
 
 
 def test_a_frozen_layer_has_no_gradients():

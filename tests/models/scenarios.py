@@ -492,7 +492,7 @@ def policies(K: Any) -> Any:
             d.dtype,
             d.compute_dtype,
             d.variable_dtype,
-            str(d.kernel.dtype),
+            K.backend.standardize_dtype(d.kernel.dtype),
             d.dtype_policy.name,
         ]
     return out

@@ -57,7 +57,7 @@ class Backend:
         name: as in `KERAS_BACKEND`.
         types: concrete tensor types that take the fast path of ops.
         native_base: class mixed into layers when they are created, or None.
-        native_types: the engine's own module and parameter classes, which a layer may hold as attributes.
+        native_types: the engine's own module and tensor classes, which a layer may hold as attributes.
         module_types: those of them that `TorchModuleWrapper` makes layers of.
         Variable: the `Variable` subclass with this engine's storage.
         dtypes: the dtype names the engine has.
@@ -269,15 +269,22 @@ class Backend:
         """
         return {}
 
-    def set_native_attribute(self, layer: Layer, name: str, value: Tensor) -> None:
-        """One of `native_types` became an attribute of a layer."""
-        object.__setattr__(layer, name, value)
+    def set_native_attribute(self, layer: Layer, name: str, value: Any) -> bool:
+        """Take one of `native_types` as an attribute of a layer; False leaves it to the layer."""
+        return False
+
+    def delete_native_attribute(self, layer: Layer, name: str) -> bool:
+        """Delete an attribute that the engine keeps; False leaves it to the layer."""
+        return False
 
     def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
         """A variable became an attribute of a layer."""
 
     def track_layer(self, layer: Layer, attribute: str, sublayer: Layer) -> None:
         """A layer became an attribute of a layer."""
+
+    def show_weights(self, layer: Layer) -> None:
+        """The dtype that a layer reads its weights in is another now."""
 
     def untrack(self, layer: Layer, attribute: str) -> None:
         """An attribute that held a variable or layer is gone."""

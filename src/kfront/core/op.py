@@ -347,11 +347,11 @@ def _fast_test(one: Op, optional: Set[str]) -> str:
     tests = [f"type({first}) in _b.types"]
     tests += [f"{n}.__class__ is tuple" for n, f in one.prepare.items() if getattr(f, "gives_tuple", False)]
     if not keeps:
-        tests.append(f"{first}.dtype in _b.ok_{one.name}")
+        tests.append(f"(_dtype := {first}.dtype) in _b.ok_{one.name}")
     for x in one.tensors[1:]:
         test = f"type({x}) in _b.types"
         if not keeps:
-            test += f" and {first}.dtype == {x}.dtype"
+            test += f" and _dtype == {x}.dtype"
         tests.append(f"({x} is None or {test})" if x in optional else test)
     pairs = itertools.permutations(one.tensors) if one.weak and len(one.tensors) == 2 else ()
     return " or ".join([" and ".join(tests), *(_beside_a_number(one.name, x, y) for x, y in pairs)])

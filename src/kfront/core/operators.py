@@ -116,6 +116,11 @@ class VariableBase(ArrayOperators):
     dtype: Any
     value: Any
 
+    @property
+    def _handle(self) -> Any:
+        """The Variable itself, where this is what an engine knows its storage as."""
+        return self
+
     def _autocast_now(self) -> bool:
         """Whether the value is read in the dtype of an autocast scope."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `_autocast_now`.")

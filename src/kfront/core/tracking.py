@@ -53,9 +53,9 @@ class Tracker:
             return value
         if self.kind_of(value) is not None:
             if attribute in self.items:
-                self._file(attribute, [("", value)])
+                self._file(attribute, [("", _identity(value))])
             else:
-                self.items[attribute] = entry = [("", value)]
+                self.items[attribute] = entry = [("", _identity(value))]
                 self._kinds = None
                 structure.version += 1
                 self.changed(attribute, entry, ())
@@ -96,7 +96,7 @@ class Tracker:
     def _search(self, value: Any, key: str, around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
         """(key, object) of all that is tracked in a value; `around`: the containers that hold it, which it may hold."""
         if self.kind_of(value) is not None:
-            yield key, value
+            yield key, _identity(value)
         elif isinstance(value, (dict, list, tuple)) and not any(value is x for x in around):
             for k, v in value.items() if isinstance(value, dict) else enumerate(value):
                 yield from self._search(v, f"{key}.{k}" if key else str(k), (*around, value))
@@ -112,6 +112,11 @@ class Tracker:
                         seen.add(id(x))
                         self._kinds.setdefault(self.kind_of(x) or "", []).append(x)
         return self._kinds.get(kind, [])
+
+
+def _identity(value: Any) -> Any:
+    """What is tracked for an attribute: the Variable, where an engine knows its storage as something else."""
+    return getattr(value, "_handle", value)
 
 
 def _wrap(value: Any, tracker: Tracker, attribute: str) -> Any:

@@ -64,6 +64,7 @@ class Variable(VariableBase):
     overwrite_with_gradient: bool = False
     _layout: Any = None
     _of_instance = frozenset({"name", "path", "_shape", "_value"})  # what the variables of layers made alike differ in
+    _listed: bool = True  # whether its owner lists it
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Variable:
@@ -158,6 +159,14 @@ class Variable(VariableBase):
     def _read(self) -> Any:
         """The stored native tensor."""
         return self._value
+
+    def _put(self, value: object) -> None:
+        """Stand `value` in the stored tensor's place, or put that back."""
+        self._value = value
+
+    def _shown(self, layer: object) -> Any:
+        """What an attribute of `layer` holds: the Variable, or what the engine knows its storage as."""
+        return self
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -356,7 +365,7 @@ class bind:
         self.variables = variables
         self._saved = [v._value for v in variables]
         for v, x in zip(variables, values, strict=True):
-            v._value = x
+            v._put(x)
 
     def current(self) -> list[Any]:
         """The values the variables hold now."""
@@ -365,7 +374,7 @@ class bind:
     def restore(self) -> None:
         """Put the variables' own values back."""
         for v, x in zip(self.variables, self._saved, strict=True):
-            v._value = x
+            v._put(x)
 
     def __enter__(self) -> bind:
         return self
@@ -411,6 +420,7 @@ class StatelessScope:
         for variable, value in state_mapping or ():
             if not isinstance(variable, VariableBase):
                 raise ArgumentError(f"[StatelessScope] expected pairs (Variable, value), got {variable!r}.")
+            variable = variable._handle
             if value is not None:
                 b = variable._backend
                 value = b.cast(b.convert(value), variable._dtype)
@@ -425,7 +435,7 @@ class StatelessScope:
         """Let `variable` have `value` until the scope ends."""
         if id(variable) not in self._saved:
             self._saved[id(variable)] = (variable, variable._value)
-        variable._value = value
+        variable._put(value)
 
     def add_update(self, update: tuple[Variable, Any]) -> None:
         """Let a variable have a value until the scope ends: a pair (variable, value)."""
@@ -438,6 +448,7 @@ class StatelessScope:
 
     def get_current_value(self, variable: Variable) -> Any:
         """The value of `variable` in the scope, None if the scope has none."""
+        variable = variable._handle
         if state.stateless is self and id(variable) in self._saved:
             return variable._value
         return self.state_mapping.get(id(variable))
@@ -456,7 +467,7 @@ class StatelessScope:
         state.stateless, state.losses = self._outer, self._outer_losses
         for variable, value in self._saved.values():
             self.state_mapping[id(variable)] = variable._value
-            variable._value = value
+            variable._put(value)
 
 
 class Forgetting(StatelessScope):
@@ -496,3 +507,20 @@ class AutocastScope:
 
     def __exit__(self, *exc: object) -> None:
         state.autocast = self._old
+
+
+def read(weight: Any) -> Any:
+    """The tensor of what a layer has as a weight, in the dtype of an autocast scope.
+
+    That is a Variable, or what is computed from Variables, or what an engine has put in its place; None stays None.
+    """
+    cast = state.autocast
+    if type(weight) not in parameters and isinstance(weight, VariableBase):
+        return weight.value
+    if cast is None or weight is None or not getattr(weight, "_autocast", True):
+        return weight
+    b = state.backend
+    return b.cast(weight, cast) if b.dtype_name(weight.dtype) in FLOATS else weight
+
+
+parameters: set[type] = set()  # classes of native tensors with the members of a Variable

@@ -18,6 +18,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
+from kfront.core.variable import read
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
@@ -229,7 +230,7 @@ class PReLU(OptionLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha.value, ops.relu(ops.negative(inputs))))
+        return ops.subtract(ops.relu(inputs), ops.multiply(read(self.alpha), ops.relu(ops.negative(inputs))))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""

@@ -13,6 +13,7 @@ from kfront.core.options import Option, base_arguments, between, normalisers, on
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import LayerOptions, Shape, Tensor
+from kfront.core.variable import read
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
@@ -165,11 +166,11 @@ class Attention(OptionLayer):
     def _scores(self, query: Tensor, key: Tensor) -> Tensor:
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
-            return scores if self.scale is None else ops.multiply(scores, self.scale.value)
+            return scores if self.scale is None else ops.multiply(scores, read(self.scale))
         both = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
         if self.scale is not None:
-            both = ops.multiply(both, self.scale.value)
-        return ops.multiply(self.concat_score_weight.value, ops.sum(ops.tanh(both), axis=-1))
+            both = ops.multiply(both, read(self.scale))
+        return ops.multiply(read(self.concat_score_weight), ops.sum(ops.tanh(both), axis=-1))
 
     def call(
         self,
@@ -280,4 +281,4 @@ class AdditiveAttention(Attention):
 
     def _scores(self, query: Tensor, key: Tensor) -> Tensor:
         terms = ops.tanh(ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3)))
-        return ops.sum(terms if self.scale is None else ops.multiply(terms, self.scale.value), axis=-1)
+        return ops.sum(terms if self.scale is None else ops.multiply(terms, read(self.scale)), axis=-1)

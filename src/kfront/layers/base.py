@@ -31,7 +31,7 @@ from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
 from kfront.core.typing import Config, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, Shape, Store
 from kfront.core.variable import StatelessScope, Variable
-from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
+from kfront.layers.binding import bind_class, make_tracker, rebuild, saved_state
 from kfront.layers.call_signature import build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
 from kfront.layers.inputs import convert_inputs, passing_dtypes
@@ -197,15 +197,19 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             tracker = self.__dict__.get("_tracker")
             if tracker is not None:
                 native = self._backend.native_types
-                if native and isinstance(value, native) and kind_of(value) is None:
-                    return self._backend.set_native_attribute(self, name, value)
+                if native and isinstance(value, native) and self._backend.set_native_attribute(self, name, value):
+                    return None
                 value = tracker.track(name, value)
+                if isinstance(value, Variable):
+                    value = value._handle._shown(self)
         elif name in self.__dict__.get("_modules", ()) or name in self._tracker.items:
             self._tracker.forget(name)
         object.__setattr__(self, name, value)
         return None
 
     def __delattr__(self, name: str) -> None:
+        if self._backend.delete_native_attribute(self, name):
+            return
         held = name in self._tracker.items
         self._tracker.forget(name)
         if name in self.__dict__ or not held:  # else the engine held it
@@ -245,6 +249,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         self.__dict__["_dtype_policy"] = policy
         self.__dict__["_ready"] = False
         self._refresh_policy()
+        self._backend.show_weights(self)
 
     @property
     def dtype(self) -> str:
@@ -397,20 +402,21 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         if st.backend is not b:
             with backend_scope(b):
                 return self._run(*args, **kwargs)
-        if self._ready and not kwargs and len(args) == 1:
+        fields = self.__dict__  # attributes of a torch.nn.Module take three times as long
+        if fields.get("_ready") and not kwargs and len(args) == 1:
             x = args[0]
             if (
                 type(x) in b.types
-                and x.dtype in self._pass_dtypes
-                and st.autocast == self._scope_dtype
+                and x.dtype in fields["_pass_dtypes"]
+                and st.autocast == fields["_scope_dtype"]
                 and not st.add_loss_used
-                and (self._fits_spec is None or self._fits_spec(x.shape))
-                and (not st.any_mask_seen or (b.get_mask(x) is None and not self._makes_mask))
+                and ((fits := fields["_fits_spec"]) is None or fits(x.shape))
+                and (not st.any_mask_seen or (b.get_mask(x) is None and not fields["_makes_mask"]))
             ):
-                return self.call(x, training=self._training_of(st)) if self._takes_training else self.call(x)
+                return self.call(x, training=self._training_of(st)) if fields["_takes_training"] else self.call(x)
             if type(x) is list and self._plain_list(x, st, b):
-                return self.call(x, training=self._training_of(st)) if self._takes_training else self.call(x)
-        elif self._ready and len(args) == len(kwargs) == 1 and kwargs.get("training").__class__ is bool:
+                return self.call(x, training=self._training_of(st)) if fields["_takes_training"] else self.call(x)
+        elif fields.get("_ready") and len(args) == len(kwargs) == 1 and kwargs.get("training").__class__ is bool:
             outer, st.training = st.training, kwargs["training"]
             try:
                 return self._run(args[0])

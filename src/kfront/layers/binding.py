@@ -15,7 +15,7 @@ _bound: dict[tuple[type, str], type] = {}
 
 def bind_class(cls: type, backend: Backend, root: type) -> type:
     """The subclass of `cls` with the backend's native base; made once."""
-    if "_unbound" in cls.__dict__:
+    if hasattr(cls, "_unbound"):  # or of a class that an engine has derived from a bound one
         return cls
     key = (cls, backend.name)
     found = _bound.get(key)

@@ -20,7 +20,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
@@ -84,7 +84,7 @@ class WindowLayer(OptionLayer):
         """Add the bias and apply the activation."""
         bias = self.bias
         if bias is not None:
-            value = bias.value
+            value = read(bias)
             if self.data_format == "channels_first":
                 value = ops.reshape(value, (1, -1, *(1,) * self.rank))
             if value.dtype != outputs.dtype:  # an engine's own autocast has made the outputs narrower
@@ -161,7 +161,7 @@ class BaseConv(WindowLayer, LoraLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        return self._finish(self.convolution_op(inputs, self.kernel.value))
+        return self._finish(self.convolution_op(inputs, read(self.kernel)))
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """The convolution, without bias and activation; subclasses may compute it otherwise."""
@@ -384,7 +384,7 @@ class BaseConvTranspose(WindowLayer):
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         layout, rate = self.data_format, self.dilation_rate
-        kernel = self.kernel.value
+        kernel = read(self.kernel)
         outputs = conv_transpose(inputs, kernel, self.strides, self.padding, self.output_padding, layout, rate)
         return self._finish(outputs)
 

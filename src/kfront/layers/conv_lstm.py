@@ -20,6 +20,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
+from kfront.core.variable import read
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, known_axis
 from kfront.layers.recurrent import OfCell, run_steps
@@ -102,10 +103,10 @@ class ConvLSTMCell(BaseCell):
 
     def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (batch, *space and channels)."""
-        z = conv(x, self.kernel.value, self.strides, self.padding, self.data_format, self.dilation_rate)
+        z = conv(x, read(self.kernel), self.strides, self.padding, self.data_format, self.dilation_rate)
         if self.bias is None:
             return z
-        bias = self.bias.value
+        bias = read(self.bias)
         return ops.add(z, bias if self._axis == -1 else ops.reshape(bias, (-1, *(1,) * self.rank)))
 
     def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -113,7 +114,7 @@ class ConvLSTMCell(BaseCell):
         h, c = states
         h = h if mask is None else ops.multiply(h, mask)
         gate, act = self.recurrent_activation, self.activation
-        z = ops.add(z, conv(h, self.recurrent_kernel.value, 1, "same", self.data_format))
+        z = ops.add(z, conv(h, read(self.recurrent_kernel), 1, "same", self.data_format))
         i, f, g, o = ops.split(z, 4, axis=self._axis)
         c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), act(g)))
         return ops.multiply(gate(o), act(c)), c

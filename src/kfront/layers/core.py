@@ -27,7 +27,7 @@ from kfront.core.typing import (
     Tensor,
     TensorLike,
 )
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.options import OptionLayer, known_axis, second_name
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
@@ -120,9 +120,9 @@ class Dense(Quantizable):
         bias = self.bias
         if self._special:
             outputs = self._special_product(inputs, training)
-            outputs = outputs if bias is None else ops.add(outputs, bias.value)
+            outputs = outputs if bias is None else ops.add(outputs, read(bias))
         else:
-            outputs = linear(inputs, self.kernel.value, None if bias is None else bias.value)
+            outputs = linear(inputs, read(self.kernel), read(bias))
         activation = self.activation
         if activation is None or activation is _linear_activation:
             return outputs
@@ -212,11 +212,10 @@ class Embedding(Quantizable):
         if weights is not None:
             self.build()
             table = weights[0] if isinstance(weights, (list, tuple)) and len(weights) == 1 else weights
-            shape = tuple(np.shape(table))
-            if shape != self.embeddings.shape:
+            shape, wanted = np.shape(table), tuple(self.embeddings.shape)
+            if shape != wanted:
                 raise ShapeError(
-                    f"[{self.name}] expected `weights` of shape {self.embeddings.shape} (input_dim, output_dim), "
-                    f"got {shape}."
+                    f"[{self.name}] expected `weights` of shape {wanted} (input_dim, output_dim), got {shape}."
                 )
             self.embeddings.assign(table)
 
@@ -234,11 +233,11 @@ class Embedding(Quantizable):
         if not self.lora_enabled:
             return self._rows(self.embeddings, inputs)
         table = self.embeddings
-        rows = ops.matmul(embedding(inputs, table.a.value), table.b.value)
+        rows = ops.matmul(embedding(inputs, read(table.a)), read(table.b))
         return ops.add(self._rows(table.base, inputs), ops.multiply(rows, table.scale))
 
     def _rows(self, table: Any, inputs: Tensor) -> Tensor:
-        return table.taken(inputs) if isinstance(table, QuantizedWeight) else embedding(inputs, table.value)
+        return table.taken(inputs) if isinstance(table, QuantizedWeight) else embedding(inputs, read(table))
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (1,), (0,), shape[:1], rows=False)

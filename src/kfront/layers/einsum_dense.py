@@ -23,7 +23,7 @@ from kfront.core.typing import (
     Tensor,
     TensorLike,
 )
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.initializers import VarianceScaling
 from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
@@ -242,13 +242,13 @@ class EinsumDense(Quantizable):
         bias = self.bias
         if self._special:
             outputs = self._special_product(inputs, training)
-            outputs = outputs if bias is None else ops.add(outputs, bias.value)
+            outputs = outputs if bias is None else ops.add(outputs, read(bias))
         elif self._contracted:
-            outputs = self._as_dense(inputs, self.kernel.value, bias)
+            outputs = self._as_dense(inputs, read(self.kernel), bias)
         else:
-            outputs = ops.einsum(self.equation, inputs, self.kernel.value)
+            outputs = ops.einsum(self.equation, inputs, read(self.kernel))
             if bias is not None:
-                outputs = ops.add(outputs, bias.value)
+                outputs = ops.add(outputs, read(bias))
         activation = self.activation
         if activation is None or activation is _linear_activation:
             return outputs
@@ -260,7 +260,7 @@ class EinsumDense(Quantizable):
         out = shape[n:]
         flat_bias = None
         if bias is not None and bias.shape == out:
-            flat_bias = bias.value if len(out) == 1 else ops.reshape(bias.value, (-1,))
+            flat_bias = read(bias) if len(out) == 1 else ops.reshape(read(bias), (-1,))
         if n == 1 and len(out) == 1:
             outputs = linear(inputs, kernel, flat_bias)
         else:
@@ -273,7 +273,7 @@ class EinsumDense(Quantizable):
             outputs = linear(x, ops.reshape(kernel, (-1, columns)), flat_bias)
             outputs = ops.reshape(outputs, (*sizes, *out)) if len(out) != 1 else outputs
         if bias is not None and flat_bias is None:
-            outputs = ops.add(outputs, bias.value)
+            outputs = ops.add(outputs, read(bias))
         return outputs
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:

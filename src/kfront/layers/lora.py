@@ -58,6 +58,12 @@ class LoraLayer(OptionLayer):
     _kernel = second_name("kernel")
     _base: Any = None
 
+    @property
+    def _adapted_weight(self) -> Any:
+        """The weight as a Variable, or what is computed from some."""
+        weight = getattr(self, self._adapted)
+        return getattr(weight, "_handle", weight)
+
     def _set_lora(self, rank: Any, alpha: Any) -> None:
         if rank is not None:
             self.lora_rank = positive(self, "lora_rank", rank)
@@ -88,7 +94,7 @@ class LoraLayer(OptionLayer):
             ArgumentError: if there is such a product already, or the weight has a constraint.
         """
         name = self._adapted
-        base = getattr(self, name)
+        base = self._adapted_weight
         if self.lora_enabled:
             raise ArgumentError(f"[{self.name}] expected `enable_lora` to be called once, it was called before.")
         if base is None:
@@ -110,7 +116,7 @@ class LoraLayer(OptionLayer):
     def _adapt(self, a: Any, b: Any) -> None:
         """Put the sum in the weight's place."""
         name, rank = self._adapted, self.lora_rank or 1
-        self.__dict__[name] = LowRankWeight(getattr(self, name), a, b, (self.lora_alpha or rank) / rank)
+        self.__dict__[name] = LowRankWeight(self._adapted_weight, a, b, (self.lora_alpha or rank) / rank)
         self.lora_enabled = True
 
     def _lora_weight(self, which: str, shape: tuple[int, ...], initializer: Any) -> Any:
@@ -129,7 +135,7 @@ class LoraLayer(OptionLayer):
         if not self.lora_enabled:
             return super().save_own_variables(store)
         for i, v in enumerate(self._plain_variables()):
-            store[f"{i}"] = (getattr(self, self._adapted) if v is self._base else v).numpy()
+            store[f"{i}"] = (self._adapted_weight if v is self._adapted_weight.base else v).numpy()
         return None
 
     def load_own_variables(self, store: Store) -> None:

@@ -18,6 +18,7 @@ from kfront.core.typing import (
     Tensor,
     TensorLike,
 )
+from kfront.core.variable import read
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.normalization import (
@@ -77,10 +78,6 @@ def _group_count(layer: OptionLayer, name: str, groups: object) -> int:
     if not isinstance(groups, int) or isinstance(groups, bool) or (groups < 1 and groups != -1):
         raise ArgumentError(f"[{type(layer).__name__}] expected `groups` to be a positive int or -1, got {groups!r}.")
     return groups
-
-
-def _value(variable: Any) -> Any:
-    return None if variable is None else variable.value
 
 
 def _clipping(limits: Any) -> dict[str, float]:
@@ -205,7 +202,7 @@ class BatchNormalization(_Affine):
         """The layer's output, see the class."""
         kind = dtype_of(inputs)
         x = ops.cast(inputs, "float32") if kind in _HALF else inputs
-        beta, gamma = _value(self.beta), _value(self.gamma)
+        beta, gamma = read(self.beta), read(self.gamma)
         if not (training and self._trainable):
             mean, variance = self.moving_mean.value, self.moving_variance.value
             outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
@@ -347,7 +344,7 @@ class LayerNormalization(_Affine):
         """The layer's output, see the class."""
         if self.rms_scaling:
             return self._scaled(inputs)
-        return layer_normalization(inputs, _value(self.gamma), _value(self.beta), self.axis, self.epsilon)
+        return layer_normalization(inputs, read(self.gamma), read(self.beta), self.axis, self.epsilon)
 
     def _scaled(self, inputs: Tensor) -> Tensor:
         """Divided by the root of the variance, as Keras has it; the mean stays. `RMSNormalization` takes squares."""
@@ -355,7 +352,7 @@ class LayerNormalization(_Affine):
         axes = [a % rank for a in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         x = ops.cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs
         factor = ops.rsqrt(ops.add(ops.var(x, axis=axes, keepdims=True), self.epsilon))
-        gamma = ops.reshape(self.gamma.value, [inputs.shape[a] if a in axes else 1 for a in range(rank)])
+        gamma = ops.reshape(read(self.gamma), [inputs.shape[a] if a in axes else 1 for a in range(rank)])
         return ops.multiply(ops.cast(ops.multiply(x, factor), kind), gamma)
 
 
@@ -402,7 +399,7 @@ class RMSNormalization(OptionLayer):
 
     def call(self, x: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        return rms_normalization(x, self.scale.value, self.axis, self.epsilon)
+        return rms_normalization(x, read(self.scale), self.axis, self.epsilon)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
@@ -490,9 +487,9 @@ class GroupNormalization(_Affine):
         x = ops.reshape(x, sizes)
         line = tuple(-1 if a == axis else 1 for a in range(rank))
         if self.gamma is not None:
-            x = ops.multiply(x, ops.reshape(self.gamma.value, line))
+            x = ops.multiply(x, ops.reshape(read(self.gamma), line))
         if self.beta is not None:
-            x = ops.add(x, ops.reshape(self.beta.value, line))
+            x = ops.add(x, ops.reshape(read(self.beta), line))
         return ops.cast(x, kind) if kind in _HALF else x
 
 

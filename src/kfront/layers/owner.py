@@ -48,7 +48,7 @@ class Owner:
 
     @property
     def _own_variables(self) -> list[Variable]:
-        return self._tracker.of_kind("variable")
+        return [v for v in self._tracker.of_kind("variable") if v._listed]
 
     @property
     def _layers(self) -> list[Any]:
@@ -131,8 +131,8 @@ class Owner:
 
     def _disown(self, variable: Variable) -> None:
         """Take a variable out of the layer, whatever attributes hold it."""
-        items = self._tracker.items
-        for attribute in [a for a, held in items.items() if any(x is variable for _, x in held)]:
+        items, own = self._tracker.items, variable._handle
+        for attribute in [a for a, held in items.items() if any(x is own for _, x in held)]:
             self._tracker.forget(attribute)
 
     def _ordered(self) -> list[Variable]:

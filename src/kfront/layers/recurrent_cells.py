@@ -28,7 +28,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.matrix import linear
@@ -115,7 +115,7 @@ class BaseCell(DropoutRNNCell):
 
     def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (..., features)."""
-        return linear(x, self.kernel.value, None if self.bias is None else self.bias.value)
+        return linear(x, read(self.kernel), read(self.bias))
 
     def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first.
@@ -239,7 +239,7 @@ class SimpleRNNCell(BaseCell):
     def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first."""
         h = states[0] if mask is None else ops.multiply(states[0], mask)
-        out = ops.add(z, ops.matmul(h, self.recurrent_kernel.value))
+        out = ops.add(z, ops.matmul(h, read(self.recurrent_kernel)))
         return (out if self.activation is None else self.activation(out),)
 
 
@@ -329,7 +329,7 @@ class LSTMCell(BaseCell):
         h, c = states
         h = h if mask is None else ops.multiply(h, mask)
         gate, act = self.recurrent_activation, self.activation
-        i, f, g, o = ops.split(ops.add(z, ops.matmul(h, self.recurrent_kernel.value)), 4, axis=-1)
+        i, f, g, o = ops.split(ops.add(z, ops.matmul(h, read(self.recurrent_kernel))), 4, axis=-1)
         c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), act(g)))
         return ops.multiply(gate(o), act(c)), c
 
@@ -341,8 +341,8 @@ class LSTMCell(BaseCell):
         self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
     ) -> tuple[Tensor, ...]:
         """Outputs of all steps and the last states."""
-        kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
-        bias = None if self.bias is None else self.bias.value
+        kernel, recurrent = read(self.kernel), read(self.recurrent_kernel)
+        bias = read(self.bias)
         return lstm_sequence(x, states[0], states[1], kernel, recurrent, bias, lengths, go_backwards)
 
 
@@ -414,19 +414,19 @@ class GRUCell(BaseCell):
 
     def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (..., features)."""
-        bias = None if self.bias is None else self.bias.value
+        bias = read(self.bias)
         if bias is not None and self.reset_after:
             bias = bias[0]
-        return linear(x, self.kernel.value, bias)
+        return linear(x, read(self.kernel), bias)
 
     def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first."""
         (h,) = states
         seen = h if mask is None else ops.multiply(h, mask)
-        gate, act, recurrent = self.recurrent_activation, self.activation, self.recurrent_kernel.value
+        gate, act, recurrent = self.recurrent_activation, self.activation, read(self.recurrent_kernel)
         xz, xr, xh = ops.split(z, 3, axis=-1)
         if self.reset_after:
-            bias = None if self.bias is None else self.bias.value[1]
+            bias = read(self.bias)[1]
             hz, hr, hh = ops.split(linear(seen, recurrent, bias), 3, axis=-1)
             update, reset = gate(ops.add(xz, hz)), gate(ops.add(xr, hr))
             new = act(ops.add(xh, ops.multiply(reset, hh)))
@@ -445,8 +445,8 @@ class GRUCell(BaseCell):
         self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
     ) -> tuple[Tensor, ...]:
         """Outputs of all steps and the last states."""
-        kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
-        bias = None if self.bias is None else self.bias.value
+        kernel, recurrent = read(self.kernel), read(self.recurrent_kernel)
+        bias = read(self.bias)
         return gru_sequence(x, states[0], kernel, recurrent, bias, lengths, self.reset_after, go_backwards)
 
 

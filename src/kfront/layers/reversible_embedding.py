@@ -9,6 +9,7 @@ from kfront.core.dtypes import is_float, standardize
 from kfront.core.options import normalisers
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
+from kfront.core.variable import read
 from kfront.layers.core import Embedding
 from kfront.layers.options import known_axis
 from kfront.layers.quantized import Layout, QuantizedWeight
@@ -91,7 +92,7 @@ class ReversibleEmbedding(Embedding):
         inputs = ops.cast(inputs, dtype)
         if self._special:
             inputs = self._rounded(inputs)
-        kernel = ops.transpose(self.embeddings.value) if self.tie_weights else self.reverse_embeddings.value
+        kernel = ops.transpose(read(self.embeddings)) if self.tie_weights else read(self.reverse_embeddings)
         logits = ops.matmul(inputs, ops.cast(kernel, dtype))
         cap = self.logit_soft_cap
         return logits if cap is None else ops.multiply(ops.tanh(ops.divide(logits, cap)), cap)

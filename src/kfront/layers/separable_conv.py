@@ -15,6 +15,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
+from kfront.core.variable import read
 from kfront.layers.conv import WindowLayer
 from kfront.layers.options import IntOrInts
 from kfront.ops.convolution import separable_conv
@@ -57,7 +58,7 @@ class BaseDepthwiseConv(WindowLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        kernel, layout = self.kernel.value, self.data_format
+        kernel, layout = read(self.kernel), self.data_format
         return self._finish(depthwise_conv(inputs, kernel, self.strides, self.padding, layout, self.dilation_rate))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -202,7 +203,7 @@ class BaseSeparableConv(WindowLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        kernels = (self.depthwise_kernel.value, self.pointwise_kernel.value)
+        kernels = (read(self.depthwise_kernel), read(self.pointwise_kernel))
         static = (self.strides, self.padding, self.data_format, self.dilation_rate)
         return self._finish(separable_conv(inputs, *kernels, *static))
 

@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, positive
 from kfront.core.typing import LayerOptions, Shape, Tensor
-from kfront.core.variable import AutocastScope
+from kfront.core.variable import AutocastScope, read
 from kfront.initializers import TruncatedNormal
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.wrappers import Wrapper
@@ -86,7 +86,7 @@ class SpectralNormalization(Wrapper):
         """Set the weight to the normalized one; gradients are those at the new value, on every engine."""
         with AutocastScope(None):
             vector, weight = self.normalized_weights()
-            now = self.kernel.value
+            now = read(self.kernel)
             self.vector_u.assign(vector)
             self.kernel.assign(ops.add(now, ops.stop_gradient(ops.subtract(weight, now))))
 
@@ -96,7 +96,7 @@ class SpectralNormalization(Wrapper):
         Returns:
             Tensors of the shapes of `vector_u` and `kernel`.
         """
-        weight, u = self.kernel.value, self.vector_u.value
+        weight, u = read(self.kernel), self.vector_u.value
         matrix = ops.reshape(weight, (-1, weight.shape[-1]))
         v = u
         for _ in range(self.power_iterations):

@@ -229,6 +229,7 @@ class Optimizer(Configurable, StateOwner):
         for v in variables:
             if not isinstance(v, Variable):
                 raise ArgumentTypeError(f"[{self.name}] expected a list of Variables to build for, got {v!r} in it.")
+        variables = [v._handle for v in variables]
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
         self._plans = {}
@@ -253,7 +254,7 @@ class Optimizer(Configurable, StateOwner):
 
     def _get_variable_index(self, variable: Variable) -> int:
         """Position of a variable among those the optimizer was built for."""
-        found = self._positions.get(id(variable))
+        found = self._positions.get(id(getattr(variable, "_handle", variable)))
         if found is None:
             raise ArgumentError(
                 f"[{self.name}] expected a variable that it was built for, got {variable!r}; create a new optimizer "
@@ -501,7 +502,7 @@ class Optimizer(Configurable, StateOwner):
                 "call it right after creating the optimizer."
             )
         variables, names = self._excluded
-        variables.update(id(v) for v in var_list or ())
+        variables.update(id(v._handle) for v in var_list or ())
         names.extend(var_names or ())
 
     def _use_weight_decay(self, variable: Variable) -> bool:

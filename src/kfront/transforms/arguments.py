@@ -23,6 +23,9 @@ class Cell:
     def __init__(self, value: object) -> None:
         self._value = value
 
+    def _put(self, value: object) -> None:
+        self._value = value
+
 
 def is_layer(x: object) -> bool:
     """Whether `x` is a layer or model: it is differentiated by its trainable variables."""
@@ -82,7 +85,7 @@ class Point:
         self.name, self.b, self.values = name, b, values
         self.holders: list[Any] = []
         self._index: dict[int, int] = {}
-        self._leaves = tree.flatten(values)
+        self._leaves = [x._handle if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
         self._places = [[self._place(h) for h in self._held(x)] for x in self._leaves]
 
     def _held(self, leaf: Any) -> list[object]:

@@ -41,6 +41,7 @@ from kfront.backends.torch import step as _step
 from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
+from kfront.backends.torch.variable import Face, TorchVariable
 from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.dtypes import result_type, standardize
@@ -76,11 +77,11 @@ class TorchBackend(Backend):
     """torch behind the contract of `Backend`."""
 
     name = "torch"
-    types = frozenset((Tensor, torch.nn.Parameter))
+    types = frozenset((Tensor, torch.nn.Parameter, Face))
     native_base = torch.nn.Module
-    native_types = (torch.nn.Module, torch.nn.Parameter)
+    native_types = (torch.nn.Module, Tensor)
     module_types = (torch.nn.Module,)
-    Variable = _native.TorchVariable
+    Variable = TorchVariable
     dtypes = DTYPES
     seed_dtype = "int64"
     modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, image, random, control)
@@ -133,7 +134,7 @@ class TorchBackend(Backend):
         if isinstance(x, Tensor):
             x = x if x.dtype not in WIDER else x.to(WIDER[x.dtype])
         elif isinstance(x, VariableBase):
-            x = x.value if isinstance(x, _native.TorchVariable) else _from_numpy(x.numpy())
+            x = x.value if isinstance(x, TorchVariable) else _from_numpy(x.numpy())
         elif isinstance(x, (np.ndarray, np.generic)):
             x = _from_numpy(np.asarray(x))
         elif isinstance(x, (list, tuple)):
@@ -183,6 +184,8 @@ class TorchBackend(Backend):
         if not isinstance(x, Tensor):
             return np.asarray(x)
         x = x.detach()
+        if hasattr(x, "full_tensor"):  # a DTensor, of which this process has a part
+            x = x.full_tensor()
         if x.layout is not torch.strided:
             x = x.to_dense()
         x = x.cpu().resolve_conj().resolve_neg()
@@ -226,24 +229,28 @@ class TorchBackend(Backend):
 
     def init_layer(self, layer: Layer) -> None:
         torch.nn.Module.__init__(layer)
-        layer.__dict__["_parameters"] = parameters = _native.Parameters()
-        if layer._owns_weights and not getattr(type(layer).build, "_empty", False):
-            parameters.waiting = layer
+        _native.init_tables(layer)
         layer.__dict__.update(training=False, _mode_set=False)  # as in Keras: inference unless told; `train()` tells
 
     def native_members(self, cls: type, root: type) -> dict[str, object]:
         return _native.members(cls, root)
 
-    def set_native_attribute(self, layer: Layer, name: str, value: object) -> None:
-        _native.set_native_attribute(layer, name, value)
+    def set_native_attribute(self, layer: Layer, name: str, value: Any) -> bool:
+        return _native.set_native_attribute(layer, name, value)
+
+    def delete_native_attribute(self, layer: Layer, name: str) -> bool:
+        return _native.delete_native_attribute(layer, name)
 
     def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
-        if isinstance(variable, _native.TorchVariable):
+        if isinstance(variable, TorchVariable):
             _native.track(layer, attribute, variable)
 
     def track_layer(self, layer: Layer, attribute: str, sublayer: Layer) -> None:
         if isinstance(sublayer, torch.nn.Module):
             _native.track(layer, attribute, sublayer)
+
+    def show_weights(self, layer: Layer) -> None:
+        _native.settle(layer)
 
     def untrack(self, layer: Layer, attribute: str) -> None:
         _native.untrack(layer, attribute)

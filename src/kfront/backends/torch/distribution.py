@@ -20,7 +20,7 @@ from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 from kfront.backends.distributor import Distributor
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
-from kfront.backends.torch.native import SEED_NAME, TorchVariable
+from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentError

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
 from kfront.backends.foreach import Foreach
 from kfront.backends.torch.common import at_hand
@@ -63,7 +62,7 @@ class TorchForeach(Foreach):
         value = variable._value
         if (
             state.stateless is not None
-            or type(value) is not Parameter
+            or value is not variable.own
             or variable._aliased_by_autograd
             or times.__class__ is not int
         ):
@@ -194,7 +193,7 @@ class TorchForeach(Foreach):
 
     def in_place(self, variables: Sequence[Variable]) -> list[Tensor] | None:
         """The storage to change in place; None where the Variables stand for other values (scopes, `bind`)."""
-        if state.stateless is not None or type(variables[0]._value) is not Parameter:
+        if state.stateless is not None or variables[0]._value is not variables[0].own:
             return None
         return [v._value for v in variables]
 

@@ -8,12 +8,12 @@ from weakref import WeakValueDictionary
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Module, Parameter
 from torch.nn.parameter import UninitializedTensorMixin
 
 from kfront.backends import get
 from kfront.backends.torch.common import NAMES
-from kfront.backends.torch.native import TorchVariable
+from kfront.backends.torch.variable import TorchVariable
 from kfront.core.state import state as scopes
 from kfront.core.typing import Nested
 
@@ -44,7 +44,7 @@ class Adopted(TorchVariable):
 
     _elsewhere = True
     _backend = property(lambda self: get("torch"))
-    path = property(lambda self: f"{self._layer.path}/{self.name}")
+    path = property(lambda self: f"{self._layer.path or self._layer.name}/{self.name}")
     _dtype = property(lambda self: NAMES[self._value.dtype])
     _shape = property(lambda self: tuple(self._value.shape))
 
@@ -55,6 +55,12 @@ class Adopted(TorchVariable):
     @_value.setter
     def _value(self, value: Tensor) -> None:
         self._held_by.__dict__[self._table][self._leaf] = value
+
+    @property
+    def own(self) -> Any:
+        """The Parameter, None while something else stands in its place."""
+        value = self._value
+        return value if isinstance(value, Parameter) else None
 
     @property
     def _trainable(self) -> bool:
@@ -69,9 +75,6 @@ class Adopted(TorchVariable):
         """The Parameter, in the autocast dtype inside such a scope."""
         value, cast = self._value, scopes.autocast
         return value if cast is None or not value.is_floating_point() else value.to(get("torch").native_dtype(cast))
-
-    def _follow(self, tensor: Tensor) -> None:
-        self._value = tensor
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return Adopted.__new__, (Adopted,), dict(self.__dict__)
@@ -122,7 +125,7 @@ def places(module: Module) -> list[Place]:
 
 
 def contents(
-    layer: Layer, module: Module, found: list[Place], before: list[Adopted]
+    layer: Layer, module: Module | None, found: list[Place], before: list[Adopted]
 ) -> tuple[list[Adopted], list[tuple[str, Layer]]]:
     """What a module that is part of a layer holds: Variables, and layers with their names.
 
@@ -132,7 +135,8 @@ def contents(
         found: its `places`.
         before: the Variables until now, which stay where there is still a Parameter.
     """
-    names = {id(part): f"{name}." if name else "" for name, part in module.named_modules()}
+    parts = () if module is None else module.named_modules()  # `del` has taken it away
+    names = {id(part): f"{name}." if name else "" for name, part in parts}
     known = {(id(v._held_by), v._leaf): v for v in before}
     made = [adopted(p, n, names[id(p)] + n, layer, known.get((id(p), n))) for p, n, *_ in found if n]
     inside: Any = [(names[id(part)][:-1], part) for part, leaf, *_ in found if not leaf]

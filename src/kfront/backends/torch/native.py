@@ -1,145 +1,94 @@
-"""Layers as `torch.nn.Module`s, variables as `torch.nn.Parameter`s.
+"""Layers as `torch.nn.Module`s.
 
-Every variable of a layer is a Parameter, those that are not trained with ``requires_grad=False``, so that `.to()`,
-`state_dict`, `deepcopy`, pickle, DDP and `torch.compile` see all of them. The objects stay where Python finds them
-first, in the instance's `__dict__`; `_parameters` and `_modules` hold them for torch besides.
+What a layer's Variables may train is in `_parameters`, their other storage in `_buffers`, so that `.to()`,
+`state_dict`, `deepcopy`, pickle, DDP and `torch.compile` see all of it, and what torch puts there is what the
+Variables hold (`variable.py`). Attributes stay where Python finds them first, in the instance's `__dict__`.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.fx.proxy import Proxy
 from torch.nn import Module, Parameter
-from torch.nn.modules.module import register_module_module_registration_hook
+from torch.nn.modules import module
 from torch.nn.parameter import UninitializedParameter
-from torch.utils._pytree import tree_map
 
-from kfront.backends.torch.common import NAMES, current_device, native
+from kfront.backends.torch.common import NAMES, native
+from kfront.backends.torch.variable import SEED_NAME, Face, TorchVariable, file
 from kfront.core.errors import NotBuiltError
-from kfront.core.state import state
-from kfront.core.variable import Variable
 
 Tensor = torch.Tensor
-SEED_NAME = "seed_generator_state"
 
 
-class TorchVariable(Variable):
-    """A Variable whose value is a Parameter.
-
-    Inside a recorded computation the value of a variable that is not trained is read as an alias. If it is assigned
-    later in that computation the Parameter gets new memory, and what autograd saved stays as it was: assigning in the
-    forward pass is as safe as on the other engines.
-    """
-
-    _aliased_by_autograd = False
-    _elsewhere = False  # whether the Parameter belongs to a module of its own
-
-    def _make(self, value: Tensor) -> None:
-        b = self._backend
-        with b.eager():
-            if isinstance(value, Tensor):
-                tensor = value.detach().clone()
-            else:
-                tensor = b.convert(value, self._dtype).clone()
-            device = torch.device("cpu") if self.name == SEED_NAME else current_device()
-            if device is not None and tensor.device != device:
-                tensor = tensor.to(device)
-            self._dtype = NAMES[tensor.dtype]
-            self._value = Parameter(tensor, requires_grad=self._trainable and _differentiable(tensor))
-        self._aliased_by_autograd = (
-            False  # of its own from the start: compiled code is guarded by an attribute's absence
-        )
-
-    @property
-    def value(self) -> Tensor:
-        """The native tensor, in the autocast dtype inside such a scope."""
-        value = self._value
-        if not self._trainable and torch.is_grad_enabled() and _may_be_saved(value):
-            value = value.data
-            self._aliased_by_autograd = True
-        cast = state.autocast
-        if cast is not None and self._autocast and cast != self._dtype and value.is_floating_point():
-            return value.to(native(cast))
-        return value
-
-    def _write(self, value: Tensor) -> None:
-        mine = self._value
-        if type(mine) is not Parameter:
-            self._value = value
-        elif self._aliased_by_autograd and not torch.compiler.is_compiling():
-            mine.data = value.detach().to(mine.device, mine.dtype, copy=True)
-            self._aliased_by_autograd = False
-        else:
-            with torch.no_grad():
-                mine.copy_(value)
-
-    @property
-    def trainable(self) -> bool:
-        """Whether optimizers update it; setting it sets the Parameter's `requires_grad`."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        Variable.trainable.fset(self, value)  # type: ignore[attr-defined]
-        mine = self._value
-        if type(mine) is Parameter and mine.requires_grad != self._trainable and _differentiable(mine):
-            mine.requires_grad_(self._trainable)
-
-    def _follow(self, tensor: Tensor) -> None:
-        """Take `tensor` as the storage (torch made a new one, or converted it)."""
-        if self.name == SEED_NAME and not tensor.is_meta:
-            tensor.data = tensor.data.to("cpu", torch.int64)  # keys are read on the host
-        self._value, self._aliased_by_autograd = tensor, False
-        self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
-        """torch's own functions take Variables."""
-        args, kwargs = tree_map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs or {}))
-        return func(*args, **kwargs)
-
-
-def _may_be_saved(value: Tensor) -> bool:
-    """Whether autograd could save a Parameter that may be assigned: a floating constant, not while compiling."""
-    return (
-        type(value) is Parameter
-        and not value.requires_grad
-        and value.is_floating_point()
-        and not torch.compiler.is_compiling()
-    )
-
-
-def _differentiable(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
-
-
-class Parameters(dict[str, Any]):
-    """`Module._parameters` of a layer: what torch puts there (`functional_call`, `_apply`) the Variables hold too.
+class Table(dict[str, Any]):
+    """`_parameters` or `_buffers` of a layer: what torch puts there, as `functional_call` does, the Variables hold.
 
     Attributes:
-        owners: Variables by registered name.
+        waiting: whether it has a placeholder as long as the layer has no weights.
     """
 
-    owners: dict[str, Variable] = {}  # noqa: RUF012  (until the first is registered, or a copy is complete)
-    waiting: Any = None  # the layer while it has no weights yet, of which there is a placeholder then
+    waiting: bool = False
+
+    def __init__(self, layer: Module, items: Any = ()) -> None:
+        super().__init__(items)
+        self.layer = layer
 
     def __setitem__(self, name: str, value: Tensor) -> None:
         super().__setitem__(name, value)
-        owner = self.owners.get(name)
-        if owner is not None:
-            owner._value = value
+        variable = known(self.layer, name)
+        if variable is not None:
+            variable.take(value)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        variable = known(self.layer, name)
+        if variable is not None:
+            self.layer.__dict__.pop(name, None)
+            variable.displace(self.layer, name)
+        elif name in self.layer.__dict__["_native_names"]:
+            self.layer._tracker.forget(name)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        value = self.get(name, *default)
+        if name in self:
+            del self[name]
+        return value
 
     def items(self) -> Any:
-        layer = self.waiting
-        if layer is None or layer.__dict__.get("built", True):
+        if not self.waiting or self.layer.__dict__.get("built", True):
             return super().items()
-        return [*super().items(), ("not_built", Unbuilt.of(layer))]
+        return [*super().items(), ("not_built", Unbuilt.of(self.layer))]
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return (*super().__reduce_ex__(protocol)[:4], iter(dict.items(self)))  # type: ignore[misc]
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return dict, (dict(self),)
+
+
+def known(layer: Module, name: str) -> Any:
+    """The Variable that is registered under a name, or None."""
+    entry = layer.__dict__["_native_names"].get(name)
+    return entry[0] if entry is not None and _is_held(entry[0]) else None
+
+
+def _is_held(thing: Any) -> bool:
+    """Whether it is a Variable whose storage the layer's tables hold for it."""
+    return isinstance(thing, TorchVariable) and not thing._elsewhere
+
+
+def init_tables(layer: Any) -> None:
+    """Give a new layer, or one that was copied, tables that its Variables follow."""
+    fields = layer.__dict__
+    names = fields.setdefault("_native_names", {})
+    for table in ("_parameters", "_buffers"):
+        fields[table] = Table(layer, fields[table])
+    fields["_parameters"].waiting = layer._owns_weights and not getattr(type(layer).build, "_empty", False)
+    for name, (thing, _) in names.items():
+        if _is_held(thing):
+            thing.places = (*thing.places, (layer, name))
+            thing.take(thing.own)
 
 
 class Unbuilt(UninitializedParameter):
@@ -171,25 +120,25 @@ class _unlisted:
         self.table = layer.__dict__["_parameters"]
 
     def __enter__(self) -> None:
-        self.layer, self.table.waiting = self.table.waiting, None
+        self.waiting, self.table.waiting = self.table.waiting, False
 
     def __exit__(self, *exc: object) -> None:
-        self.table.waiting = self.layer
+        self.table.waiting = self.waiting
 
 
 # ---- registration in the module --------------------------------------------------------------------------------------
 
 
 def track(layer: Module, attribute: str, thing: Any) -> None:
-    """Register the Parameter of a Variable, or a layer that is a Module, under a name made of `attribute`.
+    """Register the storage of a Variable, or a layer that is a Module, under a name made of `attribute`.
 
     What stands there already under an automatic name (leading "_") moves to the better one.
     """
-    value, table = (thing, "_modules") if isinstance(thing, Module) else (thing._value, "_parameters")
+    fields = layer.__dict__
     there = thing.__dict__.get("_held_by") is layer  # it stands for a module or Parameter that is an attribute
-    if table not in layer.__dict__ or (getattr(thing, "_elsewhere", False) and not there):
+    if "_modules" not in fields or (getattr(thing, "_elsewhere", False) and not there):
         return  # a copy that is being put together; what was registered comes with it
-    names = layer.__dict__.setdefault("_native_names", {})
+    names = fields["_native_names"]
     found = next((n for n, (x, _) in names.items() if x is thing), None)
     name = attribute.replace(".", "_")
     if found is not None and not (found.startswith("_") and not name.startswith("_")):
@@ -197,66 +146,104 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
         return
     users = [attribute]
     if found is not None:
-        users = [*names.pop(found)[1], attribute]
+        users = [*names[found][1], attribute]
         _forget(layer, found)
     names[name] = (thing, users)
     if there:
         return
     take_mode(layer, name, thing)
-    if table == "_parameters":
-        parameters = layer.__dict__[table]
-        parameters.owners = {**parameters.owners, name: thing}
-    layer.__dict__[table][name] = value
+    if isinstance(thing, Module):
+        fields["_modules"][name] = thing
+        return
+    thing.places = (*thing.places, (layer, name))
+    if thing._settable_trainable and not isinstance(thing.own, Parameter):
+        thing.become(thing._parameter(thing.own))
+    elif thing._value is thing.own:
+        thing.take(thing.own)
+    file(layer, name, thing)
 
 
 def _forget(layer: Module, name: str) -> None:
-    parameters = layer.__dict__["_parameters"]
-    parameters.owners = {n: v for n, v in parameters.owners.items() if n != name}
-    parameters.pop(name, None)
-    layer.__dict__["_modules"].pop(name, None)
+    thing = layer.__dict__["_native_names"].pop(name)[0]
+    if not isinstance(thing, Module):
+        thing.places = tuple(p for p in thing.places if p[0] is not layer or p[1] != name)
+    for table in ("_parameters", "_buffers", "_modules"):
+        dict.pop(layer.__dict__[table], name, None)
 
 
 def untrack(layer: Module, attribute: str) -> None:
     """An attribute no longer holds what was registered for it."""
-    names = layer.__dict__.get("_native_names", {})
-    for name, (_, users) in list(names.items()):
+    for name, (_, users) in list(layer.__dict__.get("_native_names", {}).items()):
         if attribute in users:
             users.remove(attribute)
             if not users:
-                del names[name]
                 _forget(layer, name)
 
 
-def set_native_attribute(layer: Any, name: str, value: Tensor) -> None:
-    """A Module or Parameter became an attribute: a weight, or what holds some, of the layer as of any Module.
+def set_native_attribute(layer: Module, name: str, value: Any) -> bool:
+    """Take a Module or tensor as an attribute, as any Module does; under a Variable's name it becomes its storage.
 
-    Under a Variable's name a Parameter becomes its storage.
+    Returns:
+        Whether that is what it is; kfront's layers, Parameters of other layers and plain tensors are not.
     """
-    known = layer.__dict__.get("_native_names", {}).get(name)
-    if known is not None and isinstance(value, Parameter) and isinstance(known[0], Variable):
-        layer.__dict__["_parameters"][name] = value
-        known[0]._follow(value)
-        return
+    fields, variable = layer.__dict__, known(layer, name)
+    if variable is not None and isinstance(value, Tensor):
+        if name in fields["_buffers"]:
+            fields["_buffers"][name] = value
+        elif isinstance(value, Parameter):
+            if type(value) is Face and value._handle is not None and value._handle is not variable:
+                return False
+            fields["_parameters"][name] = value
+        elif variable._listed:
+            return False
+        else:
+            object.__setattr__(layer, name, value)  # what was computed from the storage that is gone
+        return True
+    if type(value) is Face or hasattr(type(value), "_tracked_kind") or not isinstance(value, (Module, Parameter)):
+        return False
     if isinstance(value, Module):
         layer._adopt(name, value)
-        return
+        return True
+    if isinstance(fields["_native_names"].get(name, ("",))[0], TorchVariable):
+        fields["_parameters"][name] = value  # its Variable looks there
+        return True
     layer._tracker.forget(name)
-    layer.__dict__.pop(name, None)
-    Module.__setattr__(layer, name, value)
-    layer._tracker.track(name, layer._backend.foreign("torch", layer.name).adopted(layer, name, name, layer))
+    fields.pop(name, None)
+    Module.__setattr__(layer, name, value)  # which registers it
+    return True
+
+
+def delete_native_attribute(layer: Module, name: str) -> bool:
+    """Delete what a Variable is registered for, and say whether one is; it is gone from all lists."""
+    fields = layer.__dict__
+    if known(layer, name) is None:
+        return False
+    for table in (fields["_parameters"], fields["_buffers"]):
+        if name in table:
+            del table[name]
+            return True
+    fields.pop(name, None)
+    return True
 
 
 # ---- members of bound classes ----------------------------------------------------------------------------------------
 
 
+def settle(layer: Any) -> None:
+    """Have the Variables hold what is in the tables: torch may have put new objects there, or changed their class."""
+    for name, (thing, _) in layer.__dict__["_native_names"].items():
+        for table in (layer._parameters, layer._buffers):
+            if name in table and _is_held(thing):
+                thing.take(table[name])
+
+
 def _apply(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
-    """`Module._apply` (`.to()`, `.double()` …); Variables and the layer's dtype follow."""
+    """`Module._apply` (`.to()`, `.double()` …); Variables and the layer's dtype follow, keys stay on the host."""
+    keys = {n: x for n, x in self._buffers.items() if n.endswith(SEED_NAME)}
     with _unlisted(self):
         Module._apply(self, fn, recurse)
-    parameters = self._parameters
-    for name, (thing, _) in self.__dict__.get("_native_names", {}).items():
-        if isinstance(thing, Variable):
-            thing._follow(parameters[name])
+    self._buffers.update(keys)
+    settle(self)
     have = native(self.variable_dtype) if self.variable_dtype else None
     if have is not None and have.is_floating_point:
         now = fn(torch.empty(0, dtype=have)).dtype
@@ -273,23 +260,76 @@ def _save_to_state_dict(self: Any, *args: Any) -> None:
 def _load_from_state_dict(self: Any, *args: Any) -> None:
     with _unlisted(self):
         Module._load_from_state_dict(self, *args)
+    settle(self)
 
 
-def take_mode(module: Module, name: str, part: Any) -> None:
+def take_mode(owner: Module, name: str, part: Any) -> None:
     """A layer that is put into a module takes over its mode, unless `train` or another module has set one before."""
-    mode = module.__dict__.get("training")  # what `torch.compile` makes asks the module that it is about
+    mode = owner.__dict__.get("training")  # what `torch.compile` makes asks the module that it is about
     if mode is not None and isinstance(part, Module) and part.__dict__.get("_mode_set") is False:
         if part.training != mode:
             part.train(mode)
         part.__dict__["_mode_set"] = True
 
 
-register_module_module_registration_hook(take_mode)
+module.register_module_module_registration_hook(take_mode)
+
+
+def _register_parameter(self: Any, name: str, param: Any) -> None:
+    """As `Module.register_parameter`; under a Variable's name it becomes its storage."""
+    if param is not None and known(self, name) is None:
+        Module.register_parameter(self, name, param)
+        self._tracker.track(name, self._backend.foreign("torch", self.name).adopted(self, name, name, self))
+    else:
+        self._parameters[name] = param
+
+
+def _deepcopy(self: Any, memo: dict[int, Any]) -> Any:
+    """What `copy.deepcopy` does without it; here because torch gives a parametrized class one of another kind."""
+    make, args, state = self.__reduce_ex__(4)[:3]
+    out = memo[id(self)] = make(*args)
+    out.__setstate__(copy.deepcopy(state, memo))
+    return out
 
 
 def _ignored_by_ddp(self: Any) -> list[str]:
-    """Names of the parameters that DistributedDataParallel leaves alone: keys of random ops, which stay on the CPU."""
-    return [n for n, _ in self.named_parameters() if n.endswith(SEED_NAME)]
+    """Names of the buffers that DistributedDataParallel leaves alone: keys of random ops, which stay on the CPU."""
+    return [n for n, _ in self.named_buffers() if n.endswith(SEED_NAME)]
+
+
+_module_call = Module.__call__
+
+
+def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """`Module.__call__`, to which it leaves what is rarely there: hooks, `Module.compile`, `torch.fx`, `torch.jit`."""
+    fields = self.__dict__
+    if torch._C._get_tracing_state():
+        fields["_ready"] = False  # `torch.jit.trace` compares two runs, which have to take the same path
+        return Module.__call__(self, *args, **kwargs)
+    if (
+        fields["_forward_hooks"]
+        or fields["_forward_pre_hooks"]
+        or fields["_backward_hooks"]
+        or fields["_backward_pre_hooks"]
+        or "_compiled_call_impl" in fields
+        or module._global_forward_hooks
+        or module._global_forward_pre_hooks
+        or module._global_backward_hooks
+        or module._global_backward_pre_hooks
+    ):
+        return Module.__call__(self, *args, **kwargs)
+    if Module.__call__ is not _module_call:
+        return _recorded(self, args, kwargs)
+    return self.forward(*args, **kwargs)
+
+
+def _recorded(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call while `torch.fx` records: the layer is one node, as torch's own layers are."""
+    proxy = next((x for x in (*args, *kwargs.values()) if isinstance(x, Proxy)), None)
+    if proxy is None:
+        return Module.__call__(self, *args, **kwargs)
+    tracer: Any = proxy.tracer
+    return tracer.create_proxy("call_module", tracer.path_of_module(self), args, kwargs)
 
 
 def members(cls: type, root: type) -> dict[str, object]:
@@ -309,15 +349,22 @@ def members(cls: type, root: type) -> dict[str, object]:
             layer.__dict__["_modes"] = None  # the flags that a call has covered up are of the past
         return own_train(self, mode)
 
+    def set_state(self: Any, saved: dict[str, Any]) -> None:
+        cls.__setstate__(self, saved)  # type: ignore[attr-defined]
+        init_tables(self)
+
     out: dict[str, Any] = {
         "__call__": Module.__call__,
         "_run_general": run,
         "_apply": _apply,
         "_save_to_state_dict": _save_to_state_dict,
         "_load_from_state_dict": _load_from_state_dict,
+        "register_parameter": _register_parameter,
         "train": train,
         "_ddp_params_and_buffers_to_ignore": property(_ignored_by_ddp),
     }
+    if not hasattr(cls, "__deepcopy__"):
+        out["__deepcopy__"] = _deepcopy
     if not hasattr(cls, "forward"):
         own = cls.__call__
         out["forward"] = root._run if own is root.__call__ else own  # type: ignore[attr-defined]

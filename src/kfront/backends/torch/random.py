@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import Parameter
 
 from kfront.backends.torch.common import current_device, native
 from kfront.core.op import OPS
@@ -97,7 +96,7 @@ def _advance(variable: Variable) -> Tensor:
 def next_key(variable: Variable) -> Tensor:
     """The value of a SeedGenerator's state, which moves on by one."""
     mine = variable._value
-    if state.stateless is None and type(mine) is Parameter and not torch.compiler.is_compiling():
+    if state.stateless is None and mine is variable.own and not torch.compiler.is_compiling():
         key = _checkpointed(variable)
         return _advance(variable) if key is None else key
     key = mine.clone()

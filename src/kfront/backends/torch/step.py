@@ -54,9 +54,10 @@ def value_and_grad(
     Inside another call of this function the graph is kept, so that gradients of gradients work.
     """
     tensors = [v._value for v in variables]
-    frozen = [t for t in tensors if not t.requires_grad and t.is_floating_point()]
+    unsure = [v._value for v in variables if not v._trainable or v._value is not v.own]
+    frozen = [t for t in unsure if not t.requires_grad and t.is_floating_point()]
     for t in frozen:
-        t.requires_grad_(True)
+        Tensor.requires_grad_(t, True)
     depth = nesting.depth
     nesting.depth = depth + 1
     try:
@@ -69,12 +70,13 @@ def value_and_grad(
             return loss, aux, [None] * len(tensors)
         wanted = [t for t in tensors if t.requires_grad]
         grads = iter(torch.autograd.grad(loss, wanted, create_graph=depth > 0, allow_unused=True))
-        out = [next(grads) if t.requires_grad else None for t in tensors]
-        return (loss if depth else loss.detach()), aux, out
+        if len(wanted) < len(tensors):
+            grads = (next(grads) if t.requires_grad else None for t in tensors)
+        return (loss if depth else loss.detach()), aux, list(grads)
     finally:
         nesting.depth = depth
         for t in frozen:
-            t.requires_grad_(False)
+            Tensor.requires_grad_(t, False)
 
 
 def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str) -> Closure[Tensor]:

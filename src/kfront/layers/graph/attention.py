@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.options import between, normalisers, positive
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Activation, ActivationLike, InitializerLike, RegularizerLike, Seed, Tensor
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.layers.graph.base import UNWRITTEN, Edges, MessagePassing, flag
 from kfront.ops.random import dropout
 
@@ -73,7 +73,7 @@ class _Attention(MessagePassing):
 
     def _projected(self, x: Tensor, kernel: Any) -> Tensor:
         """(nodes, heads, units)."""
-        return ops.reshape(ops.matmul(x, kernel.value), (-1, self.heads, self.units))
+        return ops.reshape(ops.matmul(x, read(kernel)), (-1, self.heads, self.units))
 
     def _leaky(self, x: Tensor) -> Tensor:
         return ops.leaky_relu(x, negative_slope=self.negative_slope)
@@ -91,7 +91,7 @@ class _Attention(MessagePassing):
         messages = ops.multiply(edges.from_sources(values), ops.expand_dims(weights, 2))
         out = edges.sum(messages)
         out = ops.reshape(out, (-1, self.heads * self.units)) if self.concat else ops.mean(out, axis=1)
-        out = out if self.bias is None else ops.add(out, self.bias.value)
+        out = out if self.bias is None else ops.add(out, read(self.bias))
         return out if self.activation is None else self.activation(out)
 
 
@@ -147,7 +147,7 @@ class GATConv(_Attention):
     def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
         values = self._projected(x, self.kernel)
         parts = [
-            ops.sum(ops.multiply(values, a.value), axis=-1) for a in (self.source_attention, self.target_attention)
+            ops.sum(ops.multiply(values, read(a)), axis=-1) for a in (self.source_attention, self.target_attention)
         ]
         return values, self._leaky(ops.add(edges.from_sources(parts[0]), edges.from_targets(parts[1])))
 
@@ -212,4 +212,4 @@ class GATv2Conv(_Attention):
         values = self._projected(x, self.kernel)
         ends = values if self.share_weights else self._projected(x, self.target_kernel)
         hidden = self._leaky(ops.add(edges.from_sources(values), edges.from_targets(ends)))
-        return values, ops.sum(ops.multiply(hidden, self.attention.value), axis=-1)
+        return values, ops.sum(ops.multiply(hidden, read(self.attention)), axis=-1)

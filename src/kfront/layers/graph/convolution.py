@@ -17,7 +17,7 @@ from kfront.core.typing import (
     RegularizerLike,
     Tensor,
 )
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.layers.base import Layer
 from kfront.layers.graph.base import UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
 from kfront.ops.matrix import linear
@@ -49,7 +49,7 @@ class _Convolution(MessagePassing):
             self.bias = self._weight("bias", (self.units,))
 
     def _finish(self, out: Any) -> Tensor:
-        out = out if self.bias is None else ops.add(out, self.bias.value)
+        out = out if self.bias is None else ops.add(out, read(self.bias))
         return out if self.activation is None else self.activation(out)
 
 
@@ -122,7 +122,7 @@ class GCNConv(_Convolution):
         some = ops.greater(degree, 0)
         scale = ops.where(some, ops.rsqrt(ops.where(some, degree, 1)), 0)
         weight = ops.multiply(weight, ops.multiply(edges.from_sources(scale), edges.from_targets(scale)))
-        x = ops.matmul(x, self.kernel.value)
+        x = ops.matmul(x, read(self.kernel))
         return self._finish(edges.sum(ops.multiply(edges.from_sources(x), ops.expand_dims(weight, 1))))
 
 
@@ -187,8 +187,8 @@ class SAGEConv(_Convolution):
 
     def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and the neighbours'."""
-        bias = None if self.bias is None else self.bias.value
-        out = ops.add(linear(x, self.kernel.value, bias), ops.matmul(gathered, self.neighbour_kernel.value))
+        bias = read(self.bias)
+        out = ops.add(linear(x, read(self.kernel), bias), ops.matmul(gathered, read(self.neighbour_kernel)))
         out = out if self.activation is None else self.activation(out)
         return ops.normalize(out, axis=-1, order=2, epsilon=1e-12) if self.normalize else out
 
@@ -248,7 +248,7 @@ class GINConv(MessagePassing):
 
     def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and the neighbours'."""
-        own = self.epsilon.value if self.train_epsilon else self.epsilon
+        own = read(self.epsilon) if self.train_epsilon else self.epsilon
         return self.layer(ops.add(ops.multiply(x, ops.add(own, 1.0) if self.train_epsilon else own + 1.0), gathered))
 
     def _width(self, features: int) -> int:
@@ -354,11 +354,11 @@ class EdgeConditionedConv(_Convolution):
         """The sources' features through the matrix of each edge."""
         given = extra[0]
         if self.hidden_kernel is not None:
-            given = ops.relu(linear(given, self.hidden_kernel.value, self.hidden_bias.value))
-        matrices = linear(given, self.edge_kernel.value, self.edge_bias.value)
+            given = ops.relu(linear(given, read(self.hidden_kernel), read(self.hidden_bias)))
+        matrices = linear(given, read(self.edge_kernel), read(self.edge_bias))
         matrices = ops.reshape(matrices, (-1, x.shape[-1], self.units))
         return ops.squeeze(ops.matmul(ops.expand_dims(edges.from_sources(x), 1), matrices), 1)
 
     def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and what was gathered."""
-        return self._finish(ops.add(ops.matmul(x, self.kernel.value), gathered))
+        return self._finish(ops.add(ops.matmul(x, read(self.kernel)), gathered))

@@ -9,6 +9,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, one_of
 from kfront.core.spec import Abstract
 from kfront.core.typing import LayerOptions, Shape, Tensor
+from kfront.core.variable import read
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
@@ -158,7 +159,7 @@ class TopKPooling(OptionLayer):
         """The layer's output, see the class."""
         x, edge_index = inputs
         mask, batch, nodes = node_mask(mask), dim(x, 0), x.shape[1]
-        k, p = self._count_kept(nodes), self.projection.value
+        k, p = self._count_kept(nodes), read(self.projection)
         scores = ops.divide(ops.matmul(x, p), ops.sqrt(ops.add(ops.sum(ops.square(p)), 1e-12)))
         ranked = scores if mask is None else ops.where(ops.cast(mask, "bool"), scores, -float("inf"))
         places = ops.cast(ops.top_k(ranked, k)[1], "int32")

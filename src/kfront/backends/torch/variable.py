@@ -1,0 +1,361 @@
+"""Variables, and the Parameters that a layer's attributes show.
+
+A `TorchVariable` says who it is: name, path, regularizer. Its storage is a tensor that a layer has in `_parameters`
+(what may be trained) or `_buffers` (all else), whoever put it there. A Parameter in a layer is a `Face`: a Parameter
+for torch, with the Variable's members besides. It is what an attribute such as `layer.kernel` holds.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+from torch import overrides
+from torch.nn import Module, Parameter
+from torch.optim import optimizer as _optimizer
+from torch.utils._device import DeviceContext
+from torch.utils._pytree import tree_map
+
+from kfront.backends.torch.common import NAMES, current_device, native
+from kfront.backends.torch.step import inside_func
+from kfront.core.operators import VariableBase
+from kfront.core.state import state
+from kfront.core.tracking import structure
+from kfront.core.variable import Variable, parameters
+
+Tensor = torch.Tensor
+SEED_NAME = "seed_generator_state"
+
+
+class TorchVariable(Variable):
+    """A Variable whose storage torch may replace.
+
+    Inside a recorded computation the value of a variable that is not trained is read as an alias. If it is assigned
+    later in that computation the storage gets new memory, and what autograd saved stays as it was: assigning in the
+    forward pass is as safe as on the other engines.
+
+    Attributes:
+        own: the storage. `_value` is another tensor where something stands in its place: in `bind`, in scopes, inside
+            the transforms of `torch.func`.
+        places: layers that have registered it, and under which name.
+    """
+
+    own: Tensor
+    places: tuple[tuple[Module, str], ...] = ()
+    _aliased_by_autograd = False
+    _elsewhere = False  # whether the storage belongs to a module of its own
+
+    def _make(self, value: Tensor) -> None:
+        b = self._backend
+        with b.eager():
+            if isinstance(value, Tensor):
+                tensor = value.detach().clone()
+            else:
+                tensor = b.convert(value, self._dtype).clone()
+            device = torch.device("cpu") if self.name == SEED_NAME else state.device or _chosen() or current_device()
+            if device is not None and tensor.device != device:
+                tensor = tensor.to(device)
+            self._dtype = NAMES[tensor.dtype]
+            self._value = self.own = self._parameter(tensor) if self._trainable else tensor
+        self._aliased_by_autograd = (
+            False  # of its own from the start: compiled code is guarded by an attribute's absence
+        )
+
+    def _parameter(self, tensor: Tensor) -> Parameter:
+        return Parameter(tensor, requires_grad=self._trainable and _differentiable(tensor))
+
+    # -- reading and writing ------------------------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Tensor:
+        """The native tensor, in the autocast dtype inside such a scope."""
+        value = self._value
+        if not self._trainable and value is self.own and torch.is_grad_enabled() and _may_be_saved(value):
+            value = value.data
+            self._aliased_by_autograd = True
+        cast = state.autocast
+        if cast is not None and self._autocast and cast != self._dtype and value.is_floating_point():
+            return value.to(native(cast))
+        return value
+
+    def _write(self, value: Tensor) -> None:
+        mine = self.own
+        if self._value is not mine:
+            self._put(value)
+        elif self._aliased_by_autograd and not torch.compiler.is_compiling():
+            mine.data = value.detach().to(mine.device, mine.dtype, copy=True)
+            self._aliased_by_autograd = False
+        else:
+            with torch.no_grad():
+                mine.copy_(value if type(mine) is Face else _laid_out(value, mine))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers update it: the Parameter's `requires_grad`."""
+        mine = self.own
+        return mine.requires_grad if isinstance(mine, Parameter) and _differentiable(mine) else self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        Variable.trainable.fset(self, value)  # type: ignore[attr-defined]
+        mine = self.own
+        if self._trainable and not isinstance(mine, Parameter):
+            self.become(self._parameter(mine))
+        elif isinstance(mine, Parameter) and _differentiable(mine):
+            Tensor.requires_grad_(mine, self._trainable)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
+        """torch's own functions take Variables."""
+        args, kwargs = tree_map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs or {}))
+        return func(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """What a tensor has and a Variable has not: `grad`, `device`, `t` …"""
+        if name.startswith("_") or not hasattr(Tensor, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        return getattr(self.value, name)
+
+    # -- storage ------------------------------------------------------------------------------------------------------
+
+    def take(self, tensor: Tensor) -> None:
+        """Hold what torch has put in a layer's table, as the storage; inside transforms and traces only for a time."""
+        inside = inside_func()
+        if not inside:
+            if type(tensor) is Parameter:
+                tensor.__class__ = Face
+            if type(tensor) is Face and tensor._handle is None:
+                tensor._handle = self
+            self.own, self._aliased_by_autograd = tensor, False
+            self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
+            if isinstance(tensor, Parameter) and _differentiable(tensor):
+                self._trainable = tensor.requires_grad
+        self._put(tensor)
+
+    def become(self, tensor: Tensor) -> None:
+        """Have another storage, in all layers."""
+        self.take(tensor)
+        for layer, name in self.places:
+            file(layer, name, self)
+
+    def displace(self, layer: Module, name: str) -> None:
+        """The layer's table has no storage any more."""
+        if len(self.places) > 1:
+            self.places = tuple(p for p in self.places if p[0] is not layer or p[1] != name)
+            return
+        if type(self.own) is Face:
+            self.own.__class__ = Parameter
+            self.own._handle = None
+        self._kind, self.__class__ = type(self), Displaced
+        structure.version += 1
+        bound = next(c for c in type(layer).__mro__ if "_unbound" in vars(c))
+        if not isinstance(vars(bound).get(name), _Default) and hasattr(bound, name):
+            setattr(bound, name, _Default(name, getattr(bound, name)))
+
+    def _put(self, value: Tensor) -> None:
+        self._value = value
+        own = self.own
+        if (type(own) is Face or type(own) is StandIn) and not torch.compiler.is_compiling():
+            own.__class__ = Face if value is own else StandIn
+        for layer, name in self.places:
+            fields = layer.__dict__
+            shown = self._shown(layer)
+            for attribute in fields["_native_names"][name][1]:
+                held = fields.get(attribute)
+                if held is not shown and isinstance(held, (TorchVariable, Parameter)):
+                    object.__setattr__(layer, attribute, shown)
+
+    def _shown(self, layer: Any) -> Any:
+        """What an attribute of `layer` holds: the Parameter; the Variable where there is none, or where it casts.
+
+        A layer whose compute dtype is another reads its weights in that dtype. kfront's own do so by `read`; in a
+        user's, operators and ops do, which a Parameter leaves as it is.
+        """
+        value = self._value
+        if type(value) is not Face and not isinstance(value, Parameter):
+            return self
+        casts = layer.__dict__.get("_scope_dtype") is not None
+        return self if casts and not type(layer)._unbound.__module__.startswith("kfront.") else value
+
+    def _state(self) -> dict[str, Any]:
+        return {k: v for k, v in super()._state().items() if k != "places"}
+
+
+class Displaced(TorchVariable):
+    """A Variable whose storage its layer has no more: its value is what the layer has under its name.
+
+    A parametrization computes that, or pruning, from Parameters that are trained instead; after `del` there is none.
+    """
+
+    _listed = False
+    own: Any = None
+
+    @property
+    def _place(self) -> tuple[Module, str]:
+        return self.places[0]
+
+    @property
+    def _value(self) -> Any:
+        return getattr(*self._place)
+
+    def _write(self, value: Tensor) -> None:
+        layer, name = self._place
+        original = layer._parameters.get(f"{name}_orig")  # of `torch.nn.utils.prune`
+        with torch.no_grad():
+            if original is not None:
+                original.copy_(value)
+                value = original * layer._buffers[f"{name}_mask"]
+            setattr(layer, name, value)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether what it is computed from is trained."""
+        return self._value.requires_grad
+
+    def take(self, tensor: Tensor) -> None:
+        """Have a storage again."""
+        layer, name = self._place
+        self.__class__ = self._kind
+        structure.version += 1
+        TorchVariable.take(self, tensor)
+        if name in layer.__dict__["_native_names"][name][1]:
+            layer.__dict__[name] = self._shown(layer)
+
+
+class _Default:
+    """A class's default for an attribute, which is absent once there was a Variable that is gone.
+
+    A parametrization takes the name only if there is no attribute.
+    """
+
+    def __init__(self, name: str, default: object) -> None:
+        self.name, self.default = name, default
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        entry = None if layer is None else layer.__dict__["_native_names"].get(self.name)
+        if entry is not None and type(entry[0]) is Displaced:
+            raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}", name=self.name, obj=layer)
+        return self.default
+
+
+def _chosen() -> torch.device | None:
+    """The device of ``with torch.device(..)`` or `torch.set_default_device`, None without one."""
+    modes = overrides._get_current_function_mode_stack()
+    return next((mode.device for mode in reversed(modes) if isinstance(mode, DeviceContext)), None)
+
+
+def file(layer: Module, name: str, variable: TorchVariable) -> None:
+    """Put a variable's storage in the right table of a layer."""
+    fields, own = layer.__dict__, variable.own
+    there, other = ("_parameters", "_buffers") if isinstance(own, Parameter) else ("_buffers", "_parameters")
+    dict.pop(fields[other], name, None)
+    dict.__setitem__(fields[there], name, own)
+
+
+def _laid_out(value: Tensor, mine: Any) -> Tensor:
+    """A whole value as shards, where the storage is a DTensor."""
+    if not hasattr(mine, "placements") or hasattr(value, "placements"):
+        return value
+    return sys.modules[type(mine).__module__].distribute_tensor(value, mine.device_mesh, mine.placements)
+
+
+def _may_be_saved(value: Tensor) -> bool:
+    """Whether autograd could save a storage that may be assigned: a floating constant, not while compiling."""
+    return not value.requires_grad and value.is_floating_point() and not torch.compiler.is_compiling()
+
+
+def _differentiable(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+# ---- what attributes show --------------------------------------------------------------------------------------------
+
+
+class Face(Parameter, Variable):
+    """A Parameter with the members of its Variable; Parameters become one, it has no constructor of its own.
+
+    What both have is torch's: `dtype` is a `torch.dtype`, `layout` a `torch.layout`, operators are torch's. torch asks
+    every tensor that is no exact Tensor or Parameter for `__torch_function__`; it has to stand in the class itself.
+    """
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+    _handle: Any = None
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Nothing: ``Parameter(face)`` calls it."""
+
+    @property
+    def value(self) -> Any:
+        """The tensor: this one, or what stands in its place; in the autocast dtype inside such a scope."""
+        handle = self._handle
+        return self if handle is None or (handle._value is self and state.autocast is None) else handle.value
+
+    def __repr__(self) -> str:
+        return repr(Tensor._make_subclass(Parameter, self.data, self.requires_grad))
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The value as a NumPy array (a copy)."""
+        return self._handle.numpy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return VariableBase.__array__(self, dtype, copy)
+
+    __float__, __int__ = Variable.__float__, Variable.__int__
+    __dlpack__, __dlpack_device__ = Variable.__dlpack__, Variable.__dlpack_device__
+
+    def _set_requires_grad(self, on: bool) -> None:
+        Tensor.requires_grad.__set__(self, on)  # type: ignore[attr-defined]
+        if self._handle is not None:
+            self._handle._trainable = on
+            structure.version += 1
+
+    requires_grad: Any = property(Tensor.requires_grad.__get__, _set_requires_grad)  # type: ignore[attr-defined]
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Whether autograd gives it a gradient; its Variable is trained or not accordingly."""
+        self._set_requires_grad(requires_grad)
+        return self
+
+    def detach(self) -> Any:
+        """The tensor without history. ``Parameter(face)`` insists on its own type; `weight_norm` calls that."""
+        out = super().detach()
+        if not torch.compiler.is_compiling() and sys._getframe(1).f_code is _NEW_PARAMETER:
+            return out.as_subclass(Face)
+        return out
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        out = memo[id(self)] = Parameter(self.data.clone(), self.requires_grad)
+        return out
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        """Alone it is a Parameter; the layer that holds it makes it a Face again."""
+        return torch._utils._rebuild_parameter, (self.data, self.requires_grad, {})
+
+
+class StandIn(Face):
+    """A Face in whose place something else stands for a time; torch's functions get that."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
+        args, kwargs = tree_map(lambda x: x.value if type(x) is StandIn else x, (args, kwargs or {}))
+        return func(*args, **kwargs)
+
+
+_NEW_PARAMETER = Parameter.__new__.__code__
+_OF_THE_VARIABLE = (
+    *("name", "path", "trainable", "regularizer", "constraint", "overwrite_with_gradient"),
+    *("aggregation", "synchronization", "assign", "assign_add", "assign_sub"),
+    *("own", "_value", "_put", "_write", "_read", "_backend", "_dtype", "_shape", "_layout", "_owner"),
+    *("_autocast", "_trainable", "_settable_trainable"),
+)
+
+
+def _forwarded(name: str) -> property:
+    return property(lambda self: getattr(self._handle, name), lambda self, value: setattr(self._handle, name, value))
+
+
+for _name in _OF_THE_VARIABLE:
+    setattr(Face, _name, _forwarded(_name))
+parameters.update((Face, Parameter))
+_optimizer._foreach_supported_types.append(Face)  # as torch does for DTensor: foreach and fused optimizers by default
