@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from kfront import ops
+from kfront.core.errors import ArgumentError
 from kfront.core.options import Option, base_arguments, between, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
@@ -212,6 +213,15 @@ def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
     return tuple(factor) if isinstance(factor, list) else factor
 
 
+def _zoom(layer: MovedImages, name: str, factor: Limits) -> Any:
+    for number in factor if isinstance(factor, (list, tuple)) else (factor,):
+        if number is not None and not -1 < number <= 1:
+            raise ArgumentError(
+                f"[RandomZoom] expected `{name}` above -1, at which nothing is left, to 1, got {factor!r}."
+            )
+    return _given(layer, name, factor)
+
+
 @serializable("keras.layers")
 @documented(f"""Args:
         height_factor: largest shift as a share of the height, or a pair of limits; downwards if positive.
@@ -273,7 +283,7 @@ def _ranges(shares: Tensor, limits: Any) -> list[Any]:
 class RandomZoom(MovedImages):
     """Zooms into or out of images by random factors."""
 
-    _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
+    _normalise = normalisers(height_factor=Option(_zoom), width_factor=Option(_zoom))
     height_factor: Any
     width_factor: Any
 

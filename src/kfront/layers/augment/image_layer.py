@@ -100,7 +100,7 @@ class ImageLayer(DataLayer):
     ) -> None:
         super().__init__(**kwargs)
         if self._USE_BASE_FACTOR:
-            self.__dict__["factor"] = strength(self, "factor", factor)
+            self.__dict__["factor"] = strength(self, "factor", 0.0 if factor is None else factor)
         elif factor is not None:
             raise ArgumentError(
                 f"[{type(self).__name__}] expected no `factor`, got {factor!r}; this layer has no strength to set."
@@ -322,8 +322,8 @@ def number_pair(who: str, name: str, value: Any, low: float, high: float) -> tup
 
 
 def strength(layer: ImageLayer, name: str, value: object) -> tuple[float, float]:
-    """Limits of a strength within the bounds of the layer's class; 0 if None."""
-    return number_pair(type(layer).__name__, name, value or 0.0, *layer._FACTOR_BOUNDS)
+    """Limits of a strength within the bounds of the layer's class."""
+    return number_pair(type(layer).__name__, name, value, *layer._FACTOR_BOUNDS)
 
 
 def pair_within(low: float, high: float) -> Check:
