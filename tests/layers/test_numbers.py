@@ -74,7 +74,9 @@ def test_stateful_layers_keep_to_a_batch_size(name: str, first: int, then: int, 
     ],
 )
 def test_rms_scaling_divides_by_the_deviation(dtype: str, x: Any, expected: Any, backend: Any) -> None:
-    out = layers.LayerNormalization(rms_scaling=True, dtype=dtype)(np.array([x], "float32"))
+    with pytest.warns(UserWarning, match="use RMSNormalization"):
+        layer = layers.LayerNormalization(rms_scaling=True, dtype=dtype)
+    out = layer(np.array([x], "float32"))
     np.testing.assert_allclose(values(out), [expected], rtol=2e-3)
 
 

@@ -32,6 +32,15 @@ SHAPES = {
     "sum": (lambda: ops.sum(M, 2), r"\[sum\] expected `axis` in \[-2, 2\)"),
     "conv": (lambda: ops.conv(X[..., :2], K), r"\[conv\] expected `kernel` with 2 input channels"),
     "conv rank": (lambda: ops.conv(X, K[0]), r"\[conv\] expected `kernel` of rank 4"),
+    "conv of lines by planes": (lambda: ops.conv(X[0], K), r"\[conv\] expected `kernel` of rank 3"),
+    "conv of planes by lines": (
+        lambda: ops.conv(X, np.ones((1, 1, 3), "float32")),
+        r"\[conv\] expected `kernel` of rank",
+    ),
+    "depthwise": (
+        lambda: ops.depthwise_conv(X[0], np.ones((1, 1, 3, 2), "float32"), strides=2),
+        r"\[depthwise_conv\] expected `kernel` of rank 3",
+    ),
     "broadcast_to": (lambda: ops.broadcast_to(M, (2, 4)), r"\[broadcast_to\] expected a `shape`"),
     "einsum": (lambda: ops.einsum("ij,jk->ik", M, M), r"\[einsum\] expected one size for 'j'"),
     "solve": (lambda: ops.solve(M, M), r"\[solve\] expected square matrices"),

@@ -36,8 +36,8 @@ def test_names_of_what_quantization_adds(name: str, backend: Any) -> None:
 @pytest.mark.parametrize("policy", ["int8_from_float32", "int4_from_float32", "float8_from_float32"])
 def test_a_quantized_policy_quantizes(policy: str, trainable_backend: Any) -> None:
     x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
-    kernel = np.array([[0.5, -0.5, 0.2], [-0.3, 0.4, -0.6], [0.1, 0.7, 0.3], [-0.7, -0.2, 0.6]], "float32")
-    start = initializers.Constant(kernel)  # both signs in each column: zero points of others are cut off, as in Keras
+    kernel = np.array([[0.5, -0.5, 0.2], [0.3, 0.4, 0.6], [0.1, 0.7, 0.3], [0.7, -0.2, 0.6]], "float32")
+    start = initializers.Constant(kernel)
     set_later, quantized = layers.Dense(3, kernel_initializer=start), layers.Dense(3)
     expected = ops.convert_to_numpy(set_later(x))
     quantized.build((2, 4))
@@ -55,6 +55,20 @@ def test_a_quantized_policy_quantizes(policy: str, trainable_backend: Any) -> No
     late.dtype_policy = policy
     late.build((2, 4))
     assert late.quantization_mode == quantized.quantization_mode
+
+
+def test_the_range_of_a_block_that_is_not_full_holds_zero(trainable_backend: Any) -> None:
+    kernel = np.array([[1.0, -4.0], [2.0, -3.0], [3.0, -2.0], [4.0, -1.0]], "float32")
+    layer = layers.Dense(2, kernel_initializer=initializers.Constant(kernel))
+    layer.build((None, 4))
+    layer.quantize("int4")
+    np.testing.assert_allclose(layer.kernel_scale.numpy(), [[4 / 15, 4 / 15]], rtol=1e-6)
+    np.testing.assert_array_equal(layer.kernel_zero.numpy(), [[-8, 7]])
+    np.testing.assert_allclose(ops.convert_to_numpy(layer.kernel), kernel, atol=2 / 15)
+    full = layers.Dense(2, kernel_initializer=initializers.Constant(kernel))
+    full.build((None, 4))
+    full.quantize(config=quantizers.Int4QuantizationConfig(block_size=4))
+    np.testing.assert_allclose(full.kernel_scale.numpy(), [[0.2, 0.2]], rtol=1e-6)
 
 
 def test_policies(backend: Any) -> None:

@@ -188,3 +188,10 @@ def test_metrics_with_a_value_for_each_class(metric, verbose, trainable_backend)
     assert np.shape(history.history[one.name]) == (3, 3)
     assert np.shape(model.evaluate(X, CLASSES, verbose=verbose, return_dict=True)[one.name]) == (3,)
     assert isinstance(stop.best, float)
+
+
+def test_results_of_single_batches_are_python_numbers(trainable_backend):
+    model = small()
+    assert type(model.train_on_batch(X, Y)) is float
+    assert type(model.test_on_batch(X, Y)) is float
+    assert type(model.train_on_batch(X, Y, return_dict=True)["loss"]) is float

@@ -86,3 +86,21 @@ def test_structures_that_do_not_match(options: Any, trainable_backend: Any) -> N
     one.compile("sgd", **options)
     with pytest.raises(ArgumentError):
         one.fit(X, {"u": Y, "w": [Y, Y]}, verbose=0)
+
+
+@pytest.mark.parametrize(("order", "results"), [("za", [10.0, 1.0, 9.0]), ("az", [10.0, 9.0, 1.0])])
+@pytest.mark.parametrize("path", [(), ("outer",), (0,)], ids=["flat", "in a dict", "in a list"])
+def test_losses_of_a_dict_stand_in_its_order(order: str, results: list[float], path: Any, backend: Any) -> None:
+    def inside(value: Any) -> Any:
+        return value if not path else {path[0]: value} if path[0] else [value, value]
+
+    inputs = kfront.Input((2,))
+    outputs = {
+        "z": layers.Dense(1, kernel_initializer="ones")(inputs),
+        "a": layers.Dense(1, kernel_initializer="zeros")(inputs),
+    }
+    made = kfront.Model(inputs, inside(outputs))
+    made.compile("sgd", inside(dict.fromkeys(order, "mse")))
+    targets = {"a": 3 * np.ones((2, 1)), "z": np.ones((2, 1))}
+    found = made.evaluate(np.ones((2, 2)), inside(targets), verbose=0)
+    assert found == (results if path != (0,) else [2 * results[0], *results[1:], *results[1:]])

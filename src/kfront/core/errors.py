@@ -33,7 +33,7 @@ class ShapeError(KfrontError, ValueError):
 
 
 class DTypeError(KfrontError, TypeError, ValueError):
-    """A dtype is unknown, or cannot be used here.
+    """A dtype is unknown, or cannot be used here; Keras raises `TypeError` or `ValueError`, according to the place.
 
     Example:
 
@@ -60,8 +60,8 @@ class ArgumentError(KfrontError, ValueError):
     """
 
 
-class ArgumentTypeError(KfrontError, TypeError):
-    """An argument has a type that is not allowed.
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument has a type that is not allowed; Keras raises `TypeError` or `ValueError`, according to the place.
 
     Example:
 

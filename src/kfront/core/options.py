@@ -21,12 +21,12 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeGuard, TypeVar, cast
 
 import numpy as np
 
 from kfront.core import settings
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.tracking import PLAIN
 from kfront.core.typing import AnyCallable, Config
 
@@ -245,9 +245,11 @@ def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
     """How objects of `cls` treat the options that the `__init__` of `declaring` stores."""
 
     def find() -> tuple[_Reader, ...]:
-        rows = []
+        rows, types = [], declaring.__dict__["__init__"].__annotations__
         for name in _signature(declaring).own:
             entry = _find(cls, name)
+            if entry is _AS_IT_IS:
+                entry = _BY_ANNOTATION.get(types.get(name), entry)
             if entry is not None:
                 is_property = hasattr(getattr(cls, name, None), "__set__")
                 direct = not entry.tracked and not is_property
@@ -345,6 +347,12 @@ def is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
+def _refuse(owner: object, wanted: str, value: object, right_type: bool) -> NoReturn:
+    """Raise the error for a value, or for a type, that is not allowed."""
+    kind = ArgumentError if right_type else ArgumentTypeError
+    raise kind(f"[{_who(owner)}] expected {wanted}, got {value!r}.")
+
+
 def positive(owner: object, name: str, value: object) -> int:
     """`value` as an int.
 
@@ -353,7 +361,7 @@ def positive(owner: object, name: str, value: object) -> int:
     """
     if is_int(value) and value > 0:
         return int(value)
-    raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be a positive int, got {value!r}.")
+    _refuse(owner, f"`{name}` to be a positive int", value, is_int(value))
 
 
 def int_tuple(owner: object, name: str, value: object, n: int, least: int = 1) -> tuple[int, ...]:
@@ -368,7 +376,7 @@ def int_tuple(owner: object, name: str, value: object, n: int, least: int = 1) -
         out = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else ()
     if len(out) != n or any(not is_int(v) or v < least for v in out):
         ints = f"an int >= {least}" if n == 1 else f"an int >= {least} or {n} of them"
-        raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be {ints}, got {value!r}.")
+        _refuse(owner, f"`{name}` to be {ints}", value, bool(out) and all(map(is_int, out)))
     return tuple(int(v) for v in out)
 
 
@@ -390,7 +398,7 @@ def data_format(owner: object, name: str, value: object) -> str:
         return settings.image_data_format()
     found = value.lower() if isinstance(value, str) else value
     if found not in _LAYOUTS:
-        raise ArgumentError(f"[{_who(owner)}] expected `{name}` 'channels_last' or 'channels_first', got {value!r}.")
+        _refuse(owner, f"`{name}` 'channels_last' or 'channels_first'", value, isinstance(value, str))
     return found
 
 
@@ -405,7 +413,7 @@ def choice(
     found = case(value) if isinstance(value, str) else value
     if (found is None or isinstance(found, str)) and found in allowed:
         return found
-    raise ArgumentError(f"[{_who(owner)}] expected `{name}` in {', '.join(map(repr, allowed))}, got {value!r}.")
+    _refuse(owner, f"`{name}` in {', '.join(map(repr, allowed))}", value, isinstance(value, str))
 
 
 def one_of(*allowed: str | None, case: Callable[[str], str] = str.lower) -> Check:
@@ -419,10 +427,9 @@ def rate_between(owner: object, name: str, value: Any, low: float = 0.0, high: f
     Raises:
         ArgumentError: if it is no number or out of bounds.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
-        raise ArgumentError(
-            f"[{_who(owner)}] expected `{name}` to be a number between {low:g} and {high:g}, got {value!r}."
-        )
+    right_type = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not right_type or not low <= value <= high:
+        _refuse(owner, f"`{name}` to be a number between {low:g} and {high:g}", value, right_type)
     return value
 
 
@@ -438,13 +445,37 @@ def number(wanted: str, test: Callable[[Any], bool]) -> Check:
         try:
             if test(value):
                 return value
-        except TypeError:  # it cannot be compared
-            pass
-        raise ArgumentError(f"[{_who(owner)}] expected `{name}` {wanted}, got {value!r}.")
+        except TypeError:
+            _refuse(owner, f"`{name}` {wanted}", value, right_type=False)  # it cannot be compared
+        _refuse(owner, f"`{name}` {wanted}", value, right_type=True)
 
     return check
 
 
+def real(owner: object, name: str, value: Any) -> Any:
+    """A number, or an array or tensor of one: what `float` takes, but for text.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    if not hasattr(type(value), "__float__"):
+        _refuse(owner, f"`{name}` to be a number", value, right_type=False)
+    return value
+
+
+def real_or_none(owner: object, name: str, value: Any) -> Any:
+    """As `real`, or None.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    return value if value is None else real(owner, name, value)
+
+
+_BY_ANNOTATION = {
+    "float": _AS_IT_IS._replace(check=real),
+    "float | None": _AS_IT_IS._replace(check=real_or_none),
+}
 above_zero = number("> 0", lambda x: x > 0)
 not_negative = number(">= 0", lambda x: x >= 0)
 from_0_to_1 = number("from 0 to 1", lambda x: 0 <= x <= 1)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
 
@@ -52,7 +52,7 @@ def axis_of(axis: Any, ndim: int, what: str = "axis") -> int:
     try:
         a = axis.__index__()
     except AttributeError:
-        raise ArgumentError(f"expected `{what}` to be an int, got {axis!r}.") from None
+        raise ArgumentTypeError(f"expected `{what}` to be an int, got {axis!r}.") from None
     if not -ndim <= a < ndim:
         raise ShapeError(f"expected `{what}` in [{-ndim}, {ndim}) for a tensor of rank {ndim}, got {a}.")
     return a % ndim
@@ -142,7 +142,7 @@ def reduction(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool
 def arg_reduction(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Shape:
     """Position of an extreme value along one axis, or in the flat tensor."""
     if axis is not None and not isinstance(axis, int):
-        raise ArgumentError(f"expected `axis` to be an int or None, got {axis!r}.")
+        raise ArgumentTypeError(f"expected `axis` to be an int or None, got {axis!r}.")
     return reduction(x, axis, keepdims)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,12 +23,10 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     Raises:
         ShapeError: if it is not a sequence of non-negative ints and None.
     """
-    if isinstance(shape, int):
+    if isinstance(shape, int) and not isinstance(shape, bool):
         shape = (shape,)
     try:
-        if isinstance(shape, (str, bytes)):
-            raise TypeError("text is no sequence of sizes")
-        out = tuple(d if d is None else int(d) for d in shape)
+        out = tuple(d if d is None else operator.index(d) for d in shape)
     except (TypeError, ValueError):
         raise ShapeError(f"[{name}] expected a sequence of ints and None, got {_short(shape)}.") from None
     if any(d is not None and d < 0 for d in out):

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from kfront import activations, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers
+from kfront.core.shapes import axis_of
 from kfront.core.typing import (
     ActivationLike,
     AnyCallable,
@@ -222,7 +223,8 @@ class PReLU(OptionLayer):
 
     def build(self, input_shape: Shape) -> None:
         """Create alpha, of the input's shape without the batch and 1 along shared axes."""
-        rank, shared = len(input_shape), {a % len(input_shape) for a in self.shared_axes or ()}
+        rank = len(input_shape)
+        shared = {axis_of(a, rank, "shared_axes") for a in self.shared_axes or ()}
         own = [a for a in range(1, rank) if a not in shared]
         shape = [known_axis(self.name, input_shape, a) if a in own else 1 for a in range(1, rank)]
         self.alpha = self._weight("alpha", tuple(shape))

@@ -364,6 +364,8 @@ class Lambda(Layer):
         super().__init__(**kwargs)
         if not callable(function):
             raise ArgumentTypeError(f"[Lambda] expected `function` to be callable, got {function!r}.")
+        if not isinstance(arguments or {}, dict):
+            raise ArgumentTypeError(f"[Lambda] expected `arguments` to be a dict or None, got {arguments!r}.")
         self.function = function
         self.arguments = dict(arguments or {})
         self._output_shape, self.mask = output_shape, mask

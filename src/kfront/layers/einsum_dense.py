@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from kfront import ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
 from kfront.core.typing import (
     Activation,
@@ -46,7 +46,7 @@ class Equation:
             f"got {equation!r}."
         )
         if not isinstance(equation, str):
-            raise wrong
+            raise ArgumentTypeError(*wrong.args)
         left, arrow, out = equation.replace(" ", "").partition("->")
         parts = left.split(",")
         if not arrow or len(parts) != 2 or "..." in parts[1] or ("..." in parts[0]) != ("..." in out):

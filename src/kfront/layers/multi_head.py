@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kfront import config, ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
@@ -344,6 +344,8 @@ class MultiHeadAttention(HeadHooks, _Heads):
 
 def _axes_of(value: Any) -> tuple[int, ...] | None:
     axes = (value,) if isinstance(value, int) else value
+    if axes is not None and not isinstance(axes, (list, tuple)):
+        raise ArgumentTypeError(f"[MultiHeadAttention] expected `attention_axes` to be ints or None, got {value!r}.")
     return None if axes is None else tuple(axes)
 
 

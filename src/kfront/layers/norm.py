@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -325,6 +326,12 @@ class LayerNormalization(_Affine):
         rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**self._store(locals()))
         self.rms_scaling = rms_scaling
+        if rms_scaling:
+            warnings.warn(
+                f"[{self.name}] `rms_scaling=True` divides by the deviation, not by the root of the mean of squares; "
+                "use RMSNormalization, unless a file is to be read.",
+                stacklevel=2,
+            )
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:

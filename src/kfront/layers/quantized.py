@@ -94,13 +94,14 @@ class QuantizedWeight(DerivedWeight):
         layout: how the weight is cut up.
         mode: "int8" or "int4".
         variables: the stored Variables: values and scale, and with blocks zero points and the block of each input.
+        block: rows of a block, which may be more than there are.
     """
 
     constraint = regularizer = None
     trainable = False
 
-    def __init__(self, layout: Layout, mode: str, variables: Sequence[Any]) -> None:
-        self.layout, self.mode = layout, mode
+    def __init__(self, layout: Layout, mode: str, variables: Sequence[Any], block: int) -> None:
+        self.layout, self.mode, self.block = layout, mode, block
         self.stored, self.scale, *more = variables
         self.zero: Any = more[0] if more else None
         self.group: Any = more[1] if more else None
@@ -150,8 +151,9 @@ class QuantizedWeight(DerivedWeight):
             values, scale = quantizer(matrix, to_numpy=True)
             found = [ops.reshape(scale, (-1,))]
         else:
-            size = int((self.group.numpy() == 0).sum())  # of the first block
-            values, scale, zero = quantizers.abs_max_quantize_grouped_with_zero_point(matrix, size, INT4, to_numpy=True)
+            values, scale, zero = quantizers.abs_max_quantize_grouped_with_zero_point(
+                matrix, self.block, INT4, to_numpy=True
+            )
             found = [scale, zero] if layout.rows else [ops.transpose(scale), ops.transpose(zero)]
             found.append(self.group.value)
         packed, _, _ = quantizers.pack_int4(values if layout.rows else ops.transpose(values), layout.pack)
@@ -421,7 +423,7 @@ class Quantizable(LoraLayer):
                 group = add("g_idx", (inputs,), "float32")
                 group.assign((np.arange(inputs) // block).astype("float32"))
             variables.append(group)
-        self.__dict__[attribute] = QuantizedWeight(layout, mode, variables)
+        self.__dict__[attribute] = QuantizedWeight(layout, mode, variables, block)
 
     # -- calibration --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from kfront.backends import current
 from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import numpy_dtype
-from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import (
@@ -75,7 +75,8 @@ class DropoutRNNCell(OptionLayer):
 
 def _clipped_rate(cell: BaseCell, name: str, rate: object) -> float:
     if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
-        raise ArgumentError(f"[{type(cell).__name__}] expected `{name}` to be a number between 0 and 1, got {rate!r}.")
+        who = type(cell).__name__
+        raise ArgumentTypeError(f"[{who}] expected `{name}` to be a number between 0 and 1, got {rate!r}.")
     return min(1.0, max(0.0, float(rate)))
 
 

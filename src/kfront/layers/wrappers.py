@@ -186,8 +186,9 @@ class Bidirectional(OptionLayer):
         backward_layer: Any = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        for one in (layer, backward_layer):
-            _check_recurrent(one, optional=one is backward_layer)
+        _check_recurrent(layer)
+        if backward_layer is not None:
+            _check_recurrent(backward_layer)
         super().__init__(**kwargs)
         if merge_mode not in _MERGE:
             raise ArgumentError(f"[Bidirectional] expected `merge_mode` in {_MERGE}, got {merge_mode!r}.")
@@ -302,9 +303,7 @@ class Bidirectional(OptionLayer):
         return cls(**_with_layers(config, ("layer", "backward_layer"), custom_objects))
 
 
-def _check_recurrent(layer: object, optional: bool) -> None:
-    if layer is None and optional:
-        return
+def _check_recurrent(layer: object) -> None:
     needed = ("go_backwards", "return_sequences", "return_state")
     if not isinstance(layer, Layer) or not all(hasattr(layer, n) for n in needed):
         raise ArgumentTypeError(f"[Bidirectional] expected recurrent layers such as LSTM, got {layer!r}.")

@@ -218,7 +218,7 @@ class BinaryAccuracy(_Share, function=_binary):
     0.5
     """
 
-    _normalise = normalisers(threshold=number("from 0 to 1", lambda x: x is None or 0 <= x <= 1))
+    _normalise = normalisers(threshold=number("from 0 to 1", lambda x: 0 <= x <= 1))
 
     def __init__(self, name: str | None = "binary_accuracy", dtype: DTypeLike = None, threshold: float = 0.5) -> None:
         super().__init__(**self._store(locals()))

@@ -9,7 +9,7 @@ from kfront import ops
 from kfront.config import floatx
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
-from kfront.core.options import kept, normalisers
+from kfront.core.options import kept, normalisers, positive
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.core.variable import Variable
 from kfront.metrics.base import Metric, as_tensor
@@ -36,6 +36,7 @@ class _Confusion(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__("int32" if dtype is None else dtype, name)
+        positive(self, "num_classes", num_classes)
         self._store(locals())
         self.total_confusion_matrix = self.add_variable(
             (num_classes, num_classes), "zeros", name="total_confusion_matrix"

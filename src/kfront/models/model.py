@@ -136,7 +136,7 @@ class Model(Stateless, Trainer, Layer):
             mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.
             config: a `kfront.quantizers.QuantizationConfig`; the default of the mode if None. "gptq" and "awq" need
                 one, with data: they quantize the layers of block after block, see `get_quantization_layer_structure`.
-            filters: which layers: a regular expression searched for in their paths, a list of them, or a function of
+            filters: which layers: a regular expression searched for in their names, a list of them, or a function of
                 the layer; all if None.
             **kwargs: `type_check`, whether layers of subclasses are left out (True).
 

@@ -27,7 +27,7 @@ def quantize_model(model: Model, mode: str | None, config: object, filters: obje
         mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.
         config: a `QuantizationConfig`, the default of the mode if None; "gptq" and "awq" need one, and quantize the
             layers within the blocks of the model's structure.
-        filters: a regular expression that is searched for in the paths of layers, a list of them, a function of the
+        filters: a regular expression that is searched for in the names of layers, a list of them, a function of the
             layer, or None for all layers.
         type_check: whether layers of subclasses are left out, whose `call` may read the weight.
 
@@ -71,4 +71,4 @@ def _filter(filters: Any) -> Callable[[Any], bool]:
             f"[quantize] expected `filters` to be a regular expression, a list of them or a function, got {filters!r}."
         )
     compiled = [re.compile(p) for p in patterns]
-    return lambda layer: any(c.search(layer.path or "") or c.search(layer.name) for c in compiled)
+    return lambda layer: any(c.search(layer.name) for c in compiled)

@@ -17,7 +17,7 @@ from kfront.backends import backend_scope, current, get
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
-from kfront.core.options import Configurable
+from kfront.core.options import Configurable, number, real_or_none
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable
@@ -27,6 +27,7 @@ from kfront.optimizers.schedules import LearningRate, LearningRateSchedule
 from kfront.optimizers.state_owner import StateOwner
 
 Gradients: TypeAlias = Sequence[Tensor | None]
+_NOT_NEGATIVE_OR_NONE = number(">= 0 or None", lambda x: x is None or x >= 0)
 
 
 class Optimizer(Configurable, StateOwner):
@@ -112,9 +113,9 @@ class Optimizer(Configurable, StateOwner):
     def _check_arguments(self, use_ema: bool, momentum: float, overwrite: int | None, accumulate: int | None) -> None:
         who = type(self).__name__
         for name in ("clipnorm", "clipvalue", "global_clipnorm"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise ArgumentError(f"[{who}] expected `{name}` >= 0 or None, got {value!r}.")
+            _NOT_NEGATIVE_OR_NONE(self, name, getattr(self, name))
+        for name in ("weight_decay", "loss_scale_factor"):
+            real_or_none(self, name, getattr(self, name))
         if sum(x is not None for x in (self.clipnorm, self.clipvalue, self.global_clipnorm)) > 1:
             raise ArgumentError(
                 f"[{who}] expected at most one of `clipnorm`, `clipvalue` and `global_clipnorm`, got "

@@ -85,7 +85,7 @@ def abs_max_quantize_grouped_with_zero_point(
 
     Args:
         inputs: floating tensor of shape (rows, columns).
-        block_size: rows in a block; the last one is filled up with zeros.
+        block_size: rows in a block; the last one is filled up with zeros (the only one if `to_numpy` says so, too).
         value_range: smallest and largest quantized value.
         dtype: dtype of the quantized tensor and the zero points.
         epsilon: added to the width of a block's values.
@@ -106,19 +106,23 @@ def abs_max_quantize_grouped_with_zero_point(
     >>> kfront.ops.convert_to_numpy(q)[:, 0].tolist(), round(float(scale[0, 0]), 2), int(zero[0, 0])
     ([-8, 0, 7], 0.2, -8)
     """
-    if to_numpy:
-        return _on_host(  # type: ignore[return-value]
-            abs_max_quantize_grouped_with_zero_point, inputs, block_size, value_range, dtype, epsilon
-        )
     name = "[abs_max_quantize_grouped_with_zero_point]"
     x = ops.convert_to_tensor(inputs)
     if len(x.shape) != 2:
         raise ShapeError(f"{name} expected a matrix, got shape {tuple(x.shape)}.")
     if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
         raise ArgumentError(f"{name} expected `block_size` to be a positive int, got {block_size!r}.")
+    rows = x.shape[0]
+    if to_numpy:  # a block with fewer rows is filled up as well, for which one row of zeros is enough
+        return _on_host(_quantize_grouped, x, min(block_size, rows + 1), value_range, dtype, epsilon)  # type: ignore[return-value]
+    return _quantize_grouped(x, min(block_size, rows), value_range, dtype, epsilon)
+
+
+def _quantize_grouped(
+    x: Tensor, block_size: int, value_range: Sequence[int], dtype: str, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
     given, (rows, columns) = dtype_of(x), x.shape
     x = ops.cast(x, "float32")
-    block_size = min(block_size, rows)
     groups = -(-rows // block_size)
     x = ops.pad(x, ((0, groups * block_size - rows), (0, 0)))
     blocks = ops.reshape(x, (groups, block_size, columns))

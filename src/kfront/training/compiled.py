@@ -90,7 +90,8 @@ class CompiledLoss:
         self.loss, self.weights = loss, weights
         self.terms: list[tuple[Any, float, int]] | None = None
         self.names: list[str] = []
-        self.trackers: list[Any] = []
+        self.trackers: list[Any] = []  # of the terms
+        self.results: list[Any] = []  # the same in the order in which the losses were given
 
     def build(self, y_true: Nested[Tensor], y_pred: Nested[Tensor], names: list[str] | None) -> None:
         """Match losses to outputs; done once, on the first batch or its specs."""
@@ -120,6 +121,8 @@ class CompiledLoss:
         self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1] == 1.0
         if len(self.terms) > 1:
             self.trackers = [_tracker(f"{self.names[i]}_loss") for _, _, i in self.terms]
+            places = [_place(self.loss, paths[i]) for _, _, i in self.terms]
+            self.results = [self.trackers[n] for n in sorted(range(len(places)), key=places.__getitem__)]
         structure.version += 1
 
     def __call__(self, y_true: object, y_pred: object, sample_weight: Any = None) -> Any:
@@ -140,6 +143,19 @@ class CompiledLoss:
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total
+
+
+def _place(given: object, path: tuple[object, ...]) -> list[int]:
+    """Where an output stands among the losses, dicts in the order in which they were written."""
+    place = []
+    for key in path:
+        if isinstance(given, dict) and key in given:
+            place.append(list(given).index(key))
+            given = given[key]
+        else:
+            place.append(key if isinstance(key, int) else 0)
+            given = given[key] if isinstance(given, (list, tuple)) and isinstance(key, int) else None
+    return place
 
 
 def _tracker(name: str) -> object:

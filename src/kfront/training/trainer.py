@@ -217,7 +217,7 @@ class Trainer:
         if listed is None or any(m is self._loss_tracker for m in listed):
             if self._loss_tracker is not None:
                 out["loss"] = of(self._loss_tracker)
-            for m in self._compile_loss.trackers if self._compile_loss is not None else ():
+            for m in self._compile_loss.results if self._compile_loss is not None else ():
                 out[m.name] = of(m)
             if self._compile_metrics is not None:
                 out.update(self._compile_metrics.result(of))
@@ -542,7 +542,6 @@ class Trainer:
             self.reset_metrics()
             logs = (steps.train_function() if kind == "train" else steps.test_function())(*batch)
         values = self._python_results() if logs is None else python_logs(logs, self._backend)
-        values = {k: np.float32(v) if isinstance(v, float) else v for k, v in values.items()}
         return by_name(values) if return_dict else _flat(values)
 
     def _epoch_logs(self) -> dict[str, Any]:

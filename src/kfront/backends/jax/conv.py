@@ -9,7 +9,7 @@ from jax import Array, lax
 
 from kfront.backends.jax.common import compiled, filled_windows, per_axis
 from kfront.backends.typing import Function, Sizes
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ShapeError
 
 
 class Window(NamedTuple):
@@ -56,12 +56,15 @@ def depthwise_op(run: Function[Array]) -> Function[Array]:
     return conv_op(depthwise)
 
 
-def check_groups(x: Array, kernel: Array, data_format: str) -> int:
+def check_kernel(x: Array, kernel: Array, data_format: str) -> int:
     """The number of groups.
 
     Raises:
+        ShapeError: if the kernel has another rank than the input.
         ArgumentError: if channels and filters are no multiples of it.
     """
+    if kernel.ndim != x.ndim:
+        raise ShapeError(f"[conv] expected a kernel of rank {x.ndim}, as the input, got shape {kernel.shape}.")
     channels = x.shape[-1 if data_format == "channels_last" else 1]
     if channels % kernel.shape[-2] or kernel.shape[-1] % (channels // kernel.shape[-2]):
         raise ArgumentError(
@@ -74,7 +77,7 @@ def check_groups(x: Array, kernel: Array, data_format: str) -> int:
 @compiled(2, 3, 4, 5)
 def convolve(x: Array, kernel: Array, strides: Sizes, padding: str, data_format: str, dilation: Sizes) -> Array:
     """A convolution by XLA's own; strides and dilation per spatial axis."""
-    groups = check_groups(x, kernel, data_format)
+    groups = check_kernel(x, kernel, data_format)
     return lax.conv_general_dilated(
         x,
         kernel,

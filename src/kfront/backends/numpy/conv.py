@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from kfront.backends.numpy.common import wide
 from kfront.backends.typing import Sizes
+from kfront.core.errors import ShapeError
 from kfront.core.shapes_nn import output_pads, spatial, transpose_padding
 
 
@@ -62,6 +63,8 @@ def _correlate(x: np.ndarray, kernel: np.ndarray, strides: Sizes, dilation: Size
 def conv(
     inputs: np.ndarray, kernel: np.ndarray, strides: Sizes, padding: str, data_format: str, dilation_rate: Sizes
 ) -> np.ndarray:
+    if kernel.ndim != inputs.ndim:
+        raise ShapeError(f"[conv] expected a kernel of rank {inputs.ndim}, as the input, got shape {kernel.shape}.")
     x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from kfront import ops
+from kfront.core.errors import ArgumentError
 from kfront.core.options import Option, between, normalisers, one_of
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
@@ -191,6 +192,15 @@ def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
     return tuple(factor) if isinstance(factor, list) else factor
 
 
+def _zoom(layer: MovedImages, name: str, factor: Limits) -> Any:
+    for number in factor if isinstance(factor, (list, tuple)) else (factor,):
+        if number is not None and not -1 < number <= 1:
+            raise ArgumentError(
+                f"[RandomZoom] expected `{name}` above -1, at which nothing is left, to 1, got {factor!r}."
+            )
+    return _given(layer, name, factor)
+
+
 class RandomTranslation(ShiftedBoxes, MovedImages):
     """Shifts images by random distances.
 
@@ -289,7 +299,7 @@ class RandomZoom(MovedImages):
     (4, 8, 8, 3)
     """
 
-    _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
+    _normalise = normalisers(height_factor=Option(_zoom), width_factor=Option(_zoom))
     height_factor: Any
     width_factor: Any
 

@@ -88,7 +88,8 @@ class ImageLayer(DataLayer):
     ) -> None:
         super().__init__(**kwargs)
         if self._USE_BASE_FACTOR:
-            self.__dict__.setdefault("factor", strength(self, "factor", factor))  # unless a subclass has its own
+            strong = strength(self, "factor", 0.0 if factor is None else factor)
+            self.__dict__.setdefault("factor", strong)  # unless a subclass has its own
         elif factor is not None:
             raise ArgumentError(
                 f"[{type(self).__name__}] expected no `factor`, got {factor!r}; this layer has no strength to set."
@@ -314,8 +315,8 @@ def number_pair(who: str, name: str, value: object, low: float, high: float) -> 
 
 
 def strength(layer: ImageLayer, name: str, value: object) -> tuple[float, float]:
-    """Limits of a strength within the bounds of the layer's class; 0 if None."""
-    return number_pair(type(layer).__name__, name, value or 0.0, *layer._FACTOR_BOUNDS)
+    """Limits of a strength within the bounds of the layer's class."""
+    return number_pair(type(layer).__name__, name, value, *layer._FACTOR_BOUNDS)
 
 
 def pair_within(low: float, high: float) -> Check:

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from kfront import ops
-from kfront.core.errors import ArgumentError, NotBuiltError
-from kfront.core.options import normalisers, one_of
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from kfront.core.options import normalisers, number, one_of, positive
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Config, DTypeLike, Shape, Store, Tensor
 from kfront.layers.preprocess.adapting import host_array, host_batches
@@ -78,6 +78,8 @@ class Discretization(DataLayer):
 
     _normalise = normalisers(
         bin_boundaries=lambda layer, name, value: None if value is None else _boundaries(value),
+        epsilon=number("between 0 and 1", lambda x: 0 < x < 1),
+        num_bins=lambda layer, name, value: None if value is None else positive(layer, name, value),
         output_mode=one_of(*MODES),
     )
     bin_boundaries: list[float] | None
@@ -103,10 +105,6 @@ class Discretization(DataLayer):
                 "[Discretization] expected either `bin_boundaries` or `num_bins`, got "
                 f"{'both' if num_bins is not None else 'neither'}."
             )
-        if num_bins is not None and (not isinstance(num_bins, (int, np.integer)) or num_bins < 1):
-            raise ArgumentError(f"[Discretization] expected `num_bins` to be an int >= 1, got {num_bins!r}.")
-        if not isinstance(epsilon, (int, float)) or not 0 < epsilon < 1:
-            raise ArgumentError(f"[Discretization] expected `epsilon` between 0 and 1, got {epsilon!r}.")
         self._store(locals())
         check_sparse("Discretization", self._backend, self.sparse, self.output_mode)
         self.__dict__["summary"] = np.zeros((2, 0), "float32")
@@ -214,9 +212,11 @@ class Discretization(DataLayer):
 
 def _boundaries(value: object) -> list[float]:
     try:
-        out = [float(v) for v in host_array(value).ravel()]
+        out = [float(v) for v in iter(host_array(value))]
     except (TypeError, ValueError):
-        raise ArgumentError(f"[Discretization] expected `bin_boundaries` to be numbers, got {value!r}.") from None
+        raise ArgumentTypeError(
+            f"[Discretization] expected `bin_boundaries` to be a sequence of numbers, got {value!r}."
+        ) from None
     if any(a > b for a, b in itertools.pairwise(out)):
         raise ArgumentError(f"[Discretization] expected `bin_boundaries` to rise, got {out}.")
     return out

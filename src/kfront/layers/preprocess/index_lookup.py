@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from kfront.core import guard
-from kfront.core.errors import ArgumentError, NotBuiltError
-from kfront.core.options import normalisers, one_of, positive
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from kfront.core.options import is_int, normalisers, one_of, positive
 from kfront.core.typing import Config, Shape, TensorLike
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
@@ -63,6 +63,7 @@ class IndexLookup(HostLayer):
     input_vocabulary: object
     input_idf_weights: object
     _kind: str  # dtype of the tokens
+    _kinds: str  # kinds of NumPy's dtypes that can hold them
     _tokens: Any  # a list without special tokens; None where nothing is known yet
     _idf: np.ndarray | None
     _counts: Counter[object]
@@ -89,10 +90,13 @@ class IndexLookup(HostLayer):
 
     def _check_options(self, vocabulary: object, idf_weights: object) -> None:
         who, count, most, mode = type(self).__name__, self.num_oov_indices, self.max_tokens, self.output_mode
-        if not isinstance(count, (int, np.integer)) or count < 0:
-            raise ArgumentError(f"[{who}] expected `num_oov_indices` to be an int >= 0, got {count!r}.")
+        if not is_int(count) or count < 0:
+            kind = ArgumentError if is_int(count) else ArgumentTypeError
+            raise kind(f"[{who}] expected `num_oov_indices` to be an int >= 0, got {count!r}.")
         if most is not None and positive(self, "max_tokens", most) < 2:
             raise ArgumentError(f"[{who}] expected `max_tokens` of 2 or more, got {most}.")
+        if self.mask_token is not None and host_array(self.mask_token).dtype.kind not in self._kinds:
+            raise ArgumentTypeError(f"[{who}] expected `mask_token` of dtype {self._kind}, got {self.mask_token!r}.")
         if self.invert and mode != "int":
             raise ArgumentError(f"[{who}] expected output_mode='int' with `invert`, got {mode!r}.")
         if self.invert and count > 1:
@@ -110,6 +114,16 @@ class IndexLookup(HostLayer):
 
     def _token(self, value: object) -> Any:
         """A token in the Python type of the vocabulary."""
+
+    def _listed(self, vocabulary: Any) -> np.ndarray:
+        """Tokens that were given, as an array."""
+        array = host_array(vocabulary)
+        if array.ndim == 0 or (array.size and array.dtype.kind not in self._kinds):
+            raise ArgumentTypeError(
+                f"[{self.name}] expected `vocabulary` to be a sequence of tokens of dtype {self._kind}, got "
+                f"{vocabulary!r:.200}."
+            )
+        return array
 
     def _values(self, x: np.ndarray) -> Any:
         """The elements of an array as a flat list of tokens."""
@@ -172,11 +186,11 @@ class IndexLookup(HostLayer):
         who = self.name
         if isinstance(vocabulary, (str, bytes)) or hasattr(vocabulary, "__fspath__"):
             guard.refuse_path(who, "vocabulary", vocabulary)
-            vocabulary = _lines(Path(str(vocabulary)).read_text(encoding="utf-8"))
+            vocabulary = _lines(_text_of(who, vocabulary))
         if isinstance(idf_weights, (str, bytes)) or hasattr(idf_weights, "__fspath__"):
             guard.refuse_path(who, "idf_weights", idf_weights)
             raise ArgumentError(f"[{who}] expected `idf_weights` to be numbers, got {idf_weights!r}.")
-        given = [self._token(v) for v in host_array(vocabulary).ravel().tolist()]
+        given = [self._token(v) for v in self._listed(vocabulary).ravel().tolist()]
         specials = self._specials()
         whole = given[: len(specials)] == specials and len(specials) > 0
         tokens = given[len(specials) :] if whole else given
@@ -385,6 +399,15 @@ def _lines(text: str, ends: bool = True) -> list[str]:
     """The lines of a text; with `ends` the last line break ends a line and begins none."""
     out = text.split("\n")
     return out[:-1] if ends and out and out[-1] == "" else out
+
+
+def _text_of(who: str, path: Any) -> str:
+    try:
+        return Path(os.fsdecode(path)).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArgumentError(
+            f"[{who}] expected `vocabulary` to be tokens or the path of a file, got {path!r}."
+        ) from error
 
 
 def _floats(values: object) -> list[float]:

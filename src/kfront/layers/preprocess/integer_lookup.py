@@ -58,7 +58,7 @@ class IntegerLookup(IndexLookup):
     """
 
     vocabulary_dtype: str
-    _kind = "int64"
+    _kind, _kinds = "int64", "iufUSTO"
     _find: tuple[Any, np.ndarray]
     _rising: tuple[np.ndarray, np.ndarray]
     _narrow: bool

@@ -88,7 +88,7 @@ class StringLookup(IndexLookup):
     """
 
     encoding: str
-    _kind = "string"
+    _kind, _kinds = "string", "USTO"
     _table: Table
 
     def __init__(

@@ -70,7 +70,7 @@ def _channels_last(f: Callable[[Array], Array], x: Array, data_format: str) -> A
 
 @compiled(2, 3, 4, 5)
 def _conv(x: Array, kernel: Array, strides: Sizes, padding: str, data_format: str, dilation: Sizes) -> Array:
-    plain.check_groups(x, kernel, data_format)
+    plain.check_kernel(x, kernel, data_format)
     if _by_offsets(x, kernel):
         window = _Offsets(strides, (), dilation)
         sizes = x.shape[1:-1] if data_format == "channels_last" else x.shape[2:]
