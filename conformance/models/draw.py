@@ -17,7 +17,7 @@ import numpy as np
 import kfront
 from kfront.core import tree
 
-from ..layers.row import Row, arrays_of, map_arrays
+from ..layers.row import Row, arrays_of
 from ..layers.running import world
 from .program import BATCH, Input, Make, Node, Program
 from .sources import OpCall, Recipe, op_calls, recipes
@@ -70,7 +70,7 @@ class Value(NamedTuple):
         return None not in self.spec.shape[1:]
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """This layer or op does not go on this value; another one is drawn."""
 
 
@@ -139,7 +139,7 @@ class Drawing:
             raise Refused(text)
         if isinstance(symbolic, dict) or any(len(s.shape) < 1 or s.shape[0] is not None for s in flat):
             raise Refused(f"{text}: no batch")
-        if any(a.shape[:1] != (BATCH,) or not np.isfinite(a).all() or a.size > ELEMENTS * BATCH or not a.size for a in numbers):
+        if not all(_good(a) for a in numbers):
             raise Refused(f"{text}: numbers")
         self.nodes.append(node)
         names = list(_parts(node.name, symbolic))
@@ -197,6 +197,11 @@ class Drawing:
                           kind == "b" and len(sizes) == 2 and self.rng.random() < 0.5)  # fmt: skip
 
 
+def _good(x: np.ndarray) -> bool:
+    """Whether a result has the batch, numbers that are finite, and not too many of them."""
+    return x.shape[:1] == (BATCH,) and 0 < x.size <= ELEMENTS * BATCH and bool(np.isfinite(x).all())
+
+
 def _parts(name: str, value: Any) -> Iterator[str]:
     """How a program calls the tensors in nested lists."""
     if not isinstance(value, (list, tuple)):
@@ -227,7 +232,9 @@ def _written(d: Drawing, first: np.ndarray, main: Value, value: Any, operands: l
     return repr(value).replace("{", "{{").replace("}", "}}")
 
 
-def _arguments(d: Drawing, args: Any, kwargs: dict[str, Any], main: Value, first: np.ndarray) -> tuple[str, list[Value]]:
+def _arguments(
+    d: Drawing, args: Any, kwargs: dict[str, Any], main: Value, first: np.ndarray
+) -> tuple[str, list[Value]]:
     operands: list[Value] = []
     parts = [_written(d, first, main, a, operands) for a in args]
     parts += [f"{n}={_written(d, first, main, a, operands)}" for n, a in kwargs.items()]

@@ -10,8 +10,6 @@ import dataclasses
 import re
 from typing import Any, NamedTuple
 
-import numpy as np
-
 __all__ = ["BATCH", "Input", "Make", "Node", "Program", "flat"]
 
 BATCH = 3

@@ -438,7 +438,7 @@ class Layer(Owner, Unquantized, Operation):
         return True
 
     def _default_training(self) -> bool:
-        """The flag when nobody set one: on torch that of `Module.train()`, else False."""
+        """The flag when nobody set one: on torch that of `Module.train()` or `eval()`, else False."""
         return self.__dict__.get("training", False)
 
     def _run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -527,7 +527,7 @@ class Layer(Owner, Unquantized, Operation):
             and self.activity_regularizer is None
             and not self._needs_general
             and self._around is None
-            and not info.defaults.get("training")
+            and (info.defaults.get("training") is None or not (info.defaults["training"] or self._layers))
         )
         if ready and not self._ready:
             fields["_fits_spec"] = shape_test(self._input_spec)
@@ -540,7 +540,8 @@ class Layer(Owner, Unquantized, Operation):
         if training is None:
             training = state.training
         if training is None and info.training:
-            training = info.defaults.get("training") or self._default_training()
+            told = self.__dict__.get("training")
+            training = info.defaults.get("training", False) if told is None else told
         return training
 
     # -- masks --------------------------------------------------------------------------------------------------------

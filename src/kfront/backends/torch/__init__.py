@@ -226,7 +226,7 @@ class TorchBackend(Backend):
     def init_layer(self, layer: Layer) -> None:
         torch.nn.Module.__init__(layer)
         layer.__dict__["_parameters"] = _native.Parameters()
-        layer.__dict__["training"] = False  # as everywhere in Keras: inference unless told; `train()` tells
+        del layer.__dict__["training"]  # the class says False, as everywhere in Keras; `train()` and `eval()` tell
 
     def native_members(self, cls: type, root: type) -> dict[str, object]:
         return _native.members(cls, root)

@@ -215,6 +215,7 @@ def members(cls: type, root: type) -> dict[str, object]:
     out: dict[str, Any] = {
         "__call__": Module.__call__,
         "_apply": _apply,
+        "training": False,
         "_ddp_params_and_buffers_to_ignore": property(_ignored_by_ddp),
     }
     if not hasattr(cls, "forward"):
