@@ -141,6 +141,11 @@ class Drawing:
             raise Refused(f"{text}: no batch")
         if not all(_good(a) for a in numbers):
             raise Refused(f"{text}: numbers")
+        for spec, x in zip(flat, numbers, strict=True):
+            if any(d not in (None, n) for d, n in zip(spec.shape, x.shape, strict=True)):
+                if "Rescaling" in str(self.layers.get(layer)):
+                    raise Refused("a scale that has more numbers than the axis: Keras tells the shape of the input too")
+                raise AssertionError(f"{text} of {[v.spec.shape for v in operands]}: {spec.shape} is {x.shape}")
         self.nodes.append(node)
         names = list(_parts(node.name, symbolic))
         made = [Value(n, s, a) for n, s, a in zip(names, flat, numbers, strict=True)]

@@ -83,7 +83,7 @@ def _with(program: Program, name: str, other: str) -> Program:
 def _values(program: Program) -> tuple[dict[str, np.ndarray], dict[str, kfront.KerasTensor]]:
     """The numbers and the symbolic tensors of all operands."""
     with world("numpy"):
-        space = program.run("kfront")
+        space = dataclasses.replace(program, named=False).run("kfront")
         names = sorted({o for n in program.nodes for o in n.operands} | set(program.outputs))
         tensors = {n: eval(n, space) for n in names}
         inputs = [space[i.name] for i in program.inputs]

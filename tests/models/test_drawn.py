@@ -81,3 +81,37 @@ def test_patches_of_volumes_in_files(backend, tmp_path):
     np.testing.assert_array_equal(ops.convert_to_numpy(again(data)), ops.convert_to_numpy(model(data)))
     with pytest.raises(kfront.errors.ArgumentError, match="3 ints"):
         ops.image.extract_patches_3d(data, (2, 2))
+
+
+def _exported(model, data, path):
+    """What the model gives once written for another runtime."""
+    if model._backend.name == "torch":
+        import torch
+
+        model.export(f"{path}.pt2", format="torch", verbose=False)
+        return torch.export.load(f"{path}.pt2").module()(torch.tensor(data)).detach().numpy()
+    import jax
+
+    model.export(f"{path}", format="stablehlo", verbose=False)
+    return np.asarray(jax.export.deserialize(path.read_bytes()).call(data))
+
+
+OPEN = {
+    "rearrange": ((None, 5, 4), lambda x: ops.rearrange(x, "b h w c -> b (h w) c")),
+    "patches": ((None, None, 2), lambda x: ops.image.extract_patches(x, 2)),
+    "activity": ((6, 4), lambda x: layers.Dense(2, activity_regularizer="l1")(x)),
+    "space to depth": ((6, 6, 2), lambda x: ops.space_to_depth(x, 2)),
+}
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+@pytest.mark.parametrize("row", OPEN)
+def test_sizes_that_stay_open_in_exports(name, row, tmp_path):
+    pytest.importorskip(name)
+    shape, build = OPEN[row]
+    with kfront.backend_scope(name):
+        x = kfront.Input(shape)
+        model = kfront.Model(x, build(x))
+        data = np.random.default_rng(0).uniform(size=(3, *(n or 6 for n in shape))).astype("float32")
+        want = model.predict(data, verbose=0)
+        np.testing.assert_allclose(_exported(model, data, tmp_path / "m"), want, rtol=1e-6)
