@@ -430,5 +430,9 @@ def _finished(d: Drawing) -> Program:
     ends = [v.name for v in d.values if v.name not in used and v.name not in inputs]
     outputs = d.rng.sample(ends, min(len(ends), d.rng.choice((1, 1, 2, 3))))
     named = d.rng.random() < 0.2
-    program = Program(tuple(d.inputs), dict(d.layers), tuple(d.nodes), tuple(outputs), named, noisy=d.noisy)
-    return program.needed()
+    policy = d.rng.choice(("mixed_bfloat16", "mixed_float16")) if d.rng.random() < 0.12 else "float32"
+    lora, quantized = d.rng.choices(((0, ""), (2, ""), (0, "int8")), (86, 7, 7))[0]
+    if any("constraint" in str(make) for make in d.layers.values()):
+        lora = 0  # the sum would escape the constraint: refused
+    parts = tuple(d.inputs), dict(d.layers), tuple(d.nodes), tuple(outputs)
+    return Program(*parts, named, policy, lora, quantized, d.noisy).needed()

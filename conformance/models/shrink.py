@@ -95,8 +95,9 @@ def _plainer(program: Program) -> Iterator[Program]:
     """Options left out, and parts of nested models."""
     if program.policy != "float32":
         yield dataclasses.replace(program, policy="float32")
-    for i in range(len(program.after)):
-        yield dataclasses.replace(program, after=(*program.after[:i], *program.after[i + 1 :]))
+    if program.lora or program.quantized:
+        yield dataclasses.replace(program, lora=0)
+        yield dataclasses.replace(program, quantized="")
     if program.named:
         yield dataclasses.replace(program, named=False)
     for name, make in program.layers.items():
