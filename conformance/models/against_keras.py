@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib.util
 import pickle
 import subprocess
 from collections.abc import Callable
@@ -14,7 +15,12 @@ import numpy as np
 from ..suite import process_of
 from .program import Program
 
-__all__ = ["in_keras"]
+__all__ = ["has_keras", "in_keras"]
+
+
+def has_keras() -> bool:
+    """Whether Keras is installed."""
+    return importlib.util.find_spec("keras") is not None
 
 
 @functools.cache

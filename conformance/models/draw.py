@@ -19,6 +19,7 @@ from kfront.core import tree
 
 from ..layers.row import Row, arrays_of
 from ..layers.running import world
+from .noise import JUMP, moved
 from .program import BATCH, Input, Make, Node, Program
 from .sources import OpCall, Recipe, op_calls, recipes
 
@@ -139,7 +140,7 @@ class Drawing:
             raise Refused(text)
         if isinstance(symbolic, dict) or any(len(s.shape) < 1 or s.shape[0] is not None for s in flat):
             raise Refused(f"{text}: no batch")
-        if not all(_good(a) for a in numbers):
+        if not all(_good(a) for a in numbers) or (not layer and self._jumps(node, operands, numbers)):
             raise Refused(f"{text}: numbers")
         for spec, x in zip(flat, numbers, strict=True):
             if any(d not in (None, n) for d, n in zip(spec.shape, x.shape, strict=True)):
@@ -151,6 +152,12 @@ class Drawing:
         made = [Value(n, s, a) for n, s, a in zip(names, flat, numbers, strict=True)]
         self.values += made
         return made
+
+    def _jumps(self, node: Node, operands: list[Value], numbers: list[np.ndarray]) -> bool:
+        """Whether an op gives something else for operands that are a bit other: it rounds or compares."""
+        g = np.random.default_rng(0)
+        near = tree.flatten(self._evaluate(node, [moved(v.array, g) for v in operands]))
+        return not all(np.allclose(a, n, 0.0, JUMP * np.abs(a).max()) for a, n in zip(numbers, near, strict=True))
 
     def _evaluate(self, node: Node, operands: list[Any]) -> Any:
         space = {f"v{i}": v for i, v in enumerate(operands)} | {"k": kfront, "L": kfront.layers, "ops": kfront.ops}

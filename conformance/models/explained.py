@@ -100,6 +100,12 @@ ROWS = (
         ways=("training in Keras",),
     ),
     Explained(
+        "recorded training flags",
+        r"training=True",
+        "a flag that is recorded in a graph holds; Keras overrides it by that of the model's call",
+        _one("L.BatchNormalization()", _x(5, 4), call="{f}({0}, training=True)"),
+    ),
+    Explained(
         "projective terms",
         r"affine_transform\(",
         "Keras's fault: its torch and JAX leave out the projective terms c0 and c1",

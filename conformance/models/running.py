@@ -17,13 +17,12 @@ import kfront
 from ..layers.running import world
 from ..suite import close
 from .draw import draw
+from .noise import JUMP, moved
 from .program import Program, flat
 from .ways import written
 
 __all__ = ["Reference", "compare", "drawn", "on_host", "outcome", "reference", "trained_reference"]
 
-NOISE = 1e-5  # of the largest number: how data are moved to see whether outputs jump
-JUMP = 0.02  # outputs that change more than that, of the largest one, are not compared
 ROUNDING = 1e-3  # outputs that NumPy itself gives no better, in float32, are not compared
 SAME = 1e-5  # what sums in another order may differ by, of the largest output, beside what NumPy's float32 differs by
 ROUNDINGS = 0.1  # of the change that moved data make: as much as float32 may move them on the way
@@ -65,23 +64,17 @@ def on_host(values: Any) -> list[np.ndarray]:
     ]
 
 
-def _in_float64(program: Program, backend: str, *more: str, noise: float = 0.0) -> list[np.ndarray]:
+def _in_float64(program: Program, backend: str, *more: str, noisy: bool = False) -> list[np.ndarray]:
     text = dataclasses.replace(program, policy="float32").text("kfront").replace("'float32'", "'float64'")
     space: dict[str, Any] = {}
     with _wide(backend):
         kfront.utils.clear_session(free_memory=False)
         exec(text, space)
-        g = np.random.default_rng(1)
-        space["data"] = kfront.tree.map_structure(lambda x: _moved(x, noise, g), space["data"])
+        if noisy:
+            g = np.random.default_rng(1)
+            space["data"] = kfront.tree.map_structure(lambda x: moved(x, g), space["data"])
         exec("\n".join(more).replace('"float32"', '"float64"'), space)
         return on_host(space["got"])
-
-
-def _moved(x: np.ndarray, noise: float, g: np.random.Generator) -> np.ndarray:
-    """Data that is a bit other; zeros, which masks are made of, stay zeros."""
-    if x.dtype.kind != "f" or not noise:
-        return x
-    return x + noise * np.abs(x).max() * g.uniform(-1, 1, x.shape) * (x != 0)
 
 
 def _judged(program: Program, exact: Arrays, moved: Arrays, rounded: Arrays) -> Reference | None:
@@ -113,14 +106,14 @@ def reference(program: Program) -> Reference | None:
     """The outputs of NumPy; None if they say little."""
     with world("numpy"):
         rounded = _run(program, EAGER)
-    return _judged(program, *(_in_float64(program, "numpy", EAGER, noise=n) for n in (0.0, NOISE)), rounded)
+    return _judged(program, *(_in_float64(program, "numpy", EAGER, noisy=n) for n in (False, True)), rounded)
 
 
 def trained_reference(program: Program, lines: tuple[str, ...]) -> Reference | None:
     """What torch's training gives; None if it says little."""
     with world("torch"):
         rounded = _run(program, *lines)
-    return _judged(program, *(_in_float64(program, "torch", *lines, noise=n) for n in (0.0, NOISE)), rounded)
+    return _judged(program, *(_in_float64(program, "torch", *lines, noisy=n) for n in (False, True)), rounded)
 
 
 @functools.lru_cache(4)

@@ -8,13 +8,13 @@ program of a few lines.
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
 
 import kfront
 
 from ..suite import Case, in_turn
+from .against_keras import has_keras
 from .checks import CHECKS, KERAS, TRAINING, difference
 from .explained import ROWS, Explained, explains
 from .program import Program
@@ -30,7 +30,7 @@ SHARE_OF_TRAINING = 4  # when `quick`, one program in so many is trained
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """One case for each program and engine, and one for each difference that is explained."""
-    if _has_keras():
+    if has_keras():
         for row in ROWS:
             for backend in backends:
                 if backend in (row.engines[:1] if quick else row.engines):
@@ -60,17 +60,13 @@ def _still(row: Explained, engine: str) -> Callable[[], None]:
     return check
 
 
-def _has_keras() -> bool:
-    return importlib.util.find_spec("keras") is not None
-
-
 def ways(seed: int, engine: str, quick: bool) -> list[str]:
     """How a program is run on an engine: some ways in turn when `quick`."""
     out = ["eager"]
     out += [n for n, w in WAYS.items() if engine in w.engines and in_turn(quick, w.share, n, engine, str(seed))]
     if kfront.backends.get(engine).trainable:
         out += [n for n in TRAINING if in_turn(quick, SHARE_OF_TRAINING, n, engine, str(seed))]
-        if _has_keras() and (not quick or engine == _in_turn(seed)):
+        if has_keras() and (not quick or engine == _in_turn(seed)):
             out += KERAS
     assert set(out) <= set(CHECKS)
     return out

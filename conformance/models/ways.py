@@ -57,7 +57,12 @@ WAYS = {
     "clone": Way((f"other = k.models.clone_model(model); other.set_weights(model.get_weights()); {OTHER}",)),
     "convert": Way(('got = k.convert(model, "{other}").predict(data, verbose=0)',)),
     "torch.compile": Way(
-        ('import torch; got = torch.compile(model, fullgraph=True, backend="eager")({tensors})',), ("torch",), 6
+        (
+            "import torch; torch._dynamo.reset()",
+            'got = torch.compile(model, fullgraph=True, backend="eager")({tensors})',
+        ),
+        ("torch",),
+        6,
     ),
     "XLA": Way(("model.compile(jit_compile=True); got = model.predict(data, verbose=0)",), ("tensorflow",), 6),
     "torch.export": _exported(
