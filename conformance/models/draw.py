@@ -19,6 +19,7 @@ from kfront.core import tree
 
 from ..layers.row import Row, arrays_of
 from ..layers.running import world
+from .noise import JUMP, moved
 from .program import BATCH, Input, Make, Node, Program
 from .sources import OpCall, Recipe, op_calls, recipes
 
@@ -139,16 +140,24 @@ class Drawing:
             raise Refused(text)
         if isinstance(symbolic, dict) or any(len(s.shape) < 1 or s.shape[0] is not None for s in flat):
             raise Refused(f"{text}: no batch")
-        if any(
-            a.shape[:1] != (BATCH,) or not np.isfinite(a).all() or a.size > ELEMENTS * BATCH or not a.size
-            for a in numbers
-        ):
+        if not all(_good(a) for a in numbers) or (not layer and self._jumps(node, operands, numbers)):
             raise Refused(f"{text}: numbers")
+        for spec, x in zip(flat, numbers, strict=True):
+            if any(d not in (None, n) for d, n in zip(spec.shape, x.shape, strict=True)):
+                if "Rescaling" in str(self.layers.get(layer)):
+                    raise Refused("a scale that has more numbers than the axis: Keras tells the shape of the input too")
+                raise AssertionError(f"{text} of {[v.spec.shape for v in operands]}: {spec.shape} is {x.shape}")
         self.nodes.append(node)
         names = list(_parts(node.name, symbolic))
         made = [Value(n, s, a) for n, s, a in zip(names, flat, numbers, strict=True)]
         self.values += made
         return made
+
+    def _jumps(self, node: Node, operands: list[Value], numbers: list[np.ndarray]) -> bool:
+        """Whether an op gives something else for operands that are a bit other: it rounds or compares."""
+        g = np.random.default_rng(0)
+        near = tree.flatten(self._evaluate(node, [moved(v.array, g) for v in operands]))
+        return not all(np.allclose(a, n, 0.0, JUMP * np.abs(a).max()) for a, n in zip(numbers, near, strict=True))
 
     def _evaluate(self, node: Node, operands: list[Any]) -> Any:
         space = {f"v{i}": v for i, v in enumerate(operands)} | {"k": kfront, "L": kfront.layers, "ops": kfront.ops}
@@ -198,6 +207,11 @@ class Drawing:
         free = not main.known and len(sizes) > 1
         return self.input(sizes[1:], KINDS[kind], low, high + (kind == "i"), free,
                           kind == "b" and len(sizes) == 2 and self.rng.random() < 0.5)  # fmt: skip
+
+
+def _good(x: np.ndarray) -> bool:
+    """Whether a result has the batch, numbers that are finite, and not too many of them."""
+    return x.shape[:1] == (BATCH,) and 0 < x.size <= ELEMENTS * BATCH and bool(np.isfinite(x).all())
 
 
 def _parts(name: str, value: Any) -> Iterator[str]:
@@ -423,5 +437,9 @@ def _finished(d: Drawing) -> Program:
     ends = [v.name for v in d.values if v.name not in used and v.name not in inputs]
     outputs = d.rng.sample(ends, min(len(ends), d.rng.choice((1, 1, 2, 3))))
     named = d.rng.random() < 0.2
-    program = Program(tuple(d.inputs), dict(d.layers), tuple(d.nodes), tuple(outputs), named, noisy=d.noisy)
-    return program.needed()
+    policy = d.rng.choice(("mixed_bfloat16", "mixed_float16")) if d.rng.random() < 0.12 else "float32"
+    lora, quantized = d.rng.choices(((0, ""), (2, ""), (0, "int8")), (86, 7, 7))[0]
+    if any("constraint" in str(make) for make in d.layers.values()):
+        lora = 0  # the sum would escape the constraint: refused
+    parts = tuple(d.inputs), dict(d.layers), tuple(d.nodes), tuple(outputs)
+    return Program(*parts, named, policy, lora, quantized, d.noisy).needed()

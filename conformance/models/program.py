@@ -14,6 +14,7 @@ __all__ = ["BATCH", "Input", "Make", "Node", "Program", "flat"]
 
 BATCH = 3
 HEAD = "import numpy as np, {library} as k; L, ops, g = k.layers, k.ops, np.random.default_rng(7)"
+LORA = '[one.enable_lora({rank}) for one in model.layers if hasattr(one, "enable_lora")]'
 WEIGHTS = 'model.set_weights([g.uniform(0.1 if "var" in w.path else -0.6, 0.6, w.shape) for w in model.weights])'
 
 
@@ -107,7 +108,8 @@ class Program:
         outputs: what it gives.
         named: whether inputs and outputs are dicts.
         policy: the dtype policy of its layers.
-        after: lines that change the model once it has its weights: quantization, LoRA.
+        lora: the rank of matrices that are added to weights where a layer takes some, 0 for none.
+        quantized: the mode in which the model is quantized, "" if it is not.
         noisy: whether training draws random numbers.
     """
 
@@ -117,7 +119,8 @@ class Program:
     outputs: tuple[str, ...] = ()
     named: bool = False
     policy: str = "float32"
-    after: tuple[str, ...] = ()
+    lora: int = 0
+    quantized: str = ""
     noisy: bool = False
 
     # ---- text --------------------------------------------------------------------------------------------------------
@@ -137,13 +140,14 @@ class Program:
             made = layer if layer in known else str(self.layers[layer]) if layer else ""
             lines.append(f"{node.name} = {node.call.format(*node.operands, f=made)}")
         outputs = self._structure({f"y{i}": o for i, o in enumerate(self.outputs)})
-        return [*lines, f"model = k.Model({self._structure({i.name: i.name for i in self.inputs})}, {outputs})"]
+        lines.append(f"model = k.Model({self._structure({i.name: i.name for i in self.inputs})}, {outputs})")
+        return [*lines, LORA.format(rank=self.lora)] if self.lora else lines
 
     @property
     def feeding(self) -> list[str]:
         """The lines that set weights and make `data`."""
         data = self._structure({i.name: i.data for i in self.inputs})
-        return [WEIGHTS, *self.after, f"data = {data}"]
+        return [WEIGHTS, *([f"model.quantize({self.quantized!r})"] if self.quantized else []), f"data = {data}"]
 
     def text(self, library: str = "kfront", *more: str) -> str:
         """A program that can be run."""
@@ -158,13 +162,12 @@ class Program:
     @property
     def uses(self) -> set[str]:
         """The names of all that is called, without their namespaces."""
-        return set(re.findall(r"\b(?:L|ops|k|image)\.(?:[a-z]+\.)*(\w+)", "\n".join([*self.building, *self.after])))
+        return set(re.findall(r"\b(?:L|ops|k|image)\.(?:[a-z]+\.)*(\w+)", "\n".join(self.building)))
 
     @property
     def size(self) -> tuple[int, int]:
         """What shrinking makes smaller: the number of lines, then that of letters."""
-        lines = [*self.building, *self.after]
-        return len(lines), sum(map(len, lines))
+        return len(self.building) + bool(self.quantized), sum(map(len, self.building))
 
     # ---- parts -------------------------------------------------------------------------------------------------------
 

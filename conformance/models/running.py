@@ -17,16 +17,20 @@ import kfront
 from ..layers.running import world
 from ..suite import close
 from .draw import draw
+from .noise import JUMP, moved
 from .program import Program, flat
 from .ways import written
 
 __all__ = ["Reference", "compare", "drawn", "on_host", "outcome", "reference", "trained_reference"]
 
-NOISE = 1e-5  # of each number: how data are moved to see whether outputs jump
-JUMP = 0.02  # outputs that change more than that, of the largest one, are not compared
 ROUNDING = 1e-3  # outputs that NumPy itself gives no better, in float32, are not compared
 SAME = 1e-5  # what sums in another order may differ by, of the largest output, beside what NumPy's float32 differs by
+ROUNDINGS = 0.1  # of the change that moved data make: as much as float32 may move them on the way
 TIMES = 30  # how many times as far as NumPy's float32 another engine's may be
+HALF_ROUNDING, HALF_SAME, HALF_TIMES = 0.05, 0.01, 8  # the same for policies that compute in half precision
+QUANTIZED = 0.02  # for quantized inputs, of which one may be rounded up here and down there
+
+Arrays = list[np.ndarray]
 
 
 class Reference(NamedTuple):
@@ -60,22 +64,24 @@ def on_host(values: Any) -> list[np.ndarray]:
     ]
 
 
-def _in_float64(program: Program, backend: str, *more: str, noise: float = 0.0) -> list[np.ndarray]:
+def _in_float64(program: Program, backend: str, *more: str, noisy: bool = False) -> list[np.ndarray]:
     text = dataclasses.replace(program, policy="float32").text("kfront").replace("'float32'", "'float64'")
     space: dict[str, Any] = {}
     with _wide(backend):
         kfront.utils.clear_session(free_memory=False)
         exec(text, space)
-        g = np.random.default_rng(1)
-        moved = lambda x: x * (1 + noise * g.uniform(-1, 1, x.shape)) if x.dtype.kind == "f" else x  # noqa: E731
-        space["data"] = kfront.tree.map_structure(moved, space["data"])
+        if noisy:
+            g = np.random.default_rng(1)
+            space["data"] = kfront.tree.map_structure(lambda x: moved(x, g), space["data"])
         exec("\n".join(more).replace('"float32"', '"float64"'), space)
         return on_host(space["got"])
 
 
-def _judged(exact: list[np.ndarray], moved: list[np.ndarray], rounded: list[np.ndarray]) -> Reference | None:
+def _judged(program: Program, exact: Arrays, moved: Arrays, rounded: Arrays) -> Reference | None:
     """What to compare with; None if rounding, or moved data, change it much."""
-    slack = []
+    slack, half = [], program.policy != "float32"
+    same, times, rounding = (HALF_SAME, HALF_TIMES, HALF_ROUNDING) if half else (SAME, TIMES, ROUNDING)
+    same = QUANTIZED if program.quantized else same
     for want, near, own in zip(exact, moved, rounded, strict=True):
         if not (want.shape == near.shape == own.shape and np.isfinite(want).all()):
             return None
@@ -85,11 +91,11 @@ def _judged(exact: list[np.ndarray], moved: list[np.ndarray], rounded: list[np.n
             slack.append(0.0)
             continue
         largest = float(np.abs(want).max(initial=0.0))
-        spread = float(np.abs(want - own).max(initial=0.0))
+        spread = float(np.abs(want - own.astype(want.dtype)).max(initial=0.0))
         jump = float(np.abs(want - near).max(initial=0.0))
-        if largest > 1e4 or spread > ROUNDING * largest or jump > JUMP * largest:
+        if largest > 1e4 or spread > max(rounding, same) * largest or jump > JUMP * largest:
             return None
-        slack.append(SAME * largest + TIMES * spread + 1e-7)
+        slack.append(same * largest + times * spread + ROUNDINGS * jump + 1e-7)
     return Reference(exact, slack)
 
 
@@ -100,14 +106,14 @@ def reference(program: Program) -> Reference | None:
     """The outputs of NumPy; None if they say little."""
     with world("numpy"):
         rounded = _run(program, EAGER)
-    return _judged(*(_in_float64(program, "numpy", EAGER, noise=n) for n in (0.0, NOISE)), rounded)
+    return _judged(program, *(_in_float64(program, "numpy", EAGER, noisy=n) for n in (False, True)), rounded)
 
 
 def trained_reference(program: Program, lines: tuple[str, ...]) -> Reference | None:
     """What torch's training gives; None if it says little."""
     with world("torch"):
         rounded = _run(program, *lines)
-    return _judged(*(_in_float64(program, "torch", *lines, noise=n) for n in (0.0, NOISE)), rounded)
+    return _judged(program, *(_in_float64(program, "torch", *lines, noisy=n) for n in (False, True)), rounded)
 
 
 @functools.lru_cache(4)

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kfront
+from kfront.core.op import OPS
 
 from ..layers.row import Row
 from ..layers.table import ROWS
-from ..ops.entry import Sample, kind_of
+from ..ops.entry import Sample, arrays_of, kind_of
 from ..ops.samples import table
 from .program import Make
 
@@ -131,7 +132,12 @@ def _object_source(value: dict[str, Any]) -> str:
 @functools.cache
 def op_calls() -> tuple[OpCall, ...]:
     """All samples of public ops in float32, int32 and bool whose arguments other than arrays are literals."""
-    return tuple(OpCall(name, s) for name, s in _samples() if _drawable(s))
+    return tuple(OpCall(name, s) for name, s in _samples() if _drawable(s) and not _is_matrix(name, s))
+
+
+def _is_matrix(name: str, sample: Sample) -> bool:
+    """Whether the batch would be rows of a matrix to decompose: engines need to know how many there are."""
+    return name in OPS and OPS[name].home == "linalg" and all(a.ndim < 3 for a in arrays_of(sample.args))
 
 
 def _samples() -> Iterator[tuple[str, Sample]]:

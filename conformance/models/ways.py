@@ -30,55 +30,60 @@ class Way(NamedTuple):
     share: int = 3
 
 
+OTHER = "got = other(data, training=False)"
+
+
+def _exported(path: str, more: str, engine: str, read: str, share: int) -> Way:
+    """Written for another runtime, with the batch's size left open, and read there."""
+    opened = "opened = k.tree.map_structure(lambda x: k.InputSpec(x.dtype, (None, *x.shape[1:])), data)"
+    export = f'model.export("{{folder}}/{path}", {more}verbose=False, input_signature=[opened])'
+    return Way((f"{opened}; {export}", read), (engine,), share)
+
+
 WAYS = {
     "predict": Way(("got = model.predict(data, verbose=0)",), share=1),
     "json": Way(
-        (
-            "other = k.models.model_from_json(model.to_json())",
-            "other.set_weights(model.get_weights()); got = other(data, training=False)",
-        ),
+        ("other = k.models.model_from_json(model.to_json())", f"other.set_weights(model.get_weights()); {OTHER}"),
     ),
     "keras file": Way(
-        ('model.save("{folder}/m.keras"); got = k.saving.load_model("{folder}/m.keras")(data, training=False)',)
+        ('model.save("{folder}/m.keras")', f'other = k.saving.load_model("{{folder}}/m.keras"); {OTHER}'),
     ),
     "weights file": Way(
         (
             'model.save_weights("{folder}/m.weights.h5"); other = k.models.clone_model(model)',
-            'other.load_weights("{folder}/m.weights.h5"); got = other(data, training=False)',
+            f'other.load_weights("{{folder}}/m.weights.h5"); {OTHER}',
         )
     ),
-    "clone": Way(
-        (
-            "other = k.models.clone_model(model); other.set_weights(model.get_weights()); got = other(data, training=False)",
-        )
-    ),
+    "clone": Way((f"other = k.models.clone_model(model); other.set_weights(model.get_weights()); {OTHER}",)),
     "convert": Way(('got = k.convert(model, "{other}").predict(data, verbose=0)',)),
     "torch.compile": Way(
-        ('import torch; got = torch.compile(model, fullgraph=True, backend="eager")({tensors})',), ("torch",), 6
-    ),
-    "XLA": Way(("model.compile(jit_compile=True); got = model.predict(data, verbose=0)",), ("tensorflow",), 6),
-    "torch.export": Way(
         (
-            'model.export("{folder}/m.pt2", format="torch", verbose=False); import torch',
-            'got = torch.export.load("{folder}/m.pt2").module()({tensors})',
+            "import torch; torch._dynamo.reset()",
+            'got = torch.compile(model, fullgraph=True, backend="eager")({tensors})',
         ),
         ("torch",),
-        12,
-    ),
-    "SavedModel": Way(
-        (
-            'model.export("{folder}/m", verbose=False); import tensorflow as tf',
-            'got = tf.saved_model.load("{folder}/m").serve(data)',
-        ),
-        ("tensorflow",),
         6,
     ),
-    "StableHLO": Way(
-        (
-            'model.export("{folder}/m", format="stablehlo", verbose=False); import jax',
-            'got = jax.export.deserialize(open("{folder}/m", "rb").read()).call(data)',
-        ),
-        ("jax",),
+    "XLA": Way(("model.compile(jit_compile=True); got = model.predict(data, verbose=0)",), ("tensorflow",), 6),
+    "torch.export": _exported(
+        "m.pt2",
+        'format="torch", ',
+        "torch",
+        'import torch; got = torch.export.load("{folder}/m.pt2").module()({tensors})',
+        12,
+    ),
+    "SavedModel": _exported(
+        "m",
+        "",
+        "tensorflow",
+        'import tensorflow as tf; other = tf.saved_model.load("{folder}/m"); got = other.serve(data)',
+        6,
+    ),
+    "StableHLO": _exported(
+        "m",
+        'format="stablehlo", ',
+        "jax",
+        'import jax; got = jax.export.deserialize(open("{folder}/m", "rb").read()).call(data)',
         12,
     ),
 }

@@ -75,4 +75,6 @@ def function_of(name: str) -> Callable[..., Any]:
     """What a user calls: the public function, or the op where there is none."""
     if name in table_control.CALLS:
         return table_control.CALLS[name]
-    return getattr(ops, name) if name in dir(ops) else OPS[name].public
+    if name in dir(ops):
+        return getattr(ops, name)
+    return OPS[name].public if name in OPS else getattr(ops.image, name)

@@ -548,7 +548,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             and self.activity_regularizer is None
             and not self._needs_general
             and self._around is None
-            and not info.defaults.get("training")
+            and (info.defaults.get("training") is None or not (info.defaults["training"] or self._layers))
         )
         if ready and not self._ready:
             fields["_fits_spec"] = shape_test(self._input_spec)
@@ -562,7 +562,8 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         if training is None:
             training = state.training
         if training is None and info.training:
-            training = info.defaults.get("training") or None
+            if not self.__dict__.get("_mode_set"):  # `train()` and `eval()` of torch say more than a default
+                training = info.defaults.get("training") or None
         return training
 
     # -- masks --------------------------------------------------------------------------------------------------------

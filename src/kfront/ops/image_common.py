@@ -14,7 +14,7 @@ from kfront.core.typing import Scalar, Size, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.casting import saturate_cast
 from kfront.ops.primitives.arithmetic import abs as absolute
-from kfront.ops.primitives.arithmetic import add, floor, floor_divide, maximum, minimum, multiply, round, sign, subtract
+from kfront.ops.primitives.arithmetic import add, floor, maximum, minimum, multiply, round, sign
 from kfront.ops.primitives.creation import arange
 from kfront.ops.primitives.dtypes import cast, dtype_of
 from kfront.ops.primitives.indexing import get_item, take, where
@@ -88,14 +88,12 @@ def smaller(a: Size, b: Size) -> Size:
 
 def highest(n: Size) -> Size:
     """The last position along an axis of length `n`."""
-    return n - 1 if isinstance(n, int) else subtract(n, 1)
+    return n - 1
 
 
 def share(n: Size, numerator: int, denominator: int) -> Any:
     """``n * numerator // denominator`` of a size."""
-    if isinstance(n, int):
-        return n * numerator // denominator
-    return floor_divide(multiply(n, numerator), denominator)
+    return n * numerator // denominator
 
 
 def along(x: TensorLike, rank: int, axis: int) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
+from kfront.core.op_registry import function
 from kfront.core.typing import Scalar, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import square
@@ -251,7 +252,7 @@ def extract_patches(
     return _patches(images, window_size, steps, rate, padding, str(data_format))
 
 
-@op(prepare=_PATCHES, home="image", call_args=())
+@function("image")  # in files too it is `extract_patches` of three sizes
 def extract_patches_3d(
     volumes: Any,
     size: int | Sequence[int],
@@ -284,9 +285,10 @@ def extract_patches_3d(
     >>> tuple(ops.image.extract_patches_3d(ops.ones((1, 4, 4, 4, 2)), 2).shape)
     (1, 2, 2, 2, 16)
     """
-    given = (("size", size), ("strides", strides), ("dilation_rate", dilation_rate))
-    window_size, steps, rate = (_sizes(k, v, 3) for k, v in given)
-    return _patches(volumes, window_size, steps, rate, padding, str(data_format))
+    sizes = (size,) * 3 if isinstance(size, int) else tuple(size)
+    if len(sizes) != 3:
+        raise ArgumentError(f"[extract_patches_3d] expected `size` to be an int or 3 ints, got {size!r}.")
+    return extract_patches(volumes, sizes, strides, dilation_rate, padding, data_format)
 
 
 def gaussian_weights(length: int, sigma: Scalar, dtype: str) -> Tensor:

@@ -13,7 +13,6 @@ from kfront.core.op import in_front_of, op
 from kfront.core.shapes import known
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arguments import data_format
-from kfront.ops.primitives.arithmetic import floor_divide, multiply
 from kfront.ops.primitives.creation import convert_to_tensor
 from kfront.ops.primitives.indexing import get_item
 from kfront.ops.primitives.reductions import segment_sum
@@ -25,14 +24,6 @@ def _image(name: str, x: Tensor, block_size: object) -> None:
         raise ShapeError(f"[{name}] expected `x` of rank 4 (images), got shape {tuple(x.shape)}.")
     if not isinstance(block_size, int) or block_size < 2:
         raise ArgumentError(f"[{name}] expected `block_size` to be an int >= 2, got {block_size!r}.")
-
-
-def _part(n: Any, k: int) -> Any:
-    return n // k if isinstance(n, int) else floor_divide(n, k)
-
-
-def _times(n: Any, k: int) -> Any:
-    return n * k if isinstance(n, int) else multiply(n, k)
 
 
 @op(prepare={"data_format": data_format}, fuse=True, home="nn")
@@ -58,12 +49,12 @@ def depth_to_space(x: Tensor, block_size: int, data_format: str | None = "channe
     if data_format == "channels_first":
         n, c, h, w = shape(x)
         _divides("depth_to_space", c, k * k, "channels")
-        x = transpose(reshape(x, (n, _part(c, k * k), k, k, h, w)), (0, 1, 4, 2, 5, 3))
-        return reshape(x, (n, _part(c, k * k), _times(h, k), _times(w, k)))
+        x = transpose(reshape(x, (n, c // (k * k), k, k, h, w)), (0, 1, 4, 2, 5, 3))
+        return reshape(x, (n, c // (k * k), h * k, w * k))
     n, h, w, c = shape(x)
     _divides("depth_to_space", c, k * k, "channels")
-    x = transpose(reshape(x, (n, h, w, k, k, _part(c, k * k))), (0, 1, 3, 2, 4, 5))
-    return reshape(x, (n, _times(h, k), _times(w, k), _part(c, k * k)))
+    x = transpose(reshape(x, (n, h, w, k, k, c // (k * k))), (0, 1, 3, 2, 4, 5))
+    return reshape(x, (n, h * k, w * k, c // (k * k)))
 
 
 @op(prepare={"data_format": data_format}, fuse=True, home="nn")
@@ -90,13 +81,13 @@ def space_to_depth(x: Tensor, block_size: int, data_format: str | None = "channe
         n, c, h, w = shape(x)
         _divides("space_to_depth", h, k, "height")
         _divides("space_to_depth", w, k, "width")
-        x = transpose(reshape(x, (n, c, _part(h, k), k, _part(w, k), k)), (0, 1, 3, 5, 2, 4))
-        return reshape(x, (n, _times(c, k * k), _part(h, k), _part(w, k)))
+        x = transpose(reshape(x, (n, c, h // k, k, w // k, k)), (0, 1, 3, 5, 2, 4))
+        return reshape(x, (n, c * k * k, h // k, w // k))
     n, h, w, c = shape(x)
     _divides("space_to_depth", h, k, "height")
     _divides("space_to_depth", w, k, "width")
-    x = transpose(reshape(x, (n, _part(h, k), k, _part(w, k), k, c)), (0, 1, 3, 2, 4, 5))
-    return reshape(x, (n, _part(h, k), _part(w, k), _times(c, k * k)))
+    x = transpose(reshape(x, (n, h // k, k, w // k, k, c)), (0, 1, 3, 2, 4, 5))
+    return reshape(x, (n, h // k, w // k, c * k * k))
 
 
 def _divides(name: str, n: Tensor, k: int, what: str) -> None:
@@ -164,7 +155,7 @@ def unfold(
             parts.append(get_item(x, (slice(None), slice(None), down, across)))
     y = stack(parts, 2)
     n, c = dim(x, 0), dim(x, 1)
-    return reshape(y, (n, _times(c, len(parts)), rows * columns))
+    return reshape(y, (n, c * len(parts), rows * columns))
 
 
 def _pairs(kernel: TensorLike, dilation: object, padding: object, stride: object) -> list[tuple[int, int]]:
@@ -207,7 +198,7 @@ def fold(
     size = _pair(output_size, "output_size")
     rows, columns = _places(size, kernel, dilation, padding, stride)
     elements = kernel[0] * kernel[1]
-    n, c = dim(x, 0), _part(dim(x, 1), elements)
+    n, c = dim(x, 0), dim(x, 1) // elements
     if known(x.shape[2]) not in (None, rows * columns) or (known(x.shape[1]) or 0) % elements:
         raise ShapeError(f"[fold] expected `x` of shape (batch, c * {elements}, {rows * columns}), got {x.shape}.")
     height, width = size[0] + 2 * padding[0], size[1] + 2 * padding[1]
@@ -308,12 +299,12 @@ def _lengths(x: TensorLike, groups: Any, given: dict[str, int], pattern: str) ->
         if isinstance(n, int) and (n % rest or (not open_names and n != rest)):
             raise ShapeError(f"[rearrange] expected axis {axis} of length {rest} (times), got {n}, for {pattern!r}.")
         if open_names:
-            lengths[open_names[0]] = _part(n, rest)
+            lengths[open_names[0]] = n // rest
     return lengths
 
 
 def _product(dims: list[Any]) -> Any:
     out: Any = 1
     for d in dims:
-        out = out * d if isinstance(out, int) and isinstance(d, int) else multiply(out, d)
+        out = out * d
     return out

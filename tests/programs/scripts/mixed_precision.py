@@ -15,9 +15,6 @@ model = fill(keras.Model(inputs, outputs))
 show("tensors", [x, outputs])
 show("layer", [hidden.dtype, hidden.compute_dtype, hidden.variable_dtype])
 show("kernel", keras.backend.standardize_dtype(hidden.kernel.dtype))
-    "layer",
-    [hidden.dtype, hidden.compute_dtype, hidden.variable_dtype, keras.backend.standardize_dtype(hidden.kernel.dtype)],
-)
 show("norm", layers.LayerNormalization().dtype_policy.name)
 model.compile(keras.optimizers.SGD(0.1), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 show("optimizer", [type(model.optimizer).__name__, type(model.optimizer.inner_optimizer).__name__])

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.export import is_symbolic_dim
 
 from kfront import config
 from kfront.backends.base import Backend
@@ -314,6 +315,8 @@ def _convert_host(x: object, dtype: str | None) -> Array:
         return _convert_list(x, dtype)
     if isinstance(x, KerasTensor):
         raise x._no_value("conversion to a tensor")
+    if is_symbolic_dim(x):  # a size that is open in a trace
+        return jnp.asarray(x, dtype or "int32")
     if not isinstance(x, (np.ndarray, np.generic)):
         shared = _shared(x)
         if shared is not None:

@@ -367,6 +367,8 @@ def _from_numpy(array: np.ndarray) -> Tensor:
 
 def _from_foreign(x: object) -> Tensor:
     """A tensor of another engine, or anything that NumPy takes."""
+    if isinstance(x, torch.SymInt):  # a size that is open in a trace
+        return torch.scalar_tensor(x, dtype=torch.int32, device=current_device())
     if hasattr(x, "__dlpack__"):
         try:
             tensor = torch.from_dlpack(x)

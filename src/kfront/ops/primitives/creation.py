@@ -115,9 +115,11 @@ def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None
 
 
 def _number_type(value: object) -> Any:
-    if isinstance(value, (bool, int, np.integer)):
+    if isinstance(value, (float, np.floating)):
+        return float
+    if isinstance(value, (bool, int, np.integer)) or not hasattr(value, "dtype"):  # a size that is open in a trace
         return int
-    return float if isinstance(value, (float, np.floating)) else dtype_of(value)
+    return dtype_of(value)
 
 
 @op(0, from_argument, shapes.eye, prepare={"dtype": dtype_name}, home="numpy")

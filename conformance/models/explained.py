@@ -1,0 +1,123 @@
+"""Differences from Keras that drawn models show and that are meant, each with its reason and a program that shows it.
+
+A row is strict: its program must still differ. docs/differences_from_keras.md and docs/decisions.md tell of them all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .checks import KERAS, difference
+from .program import Input, Make, Node, Program
+
+__all__ = ["ROWS", "Explained", "explains"]
+
+ENGINES = ("torch", "jax", "tensorflow")
+
+
+class Explained(NamedTuple):
+    """A difference that is meant.
+
+    Attributes:
+        name: what it is about.
+        pattern: a regular expression that is found in programs that show it.
+        reason: why it is so.
+        program: the smallest that shows it.
+        way: in which it does.
+        ways: in which others may.
+        engines: on which.
+    """
+
+    name: str
+    pattern: str
+    reason: str
+    program: Program
+    way: str = "Keras"
+    ways: tuple[str, ...] = tuple(KERAS)
+    engines: tuple[str, ...] = ENGINES
+
+    def holds(self, engine: str) -> bool:
+        """Whether its program differs there."""
+        return bool(difference(self.program, engine, self.way)[0])
+
+
+def _one(make: str, *inputs: Input, call: str = "") -> Program:
+    """A program of one layer, or of one op if `call` has no ``{f}``."""
+    call = call or f"{{f}}({', '.join(f'{{{i}}}' for i in range(len(inputs)))})"
+    node = Node("n", call, tuple(i.name for i in inputs), "layer" if make else "")
+    return Program(inputs, {"layer": Make(make, None)} if make else {}, (node,), ("n",))
+
+
+def _x(*sizes: int, name: str = "x", **more: object) -> Input:
+    return Input(name, sizes, sizes, **more)  # type: ignore[arg-type]
+
+
+_MASKED = Program(
+    (_x(5, 4, padded=True),),
+    {"masking": Make("L.Masking"), "attention": Make("L.MultiHeadAttention(2, 3)", None)},
+    (Node("m", "{f}({0})", ("x",), "masking"), Node("n", "{f}({0}, {0})", ("m",), "attention")),
+    ("n",),
+)
+ROWS = (
+    Explained(
+        "RandomCrop without training",
+        r"RandomCrop\(",
+        "images are resized and cropped, as documented; Keras gives them back as they are",
+        _one("L.RandomCrop(3, 4)", _x(5, 7, 2)),
+    ),
+    Explained(
+        "AutoContrast",
+        r"AutoContrast\(",
+        "the histogram of one image, in the layout that it has; Keras takes that of the batch, channels last",
+        _one("L.AutoContrast(data_format='channels_first')", _x(6, 6, 4)),
+    ),
+    Explained(
+        "padding in average pooling",
+        r"AveragePooling.*padding='same'",
+        "Keras's fault: on torch padding counts in the mean",
+        _one("L.AveragePooling1D(3, padding='same')", _x(5, 4)),
+        engines=("torch",),
+    ),
+    Explained(
+        "masked queries",
+        r"(?is)mask.*(multihead|groupquery)attention\(|(multihead|groupquery)attention\(.*mask",
+        "queries that are masked attend as others do; Keras has two answers for them, and what is masked is not read",
+        _MASKED,
+    ),
+    Explained(
+        "masks of queries in losses",
+        r"query_mask=",
+        "the output has the mask of the query, as documented, and the loss heeds it",
+        _one(
+            "L.MultiHeadAttention(2, 3)",
+            _x(5, 4),
+            _x(5, name="m", dtype="bool", padded=True),
+            call="{f}({0}, {0}, query_mask={1})",
+        ),
+        way="training in Keras",
+        ways=("training in Keras",),
+    ),
+    Explained(
+        "recorded training flags",
+        r"training=True",
+        "a flag that is recorded in a graph holds; Keras overrides it by that of the model's call",
+        _one("L.BatchNormalization()", _x(5, 4), call="{f}({0}, training=True)"),
+    ),
+    Explained(
+        "projective terms",
+        r"affine_transform\(",
+        "Keras's fault: its torch and JAX leave out the projective terms c0 and c1",
+        _one(
+            "", _x(6, 6, 2), _x(8, name="t"), call="ops.image.affine_transform({0}, {1}, 'bilinear', 'constant', 0.5)"
+        ),
+        engines=("torch", "jax"),
+    ),
+)
+
+
+def explains(program: Program, engine: str, way: str) -> Iterator[Explained]:
+    """The rows that may explain a difference."""
+    text = "\n".join(program.building)
+    return (r for r in ROWS if way in r.ways and engine in r.engines and re.search(r.pattern, text))
