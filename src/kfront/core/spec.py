@@ -23,7 +23,7 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     Raises:
         ShapeError: if it is not a sequence of non-negative ints and None.
     """
-    if isinstance(shape, int) and not isinstance(shape, bool):
+    if type(shape) is int:
         shape = (shape,)
     try:
         out = tuple(d if d is None else operator.index(d) for d in shape)

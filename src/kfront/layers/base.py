@@ -561,9 +561,8 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         training = named.get("training")
         if training is None:
             training = state.training
-        if training is None and info.training:
-            if not self.__dict__.get("_mode_set"):  # `train()` and `eval()` of torch say more than a default
-                training = info.defaults.get("training") or None
+        if training is None and info.training and not self.__dict__.get("_mode_set"):
+            training = info.defaults.get("training") or None  # `train()` and `eval()` of torch say more than a default
         return training
 
     # -- masks --------------------------------------------------------------------------------------------------------

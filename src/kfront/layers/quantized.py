@@ -94,13 +94,13 @@ class QuantizedWeight(DerivedWeight):
         layout: how the weight is cut up.
         mode: "int8" or "int4".
         variables: the stored Variables: values and scale, and with blocks zero points and the block of each input.
-        block: rows of a block, which may be more than there are.
+        block: rows of a block, which may be more than there are; 0 without blocks.
     """
 
     constraint = regularizer = None
     trainable = False
 
-    def __init__(self, layout: Layout, mode: str, variables: Sequence[Any], block: int) -> None:
+    def __init__(self, layout: Layout, mode: str, variables: Sequence[Any], block: int = 0) -> None:
         self.layout, self.mode, self.block = layout, mode, block
         self.stored, self.scale, *more = variables
         self.zero: Any = more[0] if more else None

@@ -192,7 +192,7 @@ def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
     return tuple(factor) if isinstance(factor, list) else factor
 
 
-def _zoom(layer: MovedImages, name: str, factor: Limits) -> Any:
+def _zoom(layer: MovedImages, name: str, factor: Any) -> Any:
     for number in factor if isinstance(factor, (list, tuple)) else (factor,):
         if number is not None and not -1 < number <= 1:
             raise ArgumentError(
