@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plain", action="store_true", help="run plain forms in place of tuned kernels")
     parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for longer runs")
     parser.add_argument("--out", default="", help="folder for results.json, index.html and badge.svg")
+    parser.add_argument("--models", default="", help="how many models are drawn, or which: 300, or 300:600")
     parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
     parser.add_argument("--xfail", default="", help="file with the expected failures of a backend from elsewhere")
     parser.add_argument("--part", default="", help="run the cases of one process of several: its number/how many")
@@ -174,6 +175,7 @@ def _again(args: argparse.Namespace, result: Result) -> str:
     alone = result.area in OF_OPS and result.backend != "all"  # others compare with the other engines of the run
     words = ["--backends", result.backend if alone else args.backends, "--areas", result.area]
     words += ["--only", f"{result.area}/{result.name}"]
+    words += ["--models", f"{result.name}:{int(result.name) + 1}"] if result.name.isdigit() else []
     words += [f"--{switch}" for switch in ("quick", "plain") if getattr(args, switch)]
     return shlex.join(["python", "-m", str(__package__), *words, *(["--xfail", args.xfail] if args.xfail else [])])
 
@@ -185,6 +187,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.only == "ops":
         args.only, args.areas = "", ",".join(OF_OPS)
     _settings()
+    if args.models:
+        os.environ["KFRONT_MODELS"] = args.models
     if args.plain:
         os.environ["KFRONT_TUNED_KERNELS"] = "0"
     if not args.jobs:

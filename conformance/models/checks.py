@@ -27,8 +27,8 @@ class NotCompared(Exception):
 
 
 def _trained(program: Program, engine: str, want: Reference, eagerly: bool = False) -> None:
-    lines = training(eagerly)
-    compare(outcome(program, engine, lines), _after_training(program, want), "training")
+    after = _after_training(program, want)
+    compare(outcome(program, engine, training(eagerly)), after, "training")
 
 
 def _after_training(program: Program, want: Reference) -> Reference:

@@ -5,6 +5,7 @@ A row is strict: its program must still differ. docs/differences_from_keras.md a
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -98,6 +99,13 @@ ROWS = (
         ),
         way="training in Keras",
         ways=("training in Keras",),
+    ),
+    Explained(
+        "weights of Normalization",
+        r"L\.Normalization\(",
+        "they count at once when they are set; in Keras after `adapt` or loading (in float32 on torch at once, too)",
+        dataclasses.replace(_one("L.Normalization()", _x(4)), policy="mixed_bfloat16"),
+        ways=("Keras", "training in Keras"),
     ),
     Explained(
         "recorded training flags",

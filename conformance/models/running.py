@@ -106,14 +106,16 @@ def reference(program: Program) -> Reference | None:
     """The outputs of NumPy; None if they say little."""
     with world("numpy"):
         rounded = _run(program, EAGER)
-    return _judged(program, *(_in_float64(program, "numpy", EAGER, noisy=n) for n in (False, True)), rounded)
+    exact, near = (_in_float64(program, "numpy", EAGER, noisy=n) for n in (False, True))
+    return _judged(program, exact, near, rounded)
 
 
 def trained_reference(program: Program, lines: tuple[str, ...]) -> Reference | None:
     """What torch's training gives; None if it says little."""
     with world("torch"):
         rounded = _run(program, *lines)
-    return _judged(program, *(_in_float64(program, "torch", *lines, noisy=n) for n in (False, True)), rounded)
+    exact, near = (_in_float64(program, "torch", *lines, noisy=n) for n in (False, True))
+    return _judged(program, exact, near, rounded)
 
 
 @functools.lru_cache(4)

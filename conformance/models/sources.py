@@ -20,7 +20,7 @@ from ..ops.entry import Sample, arrays_of, kind_of
 from ..ops.samples import table
 from .program import Make
 
-__all__ = ["WITHOUT", "OpCall", "Recipe", "op_calls", "recipes"]
+__all__ = ["WITHOUT", "WITHOUT_OPS", "OpCall", "Recipe", "op_calls", "recipes"]
 
 # layers that are not drawn, and why
 WITHOUT = {
@@ -30,6 +30,7 @@ WITHOUT = {
     "Masking": "its masks are drawn: an entry is masked that has a zero",
     "MessagePassing": "Keras has no layers for graphs",
 }
+WITHOUT_OPS = {"empty_like": "its numbers are what happens to be in memory"}
 _PUBLIC = {"GroupedQueryAttention": "GroupQueryAttention"}  # names in files, where they are others
 _IGNORED = {"name", "trainable", "dtype"}
 
@@ -77,7 +78,8 @@ class _NoSourceError(Exception):
 
 def layer_source(config: dict[str, Any]) -> Make:
     """What makes a layer, given as its class and config: the options that are not what they are by default."""
-    name = _PUBLIC.get(config["class_name"], config["class_name"])
+    found = str(config["class_name"])
+    name = _PUBLIC.get(found, found)
     cls = getattr(kfront.layers, name)
     options = {n: v for n, v in config["config"].items() if n not in _IGNORED}
     given = inspect.signature(cls.__init__).parameters.values()
@@ -142,14 +144,19 @@ def _is_matrix(name: str, sample: Sample) -> bool:
 
 def _samples() -> Iterator[tuple[str, Sample]]:
     for name, entry in table().items():
-        if not entry.random and entry.compiles and (hasattr(kfront.ops, name) or hasattr(kfront.ops.image, name)):
+        if (
+            name not in WITHOUT_OPS
+            and not entry.random
+            and entry.compiles
+            and (hasattr(kfront.ops, name) or hasattr(kfront.ops.image, name))
+        ):
             yield from ((name, s) for s in entry.samples)
 
 
 def _drawable(sample: Sample) -> bool:
     """Whether the first argument is an array with a batch, or a list of such arrays, and all are written down."""
     first = sample.args[0] if sample.args else None
-    arrays = [*(first if isinstance(first, (list, tuple)) else [first])]
+    arrays: list[Any] = [*first] if isinstance(first, (list, tuple)) else [first]
     if not arrays or not all(isinstance(a, np.ndarray) and a.ndim >= 2 and a.size for a in arrays):
         return False
     rest = [v for v in (*sample.args[1:], *sample.kwargs.values()) if not isinstance(v, np.ndarray)]

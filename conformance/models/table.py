@@ -8,10 +8,11 @@ program of a few lines.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 
-import kfront
+from kfront.backends import get
 
 from ..suite import Case, in_turn
 from .against_keras import has_keras
@@ -22,9 +23,9 @@ from .running import EAGER, drawn
 from .shrink import shrunk
 from .ways import WAYS, training, written
 
-__all__ = ["QUICK", "WHOLE", "cases"]
+__all__ = ["cases"]
 
-QUICK, WHOLE = 300, 20_000
+DRAWN = "300"  # models in an ordinary run; the long one is `python -m conformance --areas models --models 20000`
 SHARE_OF_TRAINING = 4  # when `quick`, one program in so many is trained
 
 
@@ -35,7 +36,8 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             for backend in backends:
                 if backend in (row.engines[:1] if quick else row.engines):
                     yield Case("models", f"explained: {row.name}", backend, _still(row, backend))
-    for seed in range(QUICK if quick else WHOLE):
+    first, _, last = os.environ.get("KFRONT_MODELS", DRAWN).rpartition(":")
+    for seed in range(int(first or 0), int(last)):
         for backend in backends:
             yield Case("models", f"{seed}", backend, _check(seed, backend, quick))
 
@@ -64,7 +66,7 @@ def ways(seed: int, engine: str, quick: bool) -> list[str]:
     """How a program is run on an engine: some ways in turn when `quick`."""
     out = ["eager"]
     out += [n for n, w in WAYS.items() if engine in w.engines and in_turn(quick, w.share, n, engine, str(seed))]
-    if kfront.backends.get(engine).trainable:
+    if get(engine).trainable:
         out += [n for n in TRAINING if in_turn(quick, SHARE_OF_TRAINING, n, engine, str(seed))]
         if has_keras() and (not quick or engine == _in_turn(seed)):
             out += KERAS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,7 @@ def test_a_model_whose_default_is_inference_says_so_to_its_layers(backend):
 def test_torch_modules_in_evaluation_do_not_augment():
     pytest.importorskip("torch")
     with kfront.backend_scope("torch"):
-        model = chain()
+        model: Any = chain()
         assert changes(model) and model.training is False
         assert not changes(model.eval()) and changes(model.train())
 
