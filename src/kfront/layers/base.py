@@ -439,11 +439,12 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def _training_of(self, st: Any) -> bool:
         """The flag for `call`; the one that was told is kept for a second run (see `Backend.in_backward`)."""
-        training = st.training
+        training, fields = st.training, self.__dict__
+        told = fields.get("_told")
         if training is None:
-            return self._default_training()
-        if training is not self._told:
-            self.__dict__["_told"] = training
+            return fields.get("training", False) if told is None else self._default_training()
+        if training is not told:
+            fields["_told"] = training
         return training
 
     def _default_training(self) -> bool:

@@ -111,12 +111,6 @@ class TorchVariable(Variable):
         args, kwargs = tree_map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs or {}))
         return func(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Any:
-        """What a tensor has and a Variable has not: `grad`, `device`, `t` …"""
-        if name.startswith("_") or not hasattr(Tensor, name):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-        return getattr(self.value, name)
-
     # -- storage ------------------------------------------------------------------------------------------------------
 
     def take(self, tensor: Tensor) -> None:
@@ -355,7 +349,14 @@ def _forwarded(name: str) -> property:
     return property(lambda self: getattr(self._handle, name), lambda self, value: setattr(self._handle, name, value))
 
 
+def _of_the_tensor(name: str) -> property:
+    return property(lambda self: getattr(self.value, name))
+
+
 for _name in _OF_THE_VARIABLE:
     setattr(Face, _name, _forwarded(_name))
+for _name in dir(Tensor):  # `grad`, `device`, `t` …; one `__getattr__` would make all attributes of Variables slow
+    if not _name.startswith("_") and not hasattr(TorchVariable, _name):
+        setattr(TorchVariable, _name, _of_the_tensor(_name))
 parameters.update((Face, Parameter))
 _optimizer._foreach_supported_types.append(Face)  # as torch does for DTensor: foreach and fused optimizers by default

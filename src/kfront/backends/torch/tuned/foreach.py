@@ -49,9 +49,9 @@ def adam(
     if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
         return False
     # The kernel walks memory and does not look at strides; a convolution's gradient comes in channels_last.
-    if not all(v.is_contiguous() for v in values):
+    if not all(map(torch.Tensor.is_contiguous, values)):
         return False
-    grads = [g if g.is_contiguous() else g.contiguous() for g in grads]
+    grads = list(map(torch.Tensor.contiguous, grads))
     now = torch.full((), float(step), device=values[0].device)
     torch._fused_adam_(
         values,
