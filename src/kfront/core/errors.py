@@ -60,8 +60,8 @@ class ArgumentError(KfrontError, ValueError):
     """
 
 
-class ArgumentTypeError(KfrontError, TypeError):
-    """An argument has a type that is not allowed.
+class ArgumentTypeError(KfrontError, TypeError, ValueError):
+    """An argument has a type that is not allowed; also a `ValueError`, which Keras raises for most of them.
 
     Example:
 

@@ -17,7 +17,7 @@ from kfront.backends import backend_scope, current, get
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
-from kfront.core.options import Configurable
+from kfront.core.options import Configurable, from_0_to_1, normalisers, not_negative, number
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable
@@ -60,6 +60,7 @@ class Optimizer(Configurable, StateOwner):
     array([0.5, 1.5], dtype=float32)
     """
 
+    _normalise = normalisers(beta_1=from_0_to_1, beta_2=from_0_to_1)
     loss_scale_factor: float | None = None
     # what is done to gradients first, with processes that work together
     _reduction: Callable[[list[Tensor]], list[Tensor]] | None = None
@@ -112,9 +113,10 @@ class Optimizer(Configurable, StateOwner):
     def _check_arguments(self, use_ema: bool, momentum: float, overwrite: int | None, accumulate: int | None) -> None:
         who = type(self).__name__
         for name in ("clipnorm", "clipvalue", "global_clipnorm"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise ArgumentError(f"[{who}] expected `{name}` >= 0 or None, got {value!r}.")
+            if (value := getattr(self, name)) is not None:
+                not_negative(self, name, value)
+        if self._weight_decay is not None:
+            number("to be a number or None", lambda x: x * 1.0 is not None)(self, "weight_decay", self._weight_decay)
         if sum(x is not None for x in (self.clipnorm, self.clipvalue, self.global_clipnorm)) > 1:
             raise ArgumentError(
                 f"[{who}] expected at most one of `clipnorm`, `clipvalue` and `global_clipnorm`, got "
