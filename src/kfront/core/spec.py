@@ -38,7 +38,7 @@ def _short(value: object) -> str:
     return f"{value!r:.100}"
 
 
-class NoValueError(ArgumentTypeError, ValueError):
+class NoValueError(ArgumentTypeError):
     """Raised where the value of a symbolic tensor is needed, by code of an engine as a rule."""
 
 

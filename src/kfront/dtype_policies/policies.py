@@ -257,7 +257,9 @@ def get(identifier: DTypeLike) -> DTypePolicy:
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, dict):
-        return deserialize(identifier)
+        identifier = deserialize(identifier)
+        if isinstance(identifier, DTypePolicy):
+            return identifier
     if not isinstance(identifier, str):
         try:
             identifier = dtypes.standardize(identifier)

@@ -209,6 +209,8 @@ class RNN(OptionLayer):
         step_shape = (sequences_shape[0], *sequences_shape[2:])
         if hasattr(self.cell, "build") and not getattr(self.cell, "built", True):
             self.cell.build(step_shape)
+        if self.input_spec is not None and self.input_spec.ndim == 3:
+            self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]} if sequences_shape[-1] else None)
         if self.stateful:
             if sequences_shape[0] is None:
                 raise ShapeError(

@@ -9,7 +9,7 @@ from kfront.backends import current
 from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import standardize
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import auto_name
 from kfront.core.options import Configurable, WrapsFunction
 from kfront.core.registry import serializable
@@ -36,6 +36,7 @@ class Loss(Configurable):
 
     Raises:
         ArgumentError: for an unknown reduction.
+        ArgumentTypeError: if `name` is no string.
 
     Example:
 
@@ -54,6 +55,8 @@ class Loss(Configurable):
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike = None
     ) -> None:
+        if not isinstance(name, str | None):
+            raise ArgumentTypeError(f"[{type(self).__name__}] expected `name` to be a string or None, got {name!r}.")
         self.name = name if name is not None else auto_name(type(self).__name__)
         if reduction not in REDUCTIONS:
             raise ArgumentError(

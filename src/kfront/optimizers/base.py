@@ -17,7 +17,7 @@ from kfront.backends import backend_scope, current, get
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
-from kfront.core.options import Configurable, number, real_or_none
+from kfront.core.options import Configurable, from_0_to_1, normalisers, number, real_or_none
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable
@@ -61,6 +61,7 @@ class Optimizer(Configurable, StateOwner):
     array([0.5, 1.5], dtype=float32)
     """
 
+    _normalise = normalisers(beta_1=from_0_to_1, beta_2=from_0_to_1)
     loss_scale_factor: float | None = None
     # what is done to gradients first, with processes that work together
     _reduction: Callable[[list[Tensor]], list[Tensor]] | None = None

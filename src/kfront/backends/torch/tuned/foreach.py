@@ -48,8 +48,8 @@ def adam(
         return False
     if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
         return False
-    # The kernel walks memory and does not look at strides; a convolution's gradient comes in channels_last.
-    if not all(map(torch.Tensor.is_contiguous, values)):
+    # The kernel walks memory and looks at neither strides nor shapes; a convolution's gradient comes in channels_last.
+    if not all(v.is_contiguous() and v.shape == g.shape for v, g in zip(values, grads, strict=True)):
         return False
     grads = list(map(torch.Tensor.contiguous, grads))
     now = torch.full((), float(step), device=values[0].device)
