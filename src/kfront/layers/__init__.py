@@ -74,6 +74,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "GlobalMaxPool2D": ".pool:GlobalMaxPooling2D",
         "GlobalMaxPool3D": ".pool:GlobalMaxPooling3D",
         "GroupQueryAttention": ".multi_head:GroupedQueryAttention",
+        "GroupedQueryAttention": ".multi_head:GroupedQueryAttention",
         "MaxPool1D": ".pool:MaxPooling1D",
         "MaxPool2D": ".pool:MaxPooling2D",
         "MaxPool3D": ".pool:MaxPooling3D",

@@ -101,6 +101,7 @@ from kfront.layers.merge import (
 )
 from kfront.layers.multi_head import (
     GroupedQueryAttention as GroupQueryAttention,
+    GroupedQueryAttention as GroupedQueryAttention,
     MultiHeadAttention as MultiHeadAttention,
 )
 from kfront.layers.norm import (
@@ -270,6 +271,7 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "GroupedQueryAttention",
     "HashedCrossing",
     "Hashing",
     "Identity",

@@ -111,6 +111,7 @@ class Layer(Owner, Unquantized, Operation):
     """
 
     _tracked_kind = "layer"
+    lora_enabled = False  # whether a weight is adapted by a product of low rank
     _backend: Any
     _dtype_policy: Any
     _losses: list[Any]

@@ -389,7 +389,7 @@ def _check_shapes(who: str, query: Shape, value: Shape, key: Shape) -> None:
         raise ShapeError(f"[{who}] expected one batch size, got query {tuple(query)} and value {tuple(value)}.")
 
 
-@serializable("keras.layers", "GroupQueryAttention")
+@serializable("keras.layers", "GroupQueryAttention", "GroupedQueryAttention")
 @documented(
     """
     Args:

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
             "CTC BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy "
             "CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber KLDivergence "
             "LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError "
-            "Poisson SparseCategoricalCrossentropy SquaredHinge Tversky",
+            "Poisson SparseCategoricalCrossentropy SparseCategoricalFocalCrossentropy SquaredHinge Tversky",
         ),
         **names(
             ".regression",
@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
             ".classification",
             "ctc binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy "
             "categorical_generalized_cross_entropy categorical_hinge circle dice hinge kl_divergence "
-            "sparse_categorical_crossentropy squared_hinge tversky",
+            "sparse_categorical_crossentropy sparse_categorical_focal_crossentropy squared_hinge tversky",
         ),
         **names(".lookup", "get serialize deserialize"),
     },

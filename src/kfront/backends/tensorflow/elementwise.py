@@ -46,6 +46,7 @@ def erfinv(x: Tensor) -> Tensor:
     return _erfinv(x) if x.dtype == tf.float64 else via(_erfinv, tf.float64, x)
 
 
+lgamma = _half_through_float32(raw("Lgamma"))
 nextafter = _half_through_float32(raw("NextAfter"))
 
 
