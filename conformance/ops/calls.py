@@ -354,6 +354,11 @@ def patches(d: Draw, rank: int) -> Call:
     }
 
 
+def tiles(d: Draw) -> Call:
+    size, grid = (d.number(1, 3), d.number(1, 3)), (d.number(1, 3), d.number(1, 3))
+    return (d.array((d.number(1, 2), *grid, math.prod(size) * d.number(1, 3))), size), {"data_format": "channels_last"}
+
+
 def folds(d: Draw) -> Call:
     shape = (d.number(1, 2), d.number(1, 3), d.number(5, 6), d.number(5, 6))
     kwargs = {"dilation": each_axis(d, 2, 1, 2), "padding": each_axis(d, 2, 0, 1), "stride": each_axis(d, 2, 1, 2)}

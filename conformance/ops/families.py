@@ -90,7 +90,7 @@ def built(fn: Any, special: bool = False, extreme: bool = False, batch: bool = F
 _FLOATING = ("float32", "float16", "bfloat16", "float64")
 _ROWS: tuple[tuple[str, Family], ...] = (
     (
-        "abs arccos arccosh arcsin arcsinh arctan arctanh ceil cos cosh deg2rad erf erfinv exp exp2 expm1 floor "
+        "abs arccos arccosh arcsin arcsinh arctan arctanh ceil cos cosh deg2rad erf erfinv exp exp2 expm1 floor lgamma "
         "isfinite isinf isnan isneginf isposinf log log10 log1p log2 logical_not negative rad2deg reciprocal "
         "rsqrt sign sin sinh sqrt square stop_gradient copy tan tanh trunc relu relu6 sigmoid softplus "
         "log_sigmoid hard_sigmoid hard_tanh sparse_sigmoid selu nan_to_num fabs cbrt erfc signbit bitwise_invert "
@@ -111,8 +111,8 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("threshold", each(threshold=(0.5, 1.0), default_value=(-1.0,))),
     ("cast saturate_cast", each(dtype=_FLOATING)),
     (
-        "add subtract multiply divide power arctan2 logaddexp heaviside divide_no_nan logaddexp2 hypot "
-        "mod fmod ldexp left_shift right_shift gcd lcm",
+        "add subtract multiply divide power float_power copysign arctan2 logaddexp heaviside divide_no_nan logaddexp2 "
+        "hypot mod fmod ldexp left_shift right_shift gcd lcm",
         spread(),
     ),
     (
@@ -156,7 +156,7 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("pad", built(calls.padded, True)),
     ("concatenate", built(lambda d: calls.alike(d, True), True, True)),
     ("stack", built(lambda d: calls.alike(d, False, 0), True, True)),
-    ("hstack vstack dstack", built(lambda d: calls.stacked(d, 1), True, True)),
+    ("hstack vstack dstack column_stack", built(lambda d: calls.stacked(d, 1), True, True)),
     ("append", formed("...a ...a", special=True)),
     ("meshgrid", built(calls.meshed, True, True)),
     ("split", built(lambda d: calls.split(d, True), True, True)),
@@ -191,7 +191,7 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("trapezoid", built(calls.curve)),
     ("cdist", built(calls.distances)),
     ("correlate", built(calls.correlated)),
-    ("corrcoef", formed("ab", smallest=3)),
+    ("corrcoef cov", formed("ab", smallest=3)),
     ("extract_sequences", built(calls.sequences, True)),
     ("matmul", built(calls.product, True)),
     ("dot", built(calls.dot)),
@@ -207,6 +207,7 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("logdet eigh", built(lambda d: calls.square(d, "positive"))),
     ("cholesky", built(lambda d: calls.square(d, "positive", upper=KEEP))),
     ("cholesky_inverse", built(lambda d: calls.square(d, "triangular"))),
+    ("matrix_power", built(lambda d: calls.square(d, "regular", n=(-1, 0, 3)))),
     ("solve", built(lambda d: calls.solved(d, "regular"))),
     ("solve_triangular", built(lambda d: calls.solved(d, "triangular", lower=(True,)))),
     ("qr", built(lambda d: calls.tall(d, mode=(OMIT, "complete")))),
@@ -228,6 +229,7 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("adaptive_max_pool adaptive_average_pool", built(calls.pooled_to)),
     ("extract_patches", built(lambda d: calls.patches(d, 2))),
     ("extract_patches_3d", built(lambda d: calls.patches(d, 3))),
+    ("reconstruct_patches", built(calls.tiles)),
     ("unfold", built(calls.folds)),
     ("fold", built(calls.folded)),
     ("space_to_depth", built(lambda d: calls.blocks(d, True))),

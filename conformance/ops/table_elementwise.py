@@ -21,6 +21,12 @@ FAR = (-1e4, 1e4)
 erf = np.vectorize(math.erf, otypes=["float64"])
 
 
+def _lgamma(x: float) -> float:
+    if math.isnan(x):
+        return x
+    return math.inf if math.isinf(x) or (x <= 0 and x == math.floor(x)) else math.lgamma(x)
+
+
 def _erfinv(y: float) -> float:
     if not -1 < y < 1:
         return math.copysign(INF, y) if abs(y) == 1 else NAN
@@ -63,6 +69,7 @@ _UNARY: dict[str, tuple[Any, ...]] = {
     "deg2rad": (np.deg2rad, -360, 360, tol(), "number", FAR, {}),
     "erf": (erf, -3, 3, tol(), "number", FAR, {}),
     "erfinv": (np.vectorize(_erfinv, otypes=["float64"]), -0.95, 0.95, tol(), "number", (), {}),
+    "lgamma": (np.vectorize(_lgamma, otypes=["float64"]), 0.5, 5, tol(16, 8, 4), "number", (1e4,), {}),
     "exp": (np.exp, -3, 3, tol(), "number", (-1e4, 80), {}),
     "exp2": (np.exp2, -3, 3, tol(16), "number", (-1e4, 80), {}),
     "expm1": (np.expm1, -3, 3, tol(), "number", (-1e4, 80), {}),
@@ -276,6 +283,8 @@ _BINARY: dict[str, tuple[Any, ...]] = {
     "arctan2": (np.arctan2, tol(), False, FAR, (_half(0.0, 0.0, 0.0, 0.0),)),
     "logaddexp": (np.logaddexp, tol(), False, FAR, (_half(1.0, 1.0, 0.5, 0.5),)),
     "hypot": (np.hypot, tol(), False, FAR, (_half(0.0, 0.0, 0.0, 0.0),)),
+    "copysign": (lambda x, y: np.copysign(x * 1.0, y * 1.0), tol(0, 0), False, FAR, ()),
+    "float_power": (lambda x, y: np.power(x * 1.0, y * 1.0), tol(8, 2), False, (), ()),
     "heaviside": (np.heaviside, tol(0, 0), False, FAR, (_half(0.0, 0.5, 0.0, 1.0),)),
     "divide_no_nan": (
         lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)), tol(2, 1), False, FAR, (_half(2.0, 0.0, 0.0, 0.0),),
@@ -311,7 +320,7 @@ def _two_tensors() -> list[Entry]:
     out = []
     for name, (reference, tolerance, with_bools, far, kinks) in _BINARY.items():
         e = _pairs(Entry(name, reference, tolerance, scalars=True, far=far, kinks=kinks), with_bools)
-        if name not in ("floor_divide", "mod", "power", "heaviside"):
+        if name not in ("floor_divide", "mod", "power", "float_power", "copysign", "heaviside"):
             e.edge(_SPECIAL[:, None], _SPECIAL[None])
         if name in ("floor_divide", "mod"):
             e(floats(5, low=-9, high=9), 2.0)(floats(5, low=-9, high=9), -2.0).edge(ints(5, low=-9, high=9), 4)

@@ -369,7 +369,24 @@ def _named(fn: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _joined(x: Any, size: Any, output_size: Any = None, strides: Any = None, padding: str = "valid",
+            data_format: str = "channels_last") -> Any:  # fmt: skip
+    first, (h, w) = data_format == "channels_first", (size, size) if isinstance(size, int) else size
+    x = np.moveaxis(x, -3, -1) if first else x
+    rows, columns = x.shape[-3:-1]
+    out = np.zeros((*x.shape[:-3], rows * h, columns * w, x.shape[-1] // (h * w)), x.dtype)
+    for i, j in itertools.product(range(rows), range(columns)):
+        out[..., i * h : i * h + h, j * w : j * w + w, :] = x[..., i, j, :].reshape(*x.shape[:-3], h, w, -1)
+    if padding == "same":
+        at = [(n - o) // 2 for n, o in zip(out.shape[-3:-1], output_size, strict=True)]
+        out = out[..., at[0] : at[0] + output_size[0], at[1] : at[1] + output_size[1], :]
+    return np.moveaxis(out, -1, -3) if first else out
+
+
 def _windows() -> list[Entry]:
+    r = Entry("reconstruct_patches", _joined, _EXACT, "number")
+    r(floats(2, 2, 3, 8), 2).also(*_ALL).fixed(floats(2, 3, 12), (2, 3), (4, 9)).edge(ints(1, 2, 4), 2)
+    r(floats(2, 2, 3, 12), (2, 3), (3, 8), padding="same")(floats(2, 8, 2, 3), 2, data_format="channels_first")
     p = Entry("extract_patches", _patch, _EXACT, "number")
     v = Entry("extract_patches_3d", lambda x, size, *a, **k: _patch(x, size, *a, rank=3, **k), _EXACT, "number")
     p(floats(2, 5, 6, 2), 2).also(*_ALL)(floats(2, 5, 6, 2), (2, 3), 1, 2).edge(ints(4, 4, 1), 2, 1)
@@ -388,7 +405,7 @@ def _windows() -> list[Entry]:
         )
         e(floats(2, 2, 5, 6), target_height=target, target_width=target, data_format="channels_first",
           **{f"bottom_{word}": 1, f"right_{word}": 0})  # fmt: skip
-    return [p, v, c, d]
+    return [p, v, r, c, d]
 
 
 def entries() -> list[Entry]:

@@ -198,6 +198,8 @@ def _solvers() -> list[Entry]:
     d(_regular(2, 3, 3)).also("float64")(floats(2, 2))
     i = Entry("inv", np.linalg.inv, _SOLVER, _F)
     i(_regular(2, 3, 3)).also("float64")
+    mp = Entry("matrix_power", lambda x, n: np.linalg.matrix_power(x, n), _SOLVER, _F)
+    mp.fixed(_regular(2, 3, 3), 3)(_regular(3, 3), -2).edge(_regular(3, 3), 0).edge(_regular(2, 2), 1)
     s = Entry("solve", _solve, _SOLVER, _F)
     s(_regular(3, 3), floats(3, 2)).also("float64")(_regular(3, 3), floats(3))(_regular(2, 3, 3), floats(2, 3, 1))
     t = Entry("solve_triangular", _triangular, _SOLVER, _F)
@@ -214,7 +216,7 @@ def _solvers() -> list[Entry]:
     q(floats(5, 3), floats(5)).also("float64")(floats(5, 3), floats(5, 2))
     r = Entry("matrix_rank", lambda x, tol=None: np.linalg.matrix_rank(x, tol), domain=_F, smooth=False)
     r(floats(4, 3)).edge(np.array([[1.0, 2.0], [2.0, 4.0]], "float32")).edge(floats(2, 3, 3), 100.0)
-    return [d, i, s, t, sd, ld, p, q, r, _norms()]
+    return [d, i, mp, s, t, sd, ld, p, q, r, _norms()]
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:

@@ -43,13 +43,16 @@ def _joining() -> list[Entry]:
     s.edge([bools(2), bools(2)]).edge([floats(), floats()])
     a = _entry("append", np.append)
     a(floats(2, 3), floats(2, 3)).edge(floats(2, 3), ints(2, 3), axis=1)(floats(2, 3), floats(1, 3), axis=0)
-    h, v, d = (_entry(n, getattr(np, n)) for n in ("hstack", "vstack", "dstack"))
+    h, v, d, k = (_entry(n, getattr(np, n)) for n in ("hstack", "vstack", "dstack", "column_stack"))
+    k([floats(3), floats(3)])([floats(2, 3), floats(2)]).edge([floats(2), ints(2, 1)])(
+        [floats(2, 3, 2), floats(2, 1, 2)]
+    )
     h([floats(2, 3), floats(2, 1)])([floats(3), floats(2)]).edge([floats(), floats()]).edge([ints(2), bools(1)])
     v([floats(3), floats(3)])([floats(2, 3), floats(1, 3)]).edge([floats(3), ints(1, 3)])
     d([floats(2, 3), floats(2, 3)])([floats(3), floats(3)])([floats(2, 3, 1), floats(2, 3, 2)])
     m = _entry("meshgrid", lambda *x, indexing="xy": np.meshgrid(*x, indexing=indexing))
     m(floats(3), floats(2))(floats(3), floats(2), floats(4), indexing="ij").edge(ints(2), floats(3)).edge(floats(2))
-    return [c, s, a, h, v, d, m]
+    return [c, s, a, h, v, d, k, m]
 
 
 def _cutting() -> list[Entry]:

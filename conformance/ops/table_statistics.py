@@ -39,6 +39,8 @@ def _unique(x: Any, sorted: bool = True, return_index: bool = False, return_inve
 def _statistics() -> list[Entry]:
     c = Entry("corrcoef", np.corrcoef, tol(16, 8, 8), "real")
     c(floats(3, 5)).also("float64").edge(floats(5)).edge(ints(2, 4))
+    v = Entry("cov", np.cov, tol(16, 8, 8), "real")
+    v(floats(3, 5)).also("float64").edge(floats(5)).edge(ints(2, 4))
     d = Entry("cdist", _cdist, tol(16, 8, 4), "real")
     d(floats(3, 4), floats(2, 4)).also(*_ALL)(floats(2, 3, 2), floats(2, 4, 2))
     d.kinks = (Kink((np.ones((1, 2)), np.ones((1, 2))), (np.zeros((1, 2)), np.zeros((1, 2)))),)
@@ -62,7 +64,7 @@ def _statistics() -> list[Entry]:
         ints(2, 4, low=0, high=3), return_index=True, return_inverse=True, return_counts=True
     )
     u.fixed(np.array([[1, 2], [1, 2], [0, 5]], "int32"), axis=0).fixed(ints(6, low=0, high=3), size=5).fixed(floats(4))
-    return [c, d, r, t, h, g, u]
+    return [c, v, d, r, t, h, g, u]
 
 
 def _nan_reductions() -> list[Entry]:

@@ -171,7 +171,7 @@ def along(x: Tensor, axis: int | Sequence[int] | None = -1, **static: object) ->
     return s
 
 
-def top_k(x: Tensor, k: int, sorted: bool = True) -> list[Shape]:
+def top_k(x: Tensor, k: int, sorted: bool = True, is_stable: bool = True) -> list[Shape]:
     """Values and positions of the k largest along the last axis."""
     s = rank_at_least(x, 1)
     if s[-1] is not None and known(k) is not None and k > s[-1]:

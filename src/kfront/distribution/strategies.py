@@ -110,10 +110,10 @@ class Distribution:
     def data_shard_id(self) -> int:
         """Which part of the data is this process's."""
         count, mine = self._backend.distributor.processes()
-        return mine * self._data_shards // count
+        return mine * self.num_data_shards // count
 
     @property
-    def _data_shards(self) -> int:
+    def num_data_shards(self) -> int:
         """Into how many parts processes split a batch: those that hold one replica together share one."""
         return min(self.num_processes, self.num_model_replicas)
 
@@ -143,7 +143,7 @@ class Distribution:
         Raises:
             ArgumentError: another kind of dataset, or batches that cannot be divided.
         """
-        shards = self._data_shards
+        shards = self.num_data_shards
         if shards == 1 or not self.auto_shard_dataset:
             return dataset
         if not hasattr(dataset, "rebatch") or not hasattr(dataset, "shard"):

@@ -39,7 +39,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".foreign", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
         **names(".wrappers", "Bidirectional TimeDistributed Wrapper"),
         **names(".attention", "AdditiveAttention Attention"),
-        **names(".multi_head", "MultiHeadAttention GroupQueryAttention=GroupedQueryAttention"),
+        **names(".multi_head", "GroupedQueryAttention MultiHeadAttention GroupQueryAttention=GroupedQueryAttention"),
         **names(".merge", "Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot"),
         **names(".merge", "maximum minimum multiply subtract"),
         "Normalization": ".preprocess.normalization",

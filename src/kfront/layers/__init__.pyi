@@ -95,6 +95,7 @@ from kfront.layers.merge import (
 )
 from kfront.layers.multi_head import (
     GroupedQueryAttention as GroupQueryAttention,
+    GroupedQueryAttention as GroupedQueryAttention,
     MultiHeadAttention as MultiHeadAttention,
 )
 from kfront.layers.norm import (
@@ -272,6 +273,7 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "GroupedQueryAttention",
     "HashedCrossing",
     "Hashing",
     "Identity",

@@ -104,6 +104,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     """
 
     _tracked_kind = "layer"
+    lora_enabled = False  # whether a weight is adapted by a product of low rank
     _backend: Any
     _dtype_policy: Any
     _path: str | None

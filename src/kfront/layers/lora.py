@@ -53,7 +53,6 @@ class LoraLayer(OptionLayer):
 
     lora_rank: int | None = None
     lora_alpha: float | None = None
-    lora_enabled = False
     _adapted = "kernel"  # the weight's attribute and name
     _kernel = second_name("kernel")
     _base: Any = None

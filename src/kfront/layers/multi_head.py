@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import Option, between, normalisers, positive
+from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import ConstraintLike, InitializerLike, NamedOptions, RegularizerLike, Shape, Tensor
@@ -381,6 +382,7 @@ def _check_shapes(who: str, query: Shape, value: Shape, key: Shape) -> None:
         raise ShapeError(f"[{who}] expected one batch size, got query {tuple(query)} and value {tuple(value)}.")
 
 
+@serializable("keras.layers", "GroupQueryAttention", "GroupedQueryAttention")
 class GroupedQueryAttention(_Heads):
     """Attention with several heads, in which groups of query heads share the heads of key and value.
 

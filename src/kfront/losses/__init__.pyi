@@ -21,6 +21,7 @@ from kfront.losses.classes import (
     MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
     Poisson as Poisson,
     SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
+    SparseCategoricalFocalCrossentropy as SparseCategoricalFocalCrossentropy,
     SquaredHinge as SquaredHinge,
     Tversky as Tversky,
 )
@@ -37,6 +38,7 @@ from kfront.losses.classification import (
     hinge as hinge,
     kl_divergence as kl_divergence,
     sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+    sparse_categorical_focal_crossentropy as sparse_categorical_focal_crossentropy,
     squared_hinge as squared_hinge,
     tversky as tversky,
 )
@@ -74,6 +76,7 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "Poisson",
     "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
     "SquaredHinge",
     "Tversky",
     "binary_crossentropy",
@@ -99,6 +102,7 @@ __all__ = [
     "poisson",
     "serialize",
     "sparse_categorical_crossentropy",
+    "sparse_categorical_focal_crossentropy",
     "squared_hinge",
     "tversky",
 ]

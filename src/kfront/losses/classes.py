@@ -275,6 +275,7 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse
         from_logits: whether predictions are logits rather than probabilities.
         ignore_class: a class number (-1, say) that does not count.
         axis: axis of the classes.
+        label_smoothing: from 0 to 1: how far targets are drawn towards equal probabilities.
         reduction, name, dtype: see `Loss`.
 
     Example:
@@ -293,7 +294,46 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse
         ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
+        label_smoothing: float = 0.0,
         name: str | None = "sparse_categorical_crossentropy",
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__(**self._store(locals()))
+        self._plain = ignore_class is None
+
+
+class SparseCategoricalFocalCrossentropy(FunctionLoss, function=classification.sparse_categorical_focal_crossentropy):
+    """Crossentropy of integer targets in which easy samples count less.
+
+    Args:
+        alpha: a weight, or one for each class.
+        gamma: how much less easy samples count.
+        from_logits: whether predictions are logits rather than probabilities.
+        ignore_class: a class number (-1, say) that does not count.
+        axis: axis of the classes.
+        reduction, name, dtype: see `Loss`.
+
+    Reference: Lin et al., 2017, "Focal loss for dense object detection", arXiv:1708.02002.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.SparseCategoricalFocalCrossentropy()
+    >>> round(float(loss([1], [[0.5, 0.5]])), 4)
+    0.0433
+    """
+
+    takes_labels = True
+
+    def __init__(
+        self,
+        alpha: float | Sequence[float] = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "sparse_categorical_focal_crossentropy",
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__(**self._store(locals()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,12 @@ def categorical_crossentropy(
 
 @serializable(MODULES)
 def sparse_categorical_crossentropy(
-    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Crossentropy of integer targets: ``-log(p[y_true])``.
 
@@ -90,6 +96,7 @@ def sparse_categorical_crossentropy(
         from_logits: whether `y_pred` are logits.
         ignore_class: a class number (-1, say) that does not count: 0, and left out of means.
         axis: axis of the classes.
+        label_smoothing: from 0 to 1: how far targets are drawn towards equal probabilities.
 
     Returns:
         One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
@@ -106,10 +113,26 @@ def sparse_categorical_crossentropy(
     labels, scores = as_tensors(y_true, y_pred)
     if len(labels.shape) == len(scores.shape) and len(labels.shape) > 1 and labels.shape[-1] == 1:
         labels = ops.squeeze(labels, -1)
+
+    def known(labels: Tensor) -> Any:
+        if not label_smoothing:
+            return _sparse(labels, scores, from_logits, axis)
+        targets = _one_hot(labels, scores, axis)
+        return categorical_crossentropy(targets, scores, from_logits, label_smoothing, axis)
+
+    return _without_class(labels, ignore_class, known)
+
+
+def _one_hot(labels: Tensor, scores: Tensor, axis: int) -> Tensor:
+    return ops.one_hot(ops.cast(labels, "int32"), scores.shape[axis], axis=axis, dtype=ops.dtype(scores))
+
+
+def _without_class(labels: Tensor, ignore_class: int | None, loss: Callable[[Tensor], Any]) -> Any:
+    """The loss of labels; 0 where they are of a class that does not count, with a mask that says so."""
     if ignore_class is None:
-        return _sparse(labels, scores, from_logits, axis)
+        return loss(labels)
     valid = ops.not_equal(labels, ignore_class)
-    values = _sparse(ops.where(valid, labels, ops.zeros_like(labels)), scores, from_logits, axis)
+    values = loss(ops.where(valid, labels, ops.zeros_like(labels)))
     values = ops.where(valid, values, ops.zeros_like(values))
     if not isinstance(values, KerasTensor):
         state.any_mask_seen = True
@@ -152,11 +175,14 @@ def _sparse_mean(
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
+    label_smoothing: float = 0.0,
 ) -> Tensor | None:
     """The mean over rows by one kernel, which looks whether labels are classes; None where that is not to be had."""
     shape = y_pred.shape
     fused = b.fused_sparse_crossentropy_mean
-    if fused is None or ignore_class is not None or axis != -1 or len(shape) != 2 or len(y_true.shape) != 1:
+    if fused is None or label_smoothing or ignore_class is not None or axis != -1:
+        return None
+    if len(shape) != 2 or len(y_true.shape) != 1:
         return None
     if len(y_true) != shape[0]:
         return None
@@ -264,6 +290,60 @@ def categorical_focal_crossentropy(
     y_pred = _probabilities(y_pred, from_logits, axis)
     weight = ops.multiply(ops.power(ops.subtract(1.0, y_pred), gamma), alpha)
     return ops.sum(ops.multiply(weight, ops.negative(ops.multiply(y_true, ops.log(y_pred)))), axis)
+
+
+@serializable("keras.losses")
+def sparse_categorical_focal_crossentropy(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    alpha: float | Sequence[float] = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Tensor:
+    """Crossentropy of integer targets times ``alpha * (1 - p) ** gamma``, p being the probability of the right class.
+
+    Args:
+        y_true: class numbers from 0, with the shape of `y_pred` less its class axis (a last axis of size 1 is allowed).
+        y_pred: probabilities, or logits, of shape (batch, ..., classes).
+        alpha: a weight, or one for each class.
+        gamma: how much less easy samples count.
+        from_logits: whether `y_pred` are logits.
+        ignore_class: a class number (-1, say) that does not count: 0, and left out of means.
+        axis: axis of the classes.
+
+    Returns:
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
+
+    Raises:
+        ShapeError: `alpha` has another number of weights than there are classes.
+
+    Reference: Lin et al., 2017, "Focal loss for dense object detection", arXiv:1708.02002.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.losses.sparse_categorical_focal_crossentropy([1], [[0.5, 0.5]])[0]), 4)
+    0.0433
+    """
+    labels, scores = as_tensors(y_true, y_pred)
+    if len(labels.shape) == len(scores.shape) and len(labels.shape) > 1 and labels.shape[-1] == 1:
+        labels = ops.squeeze(labels, -1)
+    weights, classes = ops.convert_to_tensor(alpha, ops.dtype(scores)), scores.shape[axis]
+    if len(weights.shape) and None not in (classes, weights.shape[0]) and weights.shape[0] != classes:
+        raise ShapeError(f"[focal] expected one `alpha` for each of {classes} classes, got {tuple(weights.shape)}.")
+    if len(weights.shape):
+        weights = ops.reshape(
+            weights, tuple(-1 if i == axis % len(scores.shape) else 1 for i in range(len(scores.shape)))
+        )
+
+    def known(labels: Tensor) -> Any:
+        return categorical_focal_crossentropy(
+            _one_hot(labels, scores, axis), scores, weights, gamma, from_logits, 0.0, axis
+        )
+
+    return _without_class(labels, ignore_class, known)
 
 
 @serializable("keras.losses")

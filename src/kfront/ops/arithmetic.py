@@ -8,9 +8,20 @@ from kfront.core.dtypes import floating, numeric, promote, result_type, to_float
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Tensor, TensorLike
-from kfront.ops.elementwise import exp2, square
+from kfront.ops.elementwise import exp2, signbit, square
 from kfront.ops.primitives.arguments import missing
-from kfront.ops.primitives.arithmetic import abs, add, divide, logaddexp, maximum, minimum, mod, multiply, negative
+from kfront.ops.primitives.arithmetic import (
+    abs,
+    add,
+    divide,
+    logaddexp,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    negative,
+    power,
+)
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.elementary import sqrt
 from kfront.ops.primitives.indexing import where
@@ -214,6 +225,47 @@ def fmod(x1: TensorLike, x2: TensorLike) -> Tensor:
     rest = mod(abs(x1), abs(x2))
     found = where(less(x1, 0), negative(rest), rest)
     return where(logical_and(equal(x1, 0), greater(abs(x2), 0)), x1, found)  # 0 itself, whose slope is 1
+
+
+@op(2, floating, fuse=True, home="numpy")
+def copysign(x1: TensorLike, x2: TensorLike) -> Tensor:
+    """The size of `x1` with the sign of `x2`, that of a zero included.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.copysign(ops.array([-1.0, 2.0]), ops.array([1.0, -0.0])).tolist()
+    [1.0, -2.0]
+    """
+    size = abs(x1)
+    return where(signbit(x2), negative(size), size)
+
+
+@op(2, floating, fuse=True, home="numpy")
+def float_power(x1: TensorLike, x2: TensorLike) -> Tensor:
+    """`x1` to the power `x2`, computed in a floating dtype: integers may have negative exponents.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.float_power(ops.array([2, 4]), ops.array([-1, 2])).tolist()
+    [0.5, 16.0]
+    """
+    return power(x1, x2)
 
 
 @op(2, floating, home="numpy")

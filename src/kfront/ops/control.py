@@ -28,7 +28,29 @@ from kfront.ops.primitives.creation import convert_to_tensor
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.indexing import get_item, take
 from kfront.ops.primitives.logic import equal
+from kfront.ops.primitives.reductions import sum
 from kfront.ops.primitives.shapes import concatenate, flip, key_on
+from kfront.transforms.gradients import grad as gradient
+
+
+@function("core")
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that computes the gradient of another, whose result is summed; see `kfront.grad`.
+
+    Args:
+        f: returns a tensor.
+        argnums: the positional arguments to differentiate by: an int, or a tuple of them.
+
+    Returns:
+        A function of the same arguments that returns the gradient, for a tuple a tuple of them.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.grad(ops.square)(ops.array([1.0, 2.0])).tolist()
+    [2.0, 4.0]
+    """
+    return gradient(lambda *args, **kwargs: sum(f(*args, **kwargs)), argnums)
 
 
 class ControlCall(Operation):

@@ -10,6 +10,7 @@ from kfront.ops.image_filter import (
     extract_patches_3d as extract_patches_3d,
     gaussian_blur as gaussian_blur,
     pad_images as pad_images,
+    reconstruct_patches as reconstruct_patches,
     sobel_edges as sobel_edges,
     ssim as ssim,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "map_coordinates",
     "pad_images",
     "perspective_transform",
+    "reconstruct_patches",
     "resize",
     "rgb_to_grayscale",
     "rgb_to_hsv",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from kfront.core.dtypes import floating
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.typing import Scalar, Tensor, TensorLike
@@ -23,6 +24,7 @@ from kfront.ops.primitives.logic import equal
 from kfront.ops.primitives.nn import depthwise_conv
 from kfront.ops.primitives.reductions import mean, sum
 from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
+from kfront.ops.shapes import moveaxis
 
 
 def _span(name: str, n: Any, before: Any, after: Any, target: Any, labels: tuple[str, str, str], sign: int) -> Any:
@@ -289,6 +291,78 @@ def extract_patches_3d(
     if len(sizes) != 3:
         raise ArgumentError(f"[extract_patches_3d] expected `size` to be an int or 3 ints, got {size!r}.")
     return extract_patches(volumes, sizes, strides, dilation_rate, padding, data_format)
+
+
+@op(prepare={k: v for k, v in _PATCHES.items() if k != "dilation_rate"}, home="image")
+def reconstruct_patches(
+    patches: Any,
+    size: Any,
+    output_size: int | Sequence[int] | None = None,
+    strides: int | Sequence[int] | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """Images, or volumes, from their patches that lie side by side: the inverse of `extract_patches`.
+
+    Args:
+        patches: tensor of shape (rows, columns, size[0] * size[1] * channels), with a batch in front, or with the
+            flat patches first; volumes have one axis more.
+        size: int, (height, width), or (depth, height, width) of a patch.
+        output_size: int or one per spatial axis: size of the images; with "valid" padding that of all patches if None.
+        strides: `size`, or None.
+        padding: "valid", or "same" where the patches have zeros around the images, which are cut off.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of shape (height, width, channels), or with a batch in front, or with channels first.
+
+    Raises:
+        ArgumentError: an option is not allowed.
+        UnsupportedError: patches overlap.
+        ShapeError: if the rank or the sizes do not fit.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.reshape(ops.arange(16), (4, 4, 1))
+    >>> again = ops.image.reconstruct_patches(ops.image.extract_patches(x, 2), 2)
+    >>> bool(ops.all(again == x))
+    True
+    """
+    rank = len(size) if hasattr(size, "__len__") else 2
+    window, steps = (_sizes(k, v, rank) for k, v in (("size", size), ("strides", size if strides is None else strides)))
+    if steps != window:
+        raise UnsupportedError(f"expected `strides` to be `size` {window}, got {steps}; patches must not overlap.")
+    if len(patches.shape) not in (rank + 1, rank + 2):
+        raise ShapeError(f"expected patches of rank {rank + 1} or {rank + 2}, got shape {tuple(patches.shape)}.")
+    single, first = len(patches.shape) == rank + 1, data_format == "channels_first"
+    x = expand_dims(patches, 0) if single else patches
+    x = moveaxis(x, 1, -1) if first else x
+    grid, channels = x.shape[1:-1], _channels(x, -1) // math.prod(window)
+    cut = _within_padding(grid, window, output_size, padding)
+    x = reshape(x, (-1, *(dim(x, i + 1) for i in range(rank)), *window, channels))
+    pairs = [axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]
+    sizes = (multiply(dim(x, i + 1), w) for i, w in enumerate(window))
+    whole = tuple(s if n is None else n * w for s, n, w in zip(sizes, grid, window, strict=True))
+    x = reshape(transpose(x, (0, *pairs, 2 * rank + 1)), (-1, *whole, channels))
+    x = x if cut is None else get_item(x, (slice(None), *cut))
+    x = moveaxis(x, -1, 1) if first else x
+    return squeeze(x, 0) if single else x
+
+
+def _within_padding(
+    grid: Sequence[int | None], window: Sequence[int], output_size: Any, padding: str
+) -> list[slice] | None:
+    """What "same" padding leaves of the patches put together, checked; None for all of it."""
+    if padding == "valid" and output_size is None:
+        return None
+    whole = tuple(None if n is None else n * w for n, w in zip(grid, window, strict=True))
+    wanted = () if output_size is None else _sizes("output_size", output_size, len(window))
+    pairs = list(zip(wanted, whole, window, strict=False))
+    fits = all(n is None or (n - w < o <= n if padding == "same" else o == n) for o, n, w in pairs)
+    if not pairs or not fits or (padding == "same" and None in whole):
+        raise ShapeError(f"expected `output_size` that {padding!r} patches of {whole} have, got {output_size}.")
+    return [slice((n - o) // 2, (n - o) // 2 + o) for o, n, _ in pairs] if padding == "same" else None
 
 
 def gaussian_weights(length: int, sigma: Scalar, dtype: str) -> Tensor:

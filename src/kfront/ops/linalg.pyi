@@ -2,6 +2,7 @@
 from kfront.ops.matrix import (
     cholesky_inverse as cholesky_inverse,
     lstsq as lstsq,
+    matrix_power as matrix_power,
     matrix_rank as matrix_rank,
     norm as norm,
     pinv as pinv,
@@ -30,6 +31,7 @@ __all__ = [
     "jvp",
     "lstsq",
     "lu_factor",
+    "matrix_power",
     "matrix_rank",
     "norm",
     "pinv",

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes
-from kfront.core.dtypes import floating, promote, result_type
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.dtypes import floating, keep, promote, result_type
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import op
 from kfront.core.typing import Axis, Tensor, TensorLike
 from kfront.ops.diagonals import diagonal
@@ -19,7 +19,7 @@ from kfront.ops.primitives.creation import arange, eye
 from kfront.ops.primitives.dtypes import cast, dtype_of, eps
 from kfront.ops.primitives.elementary import log, sqrt
 from kfront.ops.primitives.indexing import get_item, where
-from kfront.ops.primitives.linalg import cholesky, einsum, lu_factor, matmul, solve_triangular, svd
+from kfront.ops.primitives.linalg import cholesky, einsum, inv, lu_factor, matmul, solve_triangular, svd
 from kfront.ops.primitives.logic import equal, greater, not_equal
 from kfront.ops.primitives.reductions import max, min, prod, sum
 from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, reshape, shape, stack
@@ -303,6 +303,43 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
     unit = broadcast_to(eye(n, None, 0, dtype_of(x)), shape(x))
     half = solve_triangular(factor, unit, True)
     return matmul(swapaxes(half, -1, -2), half)
+
+
+@op(dtype=keep, fuse=True, home="linalg")
+def matrix_power(x: Any, n: int) -> Tensor:
+    """Square matrices multiplied with themselves, by repeated squaring.
+
+    Args:
+        x: tensor of shape (..., m, m).
+        n: int: how many factors; 0 gives the identity, a negative number powers of the inverse.
+
+    Returns:
+        tensor of the shape and dtype of `x`; floating for a negative `n`.
+
+    Raises:
+        ArgumentTypeError: `n` is no int.
+        ShapeError: the matrices are not square.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.matrix_power(ops.array([[1.0, 2.0], [3.0, 4.0]]), 3).tolist()
+    [[37.0, 54.0], [81.0, 118.0]]
+    """
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise ArgumentTypeError(f"expected `n` to be an int, got {n!r}.")
+    if len(x.shape) < 2 or (None not in x.shape[-2:] and x.shape[-1] != x.shape[-2]):
+        raise ShapeError(f"expected square matrices (..., m, m), got shape {tuple(x.shape)}.")
+    if n == 0:
+        return broadcast_to(eye(dim(x, -1), dtype=dtype_of(x)), shape(x))
+    base, out = inv(x) if n < 0 else x, None
+    n = builtins.abs(n)
+    while n:
+        if n % 2:
+            out = base if out is None else matmul(out, base)
+        n //= 2
+        base = matmul(base, base) if n else base
+    return out
 
 
 @op(dtype=floating, fuse=True, home="linalg")

@@ -18,13 +18,14 @@ from kfront.ops.primitives.shapes import expand_dims, key_on, reshape, span_on
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
-def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """Largest value over axes; see `max`.
 
     Args:
         x: tensor.
         axis: int, tuple of ints, or None for all.
         keepdims: whether reduced axes stay, with length 1.
+        initial: number that takes part as well.
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`.
@@ -35,17 +36,18 @@ def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> ops.convert_to_numpy(ops.amax([[1, 5], [3, 2]], axis=0)).tolist()
     [3, 5]
     """
-    return max(x, axis, keepdims)
+    return max(x, axis, keepdims, initial)
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
-def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """Smallest value over axes; see `min`.
 
     Args:
         x: tensor.
         axis: int, tuple of ints, or None for all.
         keepdims: whether reduced axes stay, with length 1.
+        initial: number that takes part as well.
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`.
@@ -56,7 +58,7 @@ def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> ops.convert_to_numpy(ops.amin([[1, 5], [3, 2]], axis=0)).tolist()
     [1, 2]
     """
-    return min(x, axis, keepdims)
+    return min(x, axis, keepdims, initial)
 
 
 @op(dtype=keep, fuse=True, home="numpy")

@@ -328,6 +328,25 @@ def hstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
 
 
 @op("list", fuse=True, home="numpy")
+def column_stack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
+    """Join along axis 1; tensors of rank 1 are columns.
+
+    Args:
+        xs: list of tensors.
+
+    Returns:
+        tensor in the promoted dtype, of rank >= 2.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.column_stack([[1, 2], [3, 4]])).tolist()
+    [[1, 3], [2, 4]]
+    """
+    return concatenate([expand_dims(_at_least(x, 1), 1) if len(x.shape) < 2 else x for x in xs], 1)
+
+
+@op("list", fuse=True, home="numpy")
 def vstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     """Join along axis 0; tensors of rank 1 are rows.
 

@@ -192,6 +192,29 @@ def corrcoef(x: Tensor) -> Tensor:
     return clip(out, -1.0, 1.0)
 
 
+@op(dtype=floating, fuse=True, home="numpy")
+def cov(x: Any) -> Tensor:
+    """Covariances of rows: means of products of deviations, over observations less one.
+
+    Args:
+        x: tensor of shape (variables, observations), or (observations,).
+
+    Returns:
+        tensor of shape (variables, variables), or (), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.cov(ops.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])).tolist()
+    [[1.0, -1.0], [-1.0, 1.0]]
+    """
+    if len(x.shape) == 1:
+        return reshape(cov(expand_dims(x, 0)), ())
+    x = subtract(x, mean(x, -1, True))
+    count = cast(dim(x, 1), dtype_of(x)) if x.shape[1] is None else float(x.shape[1])
+    return divide(matmul(x, swapaxes(x, 0, 1)), subtract(count, 1.0))
+
+
 @op(home="numpy")
 def histogram(x: TensorLike, bins: int = 10, range: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
     """How many elements fall into each of several intervals of one width.

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".functions", "abs_max_quantize abs_max_quantize_grouped_with_zero_point compute_float8_amax_history"),
         **names(".functions", "compute_float8_scale fake_quant_with_min_max_vars pack_int4 quantize_and_dequantize"),
         **names(".functions", "unpack_int4"),
+        **names(".packing", "pack_int2 pack_ternary unpack_int2 unpack_ternary"),
     },
 )
 

@@ -23,6 +23,12 @@ from kfront.quantizers.functions import (
     quantize_and_dequantize as quantize_and_dequantize,
     unpack_int4 as unpack_int4,
 )
+from kfront.quantizers.packing import (
+    pack_int2 as pack_int2,
+    pack_ternary as pack_ternary,
+    unpack_int2 as unpack_int2,
+    unpack_ternary as unpack_ternary,
+)
 
 __all__ = [
     "AWQConfig",
@@ -40,8 +46,12 @@ __all__ = [
     "deserialize",
     "fake_quant_with_min_max_vars",
     "get",
+    "pack_int2",
     "pack_int4",
+    "pack_ternary",
     "quantize_and_dequantize",
     "serialize",
+    "unpack_int2",
     "unpack_int4",
+    "unpack_ternary",
 ]

@@ -29,6 +29,7 @@ def audio_dataset_from_directory(
     validation_split: float | None = None,
     subset: str | None = None,
     follow_links: bool = False,
+    format: str = "tf",
     verbose: bool = True,
 ) -> Any:
     """The `.wav` files of a directory as a data set of sounds and labels.
@@ -47,6 +48,7 @@ def audio_dataset_from_directory(
         validation_split: fraction of the files for validation.
         subset: "training", "validation" or "both"; then two data sets are returned.
         follow_links: whether to follow links to folders.
+        format: "tf", or "grain" for a data set of Grain.
         verbose: whether to print how many files were found.
 
     Returns:
@@ -75,7 +77,7 @@ def audio_dataset_from_directory(
         raise ArgumentError(f"[{who}] expected no `output_sequence_length` with `ragged=True`.")
     files = find_files(who, directory, (".wav",), labels, label_mode, class_names, follow_links, verbose)
     options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "validation_split": validation_split}
-    options.update(subset=subset, format="tf", verbose=verbose)
+    options.update(subset=subset, format=format, verbose=verbose)
     load = partial(_load, sampling_rate, output_sequence_length)
     channels = load(files.paths[0]).shape[1]
     spec = Abstract((output_sequence_length, channels), "float32")

@@ -85,6 +85,7 @@ rsqrt = compiled()(lax.rsqrt)
 erf = compiled()(lax.erf)
 erfc = compiled()(lax.erfc)
 erfinv = compiled()(lax.erf_inv)
+lgamma = compiled()(lax.lgamma)
 sigmoid = jax.nn.sigmoid
 relu = compiled()(jax.nn.relu)
 floor_divide = compiled()(jnp.floor_divide)

@@ -83,7 +83,7 @@ argsort = compiled(1)(lambda x, axis: jnp.argsort(x, axis).astype("int32"))
 
 
 @compiled(1, 2)
-def top_k(x: Array, k: int, sorted: bool = True) -> tuple[Array, Array]:
+def top_k(x: Array, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Array, Array]:
     """The k largest along the last axis: (values, positions)."""
     values, where_ = lax.top_k(x, k)
     return values, where_.astype("int32")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 import numpy as np
@@ -222,6 +223,15 @@ def i0(x: np.ndarray) -> np.ndarray:
 @quiet
 def erf(x: np.ndarray) -> np.ndarray:
     return _erf64(np.asarray(x, np.float64)).astype(x.dtype)
+
+
+def _lgamma64(x: float) -> float:
+    return math.inf if x <= 0 and math.isfinite(x) and x == math.floor(x) else math.lgamma(x)
+
+
+@quiet
+def lgamma(x: np.ndarray) -> np.ndarray:
+    return np.vectorize(_lgamma64, otypes=["float64"])(np.asarray(x, np.float64)).astype(x.dtype)
 
 
 @quiet

@@ -93,7 +93,7 @@ def argsort(x: np.ndarray, axis: Axes = -1) -> np.ndarray:
     return np.argsort(x, axis, kind="stable").astype(np.int32)
 
 
-def top_k(x: np.ndarray, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def top_k(x: np.ndarray, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[np.ndarray, np.ndarray]:
     backwards = np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1][
         ..., :k
     ]  # so that the first of equals comes first

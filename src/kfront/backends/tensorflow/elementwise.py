@@ -68,6 +68,7 @@ def _erfinv64(x: Tensor) -> Tensor:
     return _select(_less(_abs(x), constant(0.02, x.dtype)), _mul(x, series), _erfinv(x))
 
 
+lgamma = _half_through_float32(raw("Lgamma"))
 nextafter = _half_through_float32(raw("NextAfter"))
 
 

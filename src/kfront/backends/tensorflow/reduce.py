@@ -215,7 +215,7 @@ def _ranked(x: Tensor) -> Tensor:
 _top_k = raw("TopKV2")
 
 
-def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: Tensor, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Tensor, Tensor]:
     """The k largest on the last axis, and their indices."""
     if x.dtype == tf.bool:
         values, indices = _top_k(_cast(x, tf.int8), k, sorted)

@@ -134,7 +134,7 @@ def argsort(x: Tensor, axis: Axes = -1) -> Tensor:
     return torch.argsort(x, dim=axis, stable=True).to(torch.int32)
 
 
-def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: Tensor, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Tensor, Tensor]:
     """Of equal values the first, as on the other engines; which `torch.topk` takes is not defined.
 
     https://docs.pytorch.org/docs/stable/generated/torch.topk.html

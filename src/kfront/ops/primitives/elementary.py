@@ -354,6 +354,24 @@ def erf(x: TensorLike) -> Tensor:
 
 
 @op(dtype=floating, shape=shapes.same, home="math")
+def lgamma(x: TensorLike) -> Tensor:
+    """Logarithm of the absolute value of the gamma function; infinite at 0, -1, -2 and so on.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.lgamma(4.0)), 4)
+    1.7918
+    """
+
+
+@op(dtype=floating, shape=shapes.same, home="math")
 def erfinv(x: TensorLike) -> Tensor:
     """Inverse of the Gauss error function; NaN outside [-1, 1].
 

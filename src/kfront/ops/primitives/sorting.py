@@ -55,13 +55,14 @@ def _top_k_rule(x: Tensor) -> tuple[object, object]:
 
 
 @op(dtype=_top_k_rule, shape=shapes.top_k, home="math")
-def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: TensorLike, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Tensor, Tensor]:
     """The k largest elements along the last axis, and where they are.
 
     Args:
         x: tensor of shape (..., n).
         k: how many, at most n.
         sorted: whether they come in descending order.
+        is_stable: whether of equal elements the first come first; here they always do.
 
     Returns:
         Tuple (values, indices): shape (..., k), in the dtype of `x` and int32.

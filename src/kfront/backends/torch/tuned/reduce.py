@@ -16,7 +16,7 @@ Tensor = torch.Tensor
     benchmark="tuned:top_k",
     until="torch.topk takes the first of equal values",
 )
-def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: Tensor, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Tensor, Tensor]:
     """By `torch.topk`, unless some of the first k + 1 values are equal."""
     if x.dtype is not torch.bool and 16 < x.shape[-1] > k and x.is_cpu and not torch.compiler.is_compiling():
         best, indices = torch.topk(x.detach(), k + 1, -1, True, True)
