@@ -91,6 +91,9 @@ def test_the_attribute_has_what_a_variable_has():
     assert (variable.numpy() == 1.5).all() and (kernel.numpy() == np.asarray(kernel)).all()
     with pytest.raises(kfront.errors.ShapeError, match="d/kernel"):
         kernel.assign(np.ones(3))
+    for given in (kernel, variable):
+        assert np.mean(given) == 1.5 and np.reshape(given, (4, 3)).shape == (4, 3) and np.allclose(given, 1.5)
+    assert variable.device == kernel.device and variable.grad is None and variable.t().shape == (4, 3)
     kernel.regularizer = None
     assert variable.regularizer is None and not layer.losses
 
