@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
 import torch
 from torch import overrides
 from torch.nn import Module, Parameter
@@ -110,6 +109,11 @@ class TorchVariable(Variable):
     def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
         """torch's own functions take Variables."""
         args, kwargs = tree_map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs or {}))
+        return func(*args, **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions take it as an array; else they call a tensor's methods, which have other arguments."""
+        args, kwargs = tree_map(lambda x: x.numpy() if isinstance(x, Variable) else x, (args, kwargs))
         return func(*args, **kwargs)
 
     # -- storage ------------------------------------------------------------------------------------------------------
@@ -296,11 +300,7 @@ class Face(Parameter, Variable):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return VariableBase.__array__(self, dtype, copy)
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """NumPy's functions take it as an array; else they call methods of tensors that have other arguments."""
-        args, kwargs = tree_map(lambda x: x.numpy() if isinstance(x, Face) else x, (args, kwargs))
-        return func(*args, **kwargs)
-
+    __array_function__ = TorchVariable.__array_function__
     __float__, __int__ = Variable.__float__, Variable.__int__
     __dlpack__, __dlpack_device__ = Variable.__dlpack__, Variable.__dlpack_device__
 
@@ -362,8 +362,7 @@ def _of_the_tensor(name: str) -> property:
 for _name in _OF_THE_VARIABLE:
     setattr(Face, _name, _forwarded(_name))
 for _name in {*dir(Tensor)}.difference(dir(TorchVariable)):  # `grad`, `device`, `t` …
-    # Not by `__getattr__`, which would make all attributes slow; NumPy calls methods that arrays have.
-    if not _name.startswith("_") and not callable(getattr(np.ndarray, _name, None)):
+    if not _name.startswith("_"):  # not by `__getattr__`, which would make all attributes slow
         setattr(TorchVariable, _name, _of_the_tensor(_name))
 parameters.update((Face, Parameter))
 _optimizer._foreach_supported_types.append(Face)  # as torch does for DTensor: foreach and fused optimizers by default
