@@ -425,6 +425,25 @@ class Backend:
         """Whether gradients are being computed: what runs then repeats a call whose results were not kept."""
         return False
 
+    def batch_normalization_step(
+        self,
+        x: Tensor,
+        offset: Tensor,
+        scale: Tensor,
+        axis: int,
+        epsilon: float,
+        moving: Sequence[Variable],
+        rate: float,
+    ) -> Tensor:
+        """`x` normalized by its own moments, which the moving ones follow at once; None where it takes two steps.
+
+        Args:
+            x, offset, scale, axis, epsilon: as `batch_normalization_train` has them.
+            moving: the moving mean and variance.
+            rate: how far they go towards the moments of `x`.
+        """
+        return None
+
     def ambient_key(self) -> Tensor:
         """A key from the generator that the engine's users seed; None where that is of no use: then a seed gives it."""
         return None
