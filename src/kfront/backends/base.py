@@ -438,7 +438,11 @@ class Backend:
         """`x` normalized by its own moments, which the moving ones follow at once; None where it takes two steps.
 
         Args:
-            x, offset, scale, axis, epsilon: as `batch_normalization_train` has them.
+            x: the inputs.
+            offset: what is added at the end, or None.
+            scale: what the result is multiplied by, or None.
+            axis: axis of the channels.
+            epsilon: added to the variance.
             moving: the moving mean and variance.
             rate: how far they go towards the moments of `x`.
         """

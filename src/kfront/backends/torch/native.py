@@ -334,13 +334,7 @@ def _recorded(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def members(cls: type, root: type) -> dict[str, object]:
     """What a layer class bound to torch has besides: calls go through `Module.__call__`, so that hooks fire."""
-    own_train, run_general = getattr(cls, "train", Module.train), cls._run_general  # type: ignore[attr-defined]
-
-    def run(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for x in args:
-            if type(x) is Proxy:  # `torch.fx` traces: a layer is a node of its graph, as torch's own are
-                return x.tracer.create_proxy("call_module", x.tracer.path_of_module(self), args, kwargs)
-        return run_general(self, args, kwargs)
+    own_train = getattr(cls, "train", Module.train)
 
     def train(self: Any, mode: bool = True) -> Any:
         fields = self.__dict__
@@ -354,8 +348,8 @@ def members(cls: type, root: type) -> dict[str, object]:
         init_tables(self)
 
     out: dict[str, Any] = {
-        "__call__": Module.__call__,
-        "_run_general": run,
+        "__call__": _call,
+        "__setstate__": set_state,
         "_apply": _apply,
         "_save_to_state_dict": _save_to_state_dict,
         "_load_from_state_dict": _load_from_state_dict,
