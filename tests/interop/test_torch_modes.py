@@ -161,3 +161,27 @@ def test_layers_without_weights_are_no_obstacle(make: Any) -> None:
     net = nn.Sequential(nn.Linear(8, 8), make())
     found = torch.optim.SGD(net.parameters(), 0.1).param_groups[0]["params"]
     assert {id(p) for p in found if p.requires_grad} == {id(p) for p in net[0].parameters()}
+
+
+@pytest.mark.parametrize("axis", [-1, 1, 2])
+def test_batch_normalization_in_one_kernel(axis: int, monkeypatch: Any) -> None:
+    """The same numbers as in two steps, of results, gradients and statistics, also where calls follow each other."""
+    results = []
+    for plain in (False, True):
+        layer = layers.BatchNormalization(axis=axis, momentum=0.7)
+        if plain:
+            monkeypatch.setattr(type(layer._backend), "batch_normalization_step", lambda *args: None)
+        x = torch.randn(5, 4, 3, 6, generator=torch.Generator().manual_seed(2)).requires_grad_()
+        first, second = layer(x, training=True), layer(x * 2 + 1, training=True)
+        (first.square().sum() + second.sin().sum()).backward()
+        results.append([first, second, x.grad, *layer.get_weights(), *(p.grad for p in layer.parameters())])
+    for a, b in zip(*results, strict=True):
+        if a is not None:
+            torch.testing.assert_close(torch.as_tensor(a), torch.as_tensor(b), rtol=1e-5, atol=1e-5)
+
+
+def test_batch_normalization_of_one_row() -> None:
+    layer = layers.BatchNormalization(momentum=0.5)
+    layer(torch.full((1, 3), 4.0), training=True)
+    for w, want in zip(layer.get_weights()[2:], (2.0, 0.5), strict=True):
+        assert (w == want).all()  # its variance is 0

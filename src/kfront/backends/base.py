@@ -425,6 +425,29 @@ class Backend:
         """Whether gradients are being computed: what runs then repeats a call whose results were not kept."""
         return False
 
+    def batch_normalization_step(
+        self,
+        x: Tensor,
+        offset: Tensor,
+        scale: Tensor,
+        axis: int,
+        epsilon: float,
+        moving: Sequence[Variable],
+        rate: float,
+    ) -> Tensor:
+        """`x` normalized by its own moments, which the moving ones follow at once; None where it takes two steps.
+
+        Args:
+            x: the inputs.
+            offset: what is added at the end, or None.
+            scale: what the result is multiplied by, or None.
+            axis: axis of the channels.
+            epsilon: added to the variance.
+            moving: the moving mean and variance.
+            rate: how far they go towards the moments of `x`.
+        """
+        return None
+
     def ambient_key(self) -> Tensor:
         """A key from the generator that the engine's users seed; None where that is of no use: then a seed gives it."""
         return None

@@ -210,8 +210,12 @@ class BatchNormalization(_Affine):
         elif self.renorm:
             outputs = self._renormalized(x, *self._moments(x, mask), beta, gamma)
         elif mask is None and not self.synchronized:
-            outputs, mean, variance = batch_normalization_train(x, beta, gamma, self.axis, self.epsilon)
-            self._average(mean, variance)
+            moving, rate = (self.moving_mean, self.moving_variance), 1.0 - self.momentum
+            step = self._backend.batch_normalization_step
+            outputs = step(x, beta, gamma, self.axis, self.epsilon, moving, rate)
+            if outputs is None:
+                outputs, *found = batch_normalization_train(x, beta, gamma, self.axis, self.epsilon)
+                self._backend.foreach.lerp_to(moving, found, rate)
         else:
             mean, variance = self._moments(x, mask)
             self._average(ops.stop_gradient(mean), ops.stop_gradient(variance))

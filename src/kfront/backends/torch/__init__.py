@@ -290,6 +290,19 @@ class TorchBackend(Backend):
     def profiler(self, folder: str) -> AbstractContextManager[object]:
         return torch.profiler.profile(on_trace_ready=torch.profiler.tensorboard_trace_handler(folder))
 
+    def batch_normalization_step(
+        self,
+        x: Tensor,
+        offset: Tensor,
+        scale: Tensor,
+        axis: int,
+        epsilon: float,
+        moving: Sequence[Variable],
+        rate: float,
+    ) -> Any:
+        held = self.foreach.in_place(moving)
+        return None if held is None else nn.batch_normalization_step(x, offset, scale, axis, epsilon, held, rate)
+
     ambient_key = staticmethod(random.ambient_key)
     in_backward = staticmethod(random.in_backward)
 

@@ -16,6 +16,7 @@ from kfront.core.typing import DTypeLike
 
 Tensor = torch.Tensor
 _nn = torch._C._nn
+_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 # ---- activations -----------------------------------------------------------------------------------------------------
@@ -222,13 +223,50 @@ def batch_normalization_train(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Normalized by its own moments, which come back too: (result, mean, variance), the moments without gradient."""
     axis, channels = axis % x.ndim, x.shape[axis]
-    y = x if axis in (1, x.ndim - 1) else torch.movedim(x, axis, -1)
-    flat = x if axis == 1 else y.reshape(-1, channels)
     mean, variance = x.new_zeros(channels), x.new_zeros(channels)
-    out = torch.batch_norm(flat, scale, offset, mean, variance, True, 1.0, epsilon, True).reshape(y.shape)
+    out = _by_batch(x, offset, scale, axis, epsilon, mean, variance, 1.0)
     count = x.numel() // channels if channels else 0
     variance = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)  # torch's is unbiased
-    return (out if y is x else torch.movedim(out, -1, axis)), mean, variance
+    return out, mean, variance
+
+
+def _by_batch(
+    x: Tensor,
+    offset: Tensor | None,
+    scale: Tensor | None,
+    axis: int,
+    epsilon: float,
+    mean: Tensor,
+    variance: Tensor,
+    rate: float,
+) -> Tensor:
+    """Normalized by its own moments, towards which `mean` and `variance` move in place."""
+    if axis == 1:
+        return torch.batch_norm(x, scale, offset, mean, variance, True, rate, epsilon, True)
+    y = x if axis == x.ndim - 1 else torch.movedim(x, axis, -1)
+    flat = y.reshape(-1, y.shape[-1])
+    out = torch.batch_norm(flat, scale, offset, mean, variance, True, rate, epsilon, True).reshape(y.shape)
+    return out if y is x else torch.movedim(out, -1, axis)
+
+
+def batch_normalization_step(
+    x: Tensor, offset: Tensor | None, scale: Tensor | None, axis: int, epsilon: float, moving: list[Tensor], rate: float
+) -> Tensor | None:
+    """`batch_normalization_train` and the step of the moving moments in one kernel; None where it cannot be.
+
+    The kernel's variance is unbiased: what is moved is scaled before and after, through aliases, so that autograd
+    does not take it for a change of what it has saved.
+    """
+    mean, variance = moving
+    channels, axis = len(mean), axis % x.ndim
+    count = x.numel() // channels if channels else 0
+    if count < 2 or type(x) not in _PLAIN or x.dtype is not variance.dtype or torch.compiler.is_compiling():
+        return None
+    biased = (count - 1) / count
+    variance.data.mul_(1 / biased)
+    out = _by_batch(x, offset, scale, axis, epsilon, mean, variance, rate)
+    variance.data.mul_(biased)
+    return out
 
 
 def _moments(x: Tensor, axes: Axes, keepdims: bool) -> tuple[Tensor, Tensor]:
