@@ -12,7 +12,17 @@ from kfront.layers.call_signature import call_info
 
 # attributes that copies do not have: facts of the class, what is compiled or listed, where it was made
 _OF_ONE = frozenset(
-    "_backend _pass_dtypes _fits_spec _compiled _lists _structure _made_in _strategy _tf_values".split()
+    {
+        "_backend",
+        "_pass_dtypes",
+        "_fits_spec",
+        "_compiled",
+        "_lists",
+        "_structure",
+        "_made_in",
+        "_strategy",
+        "_tf_values",
+    }
 )
 _bound: dict[tuple[type, str], type] = {}
 
