@@ -10,6 +10,20 @@ from kfront.core.typing import Backend
 from kfront.core.variable import Variable
 from kfront.layers.call_signature import call_info
 
+# attributes that copies do not have: facts of the class, what is compiled or listed, where it was made
+_OF_ONE = frozenset(
+    {
+        "_backend",
+        "_pass_dtypes",
+        "_fits_spec",
+        "_compiled",
+        "_lists",
+        "_structure",
+        "_made_in",
+        "_strategy",
+        "_tf_values",
+    }
+)
 _bound: dict[tuple[type, str], type] = {}
 
 
@@ -78,8 +92,7 @@ class _Report:
 
 def saved_state(layer: Any) -> dict[str, Any]:
     """What copy and pickle keep of a layer: all but the backend, the class's facts and compiled functions."""
-    skip = ("_backend", "_pass_dtypes", "_fits_spec", "_compiled", "_lists", "_structure", "_made_in")
-    return {k: v for k, v in layer.__dict__.items() if k not in skip}
+    return {k: v for k, v in layer.__dict__.items() if k not in _OF_ONE}
 
 
 def rebuild(cls: type, backend_name: str) -> Any:

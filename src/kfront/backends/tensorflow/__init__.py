@@ -198,6 +198,15 @@ class TensorFlowBackend(Backend):
         object.__setattr__(layer, name, value)
         layer._tf_track(name, value)
 
+    def native_members(self, cls: type, root: type) -> dict[str, object]:
+        """What lists the `tf.Variable`s of a copy."""
+        return native.members(cls)
+
+    def init_layer(self, layer: Layer) -> None:
+        """Note the `tf.distribute` strategy that the layer is made for."""
+        if tf.distribute.has_strategy():
+            layer.__dict__["_strategy"] = tf.distribute.get_strategy()
+
     def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
         """Make a variable a trackable child of a layer."""
         layer._tf_track(attribute, variable)

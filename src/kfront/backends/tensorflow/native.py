@@ -175,22 +175,33 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         self._make(value)
 
 
-class LayerBase(Trackable):
+def component(held: Any) -> Any:
+    """What gradients are taken by: of a variable that a `tf.distribute` strategy has on several devices, the first."""
+    if isinstance(held, tf.distribute.DistributedValues):
+        return tf.distribute.get_strategy().experimental_local_results(held)[0]
+    return held
+
+
+class LayerBase(tf.Module):
     """Mixed into layers: their variables and sublayers are trackable children, so that checkpoints and SavedModels hold
-    them. Attributes are left as they are (lists and dicts are not wrapped).
+    them, and modules that hold layers list their variables. Attributes are left as they are (lists and dicts are not
+    wrapped).
     """
 
+    _TF_MODULE_IGNORED_PROPERTIES = frozenset({"_init_args", "_inbound_nodes", "_outbound_nodes", "_losses", "_lists"})
     _tf_children: dict[str, Any]
+    _strategy: Any = None
+    name: Any = None  # a module's is a property, which would hide a layer's
 
     @property
     def distribute_strategy(self) -> Any:
-        """The `tf.distribute` strategy whose scope this is."""
-        return tf.distribute.get_strategy()
+        """The `tf.distribute` strategy in whose scope it was made, else the one whose scope this is."""
+        return self._strategy or tf.distribute.get_strategy()
 
     def _trackable_children(
         self, save_type: str = "checkpoint", cache: object = None, **kwargs: object
     ) -> dict[str, object]:
-        children = dict(super()._trackable_children(save_type, **kwargs))
+        children = dict(Trackable._trackable_children(self, save_type, **kwargs))
         children.update({name: _native(child) for name, child in self._tf_named().items()})
         if save_type == "savedmodel":
             functions = (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction)
@@ -212,16 +223,37 @@ class LayerBase(Trackable):
 
     def _tf_track(self, name: str, child: Any) -> None:
         self.__dict__.setdefault("_tf_children", {})[name] = child
+        self._tf_list_values()
         waiting = self.__dict__.get("_self_unconditional_deferred_dependencies")
         if waiting and name in waiting:  # a checkpoint was restored before this child existed
             self._handle_deferred_dependencies(name=name, trackable=_native(child))
 
     def _tf_untrack(self, name: str) -> None:
         self.__dict__.get("_tf_children", {}).pop(name, None)
+        self._tf_list_values()
+
+    def _tf_list_values(self) -> None:
+        """Have the `tf.Variable`s in an attribute, where modules that hold the layer look for them."""
+        children = self._tf_named().values()
+        self.__dict__["_tf_values"] = [c._value for c in children if isinstance(c, TensorFlowVariable)]
 
     def _lookup_dependency(self, name: str, cached_dependencies: object = None) -> Any:
         child = self.__dict__.get("_tf_children", {}).get(name)
         return super()._lookup_dependency(name, cached_dependencies) if child is None else _native(child)
+
+
+def members(cls: type) -> dict[str, Any]:
+    """Members of a layer class: what lists its `tf.Variable`s when a copy is made.
+
+    Args:
+        cls: the class as its author wrote it.
+    """
+
+    def __setstate__(self: Any, saved: dict[str, Any]) -> None:
+        cls.__setstate__(self, saved)  # type: ignore[attr-defined]
+        self._tf_list_values()
+
+    return {"__setstate__": __setstate__}
 
 
 def _native(child: Any) -> Any:

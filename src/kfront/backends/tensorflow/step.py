@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow import common
+from kfront.backends.tensorflow import common, native
 from kfront.backends.typing import Closure, Pair
 from kfront.core import tree
 from kfront.core.spec import KerasTensor
@@ -27,7 +27,7 @@ def value_and_grad(
     fn: Callable[[], Pair[Tensor]], variables: Sequence[Variable], state: Sequence[Variable] = ()
 ) -> tuple[Nested[Tensor], Nested[Tensor], list[Tensor]]:
     """Value and gradients of a closure; see `Backend.value_and_grad`. `state` needs no care: writes are ops."""
-    held = [v._value for v in variables]
+    held = [native.component(v._value) for v in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(held)
         loss, aux = fn()
