@@ -19,7 +19,7 @@ from .tables import KINDS, probes_of
 __all__ = ["ENGINES", "cases", "finish"]
 
 ENGINES = ("torch", "jax", "tensorflow")
-SHARE = 60  # one case in so many is run when quick
+SHARE = 90  # one case in so many is run when quick
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib
 import inspect
@@ -22,6 +23,7 @@ def kind(name: str) -> types.ModuleType:
     return importlib.import_module(f"{__package__}.kinds.{name}")
 
 
+@functools.cache
 def probes_of(kind_name: str, subject_name: str) -> dict[str, Probe]:
     """Label -> probe, of all subjects of a public name."""
     module = kind(kind_name)
@@ -33,8 +35,15 @@ def probes_of(kind_name: str, subject_name: str) -> dict[str, Probe]:
     return out
 
 
+@functools.cache
+def _code(kind_name: str) -> str:
+    """What a kind does, whatever its format and its comments."""
+    return ast.dump(ast.parse(inspect.getsource(kind(kind_name))))
+
+
 def stamp(kind_name: str, subject_name: str) -> str:
     """Changes when what is asked does: the code of the kind, and the subjects as they are written."""
-    code = ast.dump(ast.parse(inspect.getsource(kind(kind_name))))
     asked = [(s.tag, repr(s.made), repr(s.uses), s.random) for s in subjects()[subject_name]]
-    return hashlib.sha256(f"{FORM}{code}{asked}{list(probes_of(kind_name, subject_name))}".encode()).hexdigest()[:24]
+    return hashlib.sha256(
+        f"{FORM}{_code(kind_name)}{asked}{list(probes_of(kind_name, subject_name))}".encode()
+    ).hexdigest()[:24]

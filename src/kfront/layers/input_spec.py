@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kfront.core import tree
-from kfront.core.errors import ArgumentError, DTypeError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import standardize_shape
 from kfront.core.typing import Config, DTypeLike, TensorLike
@@ -63,7 +63,7 @@ class InputSpec:
         try:
             self.axes = {int(k): v for k, v in (axes or {}).items()}
         except (ValueError, TypeError, AttributeError):
-            raise ArgumentError(f"[InputSpec] expected `axes` to be a dict of ints, got {axes!r}.") from None
+            raise ArgumentTypeError(f"[InputSpec] expected `axes` to be a dict of ints, got {axes!r}.") from None
         limit = ndim if ndim is not None else max_ndim
         if self.axes and limit is not None and max(self.axes) > limit - 1:
             raise ArgumentError(f"[InputSpec] expected axes below {limit}, got {max(self.axes)}.")

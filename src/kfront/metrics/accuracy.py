@@ -60,7 +60,7 @@ def _sparse_top_k(y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorte
     scores = _rows(as_tensor(y_pred))
     flat = ops.reshape(labels, (-1,))
     if from_sorted_ids:
-        found = ops.equal(ops.expand_dims(flat, -1), ops.cast(scores[:, :k], "int32"))
+        found = ops.equal(ops.expand_dims(flat, -1), scores[:, :k])
         matches = ops.any(found, axis=-1)
     else:
         matches = ops.in_top_k(flat, scores, k)
