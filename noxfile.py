@@ -8,7 +8,8 @@ lint, types                      ruff and the counts; pyright on the public API
 conformance, plain, mutations    engines against NumPy; the same without tuned kernels; faults that it must notice
 benchmarks                       speed against the engines and Keras
 docs                             the examples in docstrings and documents
-packages                         published packages written for Keras, run on kfront
+packages [-- -k NAME]            published packages written for Keras, run on kfront
+keras-next                       what the newest pre-release of Keras has and kfront has not
 """
 
 from __future__ import annotations
@@ -45,7 +46,6 @@ ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
-PACKAGES = ("scikeras", "keras-rs", "keras-tuner", "kt-legacy", "bayesflow", "keras-hub")  # written for Keras
 # Hundreds of tests start a Python of their own: with compiled files on disk each of them starts twice as fast.
 BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 TEST_ENV = {**QUIET, **ONE_THREAD, **BYTECODE, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg"}
@@ -194,8 +194,24 @@ def docs(session: nox.Session) -> None:
 @nox.session(venv_backend="virtualenv")
 def packages(session: nox.Session) -> None:
     """Packages written for Keras run on kfront, which stands in for it: Keras itself is not installed."""
-    session.install("--quiet", "-e", ".[torch,viz,conformance]", "tensorflow-cpu", "scikit-learn", "pandas")
+    sys.path.insert(0, str(HERE))
+    from tests.interop.packages import PACKAGES  # the table; here, so that other sessions do without it
+
+    session.install("--quiet", "-e", ".[torch,jax,tensorflow-cpu,viz,conformance]", "scikit-learn", "pandas", "grain")
+    needs = {need for package in PACKAGES for need in package.requires}
+    session.install(
+        "--quiet", "--no-deps", "quantizers", "kt-legacy", "tensorflow-text", "tf2onnx"
+    )  # they ask for Keras
+    session.install("--quiet", *sorted(needs - {"quantizers", "kt-legacy", "tensorflow-text", "tf2onnx"}))
+    session.install("--quiet", "--no-deps", *(package.name for package in PACKAGES))
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "keras")
-    session.install("--quiet", "--no-deps", *PACKAGES)
-    session.install("--quiet", "kagglehub", "tokenizers", "sentencepiece", "seaborn", "regex", "requests", "tqdm")
-    session.run("python", "-m", "pytest", "-q", "-rs", "tests/interop/test_published_packages.py", env=TEST_ENV)
+    chosen = session.posargs or ["-q", "-rs"]
+    session.run("python", "-m", "pytest", *chosen, "tests/interop/test_published_packages.py", env=TEST_ENV)
+
+
+@nox.session(name="keras-next", venv_backend="virtualenv")
+def keras_next(session: nox.Session) -> None:
+    """Names, signatures and members of the newest pre-release of Keras that kfront has not."""
+    session.install("--quiet", "-e", ".[jax]")
+    session.install("--quiet", "--pre", "--upgrade", "keras-nightly")
+    session.run("python", "tools/keras_next.py", *session.posargs, env={**QUIET, "KERAS_BACKEND": "jax"})

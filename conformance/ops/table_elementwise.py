@@ -69,7 +69,7 @@ _UNARY: dict[str, tuple[Any, ...]] = {
     "deg2rad": (np.deg2rad, -360, 360, tol(), "number", FAR, {}),
     "erf": (erf, -3, 3, tol(), "number", FAR, {}),
     "erfinv": (np.vectorize(_erfinv, otypes=["float64"]), -0.95, 0.95, tol(), "number", (), {}),
-    "lgamma": (np.vectorize(_lgamma, otypes=["float64"]), 0.5, 5, tol(16, 8, 4), "number", (1e4,), {}),
+    "lgamma": (np.vectorize(_lgamma, otypes=["float64"]), 0.5, 5, tol(16, 8, 16), "number", (1e4,), {}),
     "exp": (np.exp, -3, 3, tol(), "number", (-1e4, 80), {}),
     "exp2": (np.exp2, -3, 3, tol(16), "number", (-1e4, 80), {}),
     "expm1": (np.expm1, -3, 3, tol(), "number", (-1e4, 80), {}),

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, check: bool = True, timeout: int = 600, **env: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **env}, timeout=600
+        [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **env}, timeout=timeout
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done

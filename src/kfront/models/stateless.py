@@ -161,6 +161,9 @@ class Stateless:
                 scaled = self.optimizer.scale_loss(loss)
         return scaled, (loss, y_pred, rest, metrics)
 
+    def state_sync(self) -> None:
+        """Nothing: the variables hold the state of training at any time, on every engine."""
+
     def jax_state_sync(self) -> None:
         """Nothing: the variables hold the state of training at any time, on every engine."""
 

@@ -52,7 +52,11 @@ def while_loop(
 ) -> Nested[Tensor]:
     """Repeat `body` as long as `cond` holds."""
     single = not isinstance(loop_vars, (tuple, list))
-    values = _tensors((loop_vars,) if single else tuple(loop_vars))
+    values: Any = (loop_vars,) if single else tuple(loop_vars)
+    if tf.executing_eagerly():  # a Python number may become of the dtype of what is added to it
+        values = tuple(v if type(v) in (int, float) else _tensors((v,))[0] for v in values)
+    else:
+        values = _tensors(values)
 
     def step(*args: object) -> tuple[Tensor, ...]:
         out = body(*args)

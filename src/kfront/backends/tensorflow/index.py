@@ -218,8 +218,23 @@ def slice_update(inputs: Tensor, start_indices: Tensor | Sequence[int], updates:
     rank = inputs.shape.rank
     if rank == 0:
         return _reshape(updates, constant(()))
+    if not tf.executing_eagerly() and tf.get_static_value(begin) is None:
+        return _update_anywhere(inputs, begin, updates)
     end = _add(begin, shape_vector(dims(updates)))
     return raw("TensorStridedSliceUpdate")(inputs, begin, end, constant((1,) * rank), updates)
+
+
+@tf.custom_gradient
+def _update_anywhere(inputs: Tensor, begin: Tensor, updates: Tensor) -> Any:
+    """`slice_update` where XLA could not compile the other kernel: it wants indices that are known when it compiles.
+
+    The kernel has no gradient of its own. https://www.tensorflow.org/xla/operation_semantics#dynamicupdateslice
+    """
+
+    def back(dy: Tensor) -> Any:
+        return slice_update(dy, begin, tf.zeros_like(updates)), None, slice(dy, begin, dims(updates))
+
+    return raw("XlaDynamicUpdateSlice")(inputs, updates, begin), back
 
 
 # ---- writing by index, segments --------------------------------------------------------------------------------------
