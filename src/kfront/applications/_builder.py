@@ -122,7 +122,7 @@ def channel_axis() -> int:
     return 1 if config.image_data_format() == "channels_first" else 3
 
 
-def sides(shape: Shape) -> tuple[Any, ...]:
+def sides(shape: Shape) -> tuple[int | None, ...]:
     """Height and width of a shape `(height, width, channels)`, or channels first as configured."""
     first = channel_axis() - 1
     return tuple(n for i, n in enumerate(shape) if i != first)

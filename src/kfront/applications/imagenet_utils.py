@@ -124,7 +124,7 @@ def _arrays(x: np.ndarray, axis: int, this: _Mode) -> np.ndarray:
 
 
 def _tensors(x: Any, axis: int, this: _Mode) -> Any:
-    def channels(values: tuple[float, ...]) -> Any:
+    def channels(values: tuple[float, ...]) -> Tensor:
         return ops.convert_to_tensor(np.reshape(values, (3,) if axis == -1 else (3, 1, 1)), dtype=dtype)
 
     dtype = x.dtype if isinstance(x, KerasTensor) else current().dtype_name(x.dtype)

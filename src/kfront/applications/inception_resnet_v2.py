@@ -61,7 +61,7 @@ def _block(x: Tensor, kind: str, number: int, scale: float, last: bool = False) 
     return x if last else activation(x, f"{name}_ac")
 
 
-def _features(image: Tensor, request: Request) -> Any:
+def _features(image: Tensor, request: Request) -> Tensor:
     x = stem(image)
     branches = [
         chain(x, (96, 1)),
@@ -90,7 +90,7 @@ def _features(image: Tensor, request: Request) -> Any:
     return activation(x, "conv_7b_ac")
 
 
-def _half(x: Tensor, filters: int) -> Any:
+def _half(x: Tensor, filters: int) -> Tensor:
     return unit(x, filters, 3, strides=2, padding="valid")
 
 

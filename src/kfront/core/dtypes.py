@@ -184,7 +184,7 @@ def static_rule(rule: Rule) -> Rule:
     return rule
 
 
-def keep(*dtypes: object) -> tuple[Any, Any]:
+def keep(*dtypes: object) -> tuple[None, str]:
     """Operands as they are; the result has the first one's dtype."""
     return None, result_type(dtypes[0])
 
@@ -208,7 +208,7 @@ def numeric(*dtypes: object) -> tuple[object, object]:
     return d, d
 
 
-def compare(*dtypes: object) -> tuple[Any, Any]:
+def compare(*dtypes: object) -> tuple[str, str]:
     """Operands in the common type, the result bool."""
     return result_type(*dtypes), "bool"
 

@@ -191,7 +191,7 @@ class Operation:
         return self._inbound_nodes[0]
 
     @property
-    def input(self) -> Any:
+    def input(self) -> KerasTensor | list[KerasTensor]:
         """The symbolic input(s) of the first call.
 
         Raises:

@@ -48,10 +48,10 @@ class ArrayOperators:
             "kfront.ops.scatter_update, which return a new tensor (and `assign` it to a Variable)."
         )
 
-    def __divmod__(self, other: object) -> Any:
+    def __divmod__(self, other: object) -> tuple[Tensor, Tensor]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: object) -> Any:
+    def __rdivmod__(self, other: object) -> tuple[Tensor, Tensor]:
         return other // self, other % self
 
     def __round__(self, ndigits: int | None = None) -> Any:

@@ -404,7 +404,7 @@ def data_format(owner: object, name: str, value: object) -> str:
 
 def choice(
     owner: object, name: str, value: str | None, allowed: Sequence[str | None], case: Callable[[str], str] = str.lower
-) -> Any:
+) -> str | None:
     """A string option, in the case that `case` gives it.
 
     Raises:

@@ -75,7 +75,7 @@ def permutation(seed: int, count: int) -> np.ndarray:
     return passing_generator(seed).permutation(count)
 
 
-def check_seed(seed: Seed, who: str) -> Any:
+def check_seed(seed: Seed, who: str) -> SeedGenerator | int | None:
     """`seed` if it is None, an int or a SeedGenerator; else an error."""
     if seed is None or isinstance(seed, SeedGenerator):
         return seed

@@ -88,13 +88,13 @@ def check(b: Backend) -> None:
         raise b._no_sparse()
 
 
-def _cast(b: Backend, x: Tensor, dtype: str) -> Any:
+def _cast(b: Backend, x: Tensor, dtype: str) -> Tensor:
     if b.is_sparse(x):
         return _of_values(b, x, lambda v: b.cast(v, dtype))
     return b.convert(x, dtype) if type(x) in WEAK else b.cast(x, dtype)
 
 
-def _of_values(b: Backend, x: Tensor, f: Callable[[Any], Any]) -> Any:
+def _of_values(b: Backend, x: Tensor, f: Callable[[Any], Any]) -> Tensor:
     indices, values, shape = b.sparse_parts(x)
     return b.make_sparse(indices, f(values), shape, True)
 
@@ -228,7 +228,7 @@ def _shape(b: Backend, operands: Sequence[Tensor]) -> Any:
 
 
 @_form("reshape")
-def _reshape(b: Backend, operands: Sequence[Tensor], newshape: Any) -> Any:
+def _reshape(b: Backend, operands: Sequence[Tensor], newshape: Any) -> Tensor:
     indices, values, shape = b.sparse_parts(operands[0])
     size, known = math.prod(shape), math.prod(d for d in newshape if d != -1)
     new = [size // known if d == -1 else d for d in newshape]
@@ -243,7 +243,7 @@ def _reshape(b: Backend, operands: Sequence[Tensor], newshape: Any) -> Any:
 
 
 @_form("transpose")
-def _transpose(b: Backend, operands: Sequence[Tensor], axes: Sequence[int] | None = None) -> Any:
+def _transpose(b: Backend, operands: Sequence[Tensor], axes: Sequence[int] | None = None) -> Tensor:
     indices, values, shape = b.sparse_parts(operands[0])
     axes = [a % len(shape) for a in axes] if axes is not None else list(range(len(shape)))[::-1]
     columns = ops.stack([indices[:, a] for a in axes], 1)
@@ -251,7 +251,7 @@ def _transpose(b: Backend, operands: Sequence[Tensor], axes: Sequence[int] | Non
 
 
 @_form("expand_dims")
-def _expand_dims(b: Backend, operands: Sequence[Tensor], axis: Any) -> Any:
+def _expand_dims(b: Backend, operands: Sequence[Tensor], axis: Any) -> Tensor:
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     shape = list(b.sparse_parts(operands[0])[2])
     rank = len(shape) + len(axes)
@@ -261,7 +261,7 @@ def _expand_dims(b: Backend, operands: Sequence[Tensor], axis: Any) -> Any:
 
 
 @_form("squeeze")
-def _squeeze(b: Backend, operands: Sequence[Tensor], axis: int | Sequence[int] | None = None) -> Any:
+def _squeeze(b: Backend, operands: Sequence[Tensor], axis: int | Sequence[int] | None = None) -> Tensor:
     shape = b.sparse_parts(operands[0])[2]
     axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
     gone = {a % len(shape) for a in axes if shape[a] == 1}
@@ -308,7 +308,7 @@ def sparse_one_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> Any:
     return b.make_sparse(ops.stack(columns, 1), ops.cast(inside, dtype), shape, True)
 
 
-def sparse_multi_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> Any:
+def sparse_multi_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> Tensor:
     """`ops.multi_hot` as a sparse tensor."""
     b, gone = state.backend, 1 if len(x.shape) > 1 else 0
     indices, values, shape = b.sparse_parts(sparse_one_hot(x, num_classes, axis, "int32"))

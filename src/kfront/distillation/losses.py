@@ -270,6 +270,6 @@ def _same_structure(who: str, what: str, given: object, wanted: object) -> None:
         raise ArgumentError(f"[{who}] expected the {what} to be nested as their counterpart: {error}") from error
 
 
-def _mean(values: Tensor) -> Any:
+def _mean(values: Tensor) -> Tensor:
     """The mean of a function's values for the samples; a Loss gives a scalar already."""
     return ops.mean(values) if len(values.shape) else values

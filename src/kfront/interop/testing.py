@@ -28,7 +28,7 @@ else:  # packages mix it with classes of absl.testing, which has a metaclass
     from absl.testing.parameterized import TestCase as _Base
 
 
-def _numpy(x: Any) -> Any:
+def _numpy(x: Any) -> np.ndarray:
     return np.asarray(x) if isinstance(x, (list, tuple, int, float)) else ops.convert_to_numpy(x)
 
 
@@ -45,7 +45,7 @@ class TestCase(_Base):
 
     # -- tensors -----------------------------------------------------------------------------------------------------
 
-    def convert_to_numpy(self, x: TensorLike) -> Any:
+    def convert_to_numpy(self, x: TensorLike) -> np.ndarray:
         """A tensor's values."""
         return _numpy(x)
 

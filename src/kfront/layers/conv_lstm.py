@@ -173,7 +173,7 @@ class BaseConvLSTM(OfCell):
         super().__init__(locals())
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
-    def _more_for_cell(self) -> dict[str, Any]:
+    def _more_for_cell(self) -> dict[str, int]:
         return {"rank": self.rank}
 
     def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
@@ -191,7 +191,7 @@ class BaseConvLSTM(OfCell):
                 "padding='same'."
             ) from None
 
-    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Tensor]:
         """Zeros for both states.
 
         Raises:
@@ -258,7 +258,7 @@ class BaseConvLSTM(OfCell):
             self.zero_output_for_mask,
         )
 
-    def _dropped(self, sequences: Tensor) -> Any:
+    def _dropped(self, sequences: Tensor) -> Tensor:
         """Sequences with dropout, the same places at each step."""
         mask = self.cell.get_dropout_mask(sequences[:, 0])
         self.cell.reset_dropout_mask()

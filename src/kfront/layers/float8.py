@@ -76,6 +76,6 @@ class Float8:
         return pretend(x, scale.value, history.value)
 
 
-def _moved(x: Tensor, scale: TensorLike, history: Any, largest: float) -> tuple[Any, Any]:
+def _moved(x: Tensor, scale: TensorLike, history: Any, largest: float) -> tuple[Tensor, Tensor]:
     """The next scale, from the history so far, and the history with `x`."""
     return compute_float8_scale(ops.max(history), scale, largest), compute_float8_amax_history(x, history)

@@ -86,7 +86,7 @@ class _Heads(OptionLayer):
 
     # -- masks ----------------------------------------------------------------------------------------------------
 
-    def _mask(self, query: Tensor, key: Tensor, masks: tuple[Tensor | None, ...], causal: bool) -> Any:
+    def _mask(self, query: Tensor, key: Tensor, masks: tuple[Tensor | None, ...], causal: bool) -> Tensor | None:
         """One mask (batch, targets, sources) of all that say something, or None.
 
         Args:
@@ -159,7 +159,7 @@ class _Heads(OptionLayer):
         """Softmax of scores over the sources that a mask lets through."""
         return self._normalized(scores, self._spread_mask(scores, mask))
 
-    def _spread_mask(self, scores: Tensor, mask: Tensor | None) -> Any:
+    def _spread_mask(self, scores: Tensor, mask: Tensor | None) -> Tensor | None:
         """A mask (batch, targets, sources) with the axes of the scores."""
         if mask is not None:
             for _ in range(len(scores.shape) - len(mask.shape)):

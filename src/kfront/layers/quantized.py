@@ -216,7 +216,7 @@ class CalibratedWeight(QuantizedWeight):
         """A weight as a matrix with one row for each output."""
         return value.transpose(self._order).reshape(self.layout.sizes[::-1])
 
-    def quantized(self, value: Any, quantizer: Any) -> list[Any]:
+    def quantized(self, value: Any, quantizer: Any) -> list[Tensor | np.ndarray]:
         """What the stored Variables of a floating weight are, each value rounded by itself; groups and factors stay."""
         factors = None if self.factors is None else self.factors.numpy()
         rows = self.to_rows(self._backend.to_numpy(self._backend.convert(value)))
@@ -227,7 +227,7 @@ class CalibratedWeight(QuantizedWeight):
         for variable, new in zip(self.variables, self.stored_as(found), strict=True):
             variable.assign(new)
 
-    def stored_as(self, found: Quantized) -> list[Any]:
+    def stored_as(self, found: Quantized) -> list[Tensor | np.ndarray]:
         """What the stored Variables of a matrix in few bits are."""
         values = found.values.astype("uint8")
         if self.bits == 4:
@@ -531,7 +531,7 @@ class Quantizable(LoraLayer):
             y = ops.cast(self._contract(small, values), x.dtype)
             y = ops.divide(y, ops.multiply(self._input_scale(own, rank), scale))
 
-            def grad(*args: Any, upstream: Tensor | None = None) -> Any:
+            def grad(*args: Any, upstream: Tensor | None = None) -> Tensor:
                 dy = args[0] if upstream is None else upstream
                 return self._contract_back(dy, weight.value, rank)
 

@@ -169,7 +169,7 @@ class BaseCell(DropoutRNNCell):
         mask = self.get_dropout_mask(inputs)
         return inputs if mask is None else ops.multiply(inputs, mask)
 
-    def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Tensor]:
         """Zeros for all states."""
         zeros = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
         return [zeros] * (len(self.state_size) if isinstance(self.state_size, list) else 1)

@@ -62,7 +62,7 @@ def _product(sizes: Shape) -> int | None:
     return math.prod(d for d in sizes if d is not None) if None not in sizes else None
 
 
-def _spec(shape: Shape, like: Tensor) -> Any:
+def _spec(shape: Shape, like: Tensor) -> Abstract:
     return Abstract(shape, like.dtype)
 
 

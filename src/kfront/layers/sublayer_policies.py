@@ -29,7 +29,7 @@ def _quantized(layer: Any) -> list[Any]:
     return [x for x in layer._flatten_layers(include_self=False) if x.quantization_mode is not None]
 
 
-def serialized_policy(layer: Any) -> Any:
+def serialized_policy(layer: Any) -> Config:
     """The dtype policy for a layer's config."""
     given = layer.__dict__.get("_policies")
     inner = {place(x): x.dtype_policy for x in _quantized(layer)}

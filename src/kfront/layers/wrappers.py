@@ -251,7 +251,7 @@ class Bidirectional(OptionLayer):
             return merged
         return (*merged, *states) if self.merge_mode is None else (merged, *states)
 
-    def _merged(self, first: Tensor, last: Tensor) -> Any:
+    def _merged(self, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor] | Tensor:
         mode = self.merge_mode
         if mode is None:
             return first, last

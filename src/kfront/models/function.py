@@ -60,7 +60,7 @@ class Function(Operation):
         return self._graph.inputs
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, flat."""
         return self._graph.outputs
 

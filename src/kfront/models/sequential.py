@@ -228,7 +228,7 @@ class Sequential(Model):
         return self._graph.outputs
 
     @property
-    def input(self) -> Any:
+    def input(self) -> KerasTensor:
         """The symbolic input."""
         return self._graph.inputs[0]
 

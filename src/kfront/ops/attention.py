@@ -108,7 +108,7 @@ def dot_product_attention(
     return _attention(query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
 
 
-def _allowed(scores: TensorLike, mask: TensorLike, is_causal: bool) -> Any:
+def _allowed(scores: TensorLike, mask: TensorLike, is_causal: bool) -> TensorLike:
     if not is_causal:
         return mask
     targets, sources = arange(dim(scores, -2)), arange(dim(scores, -1))

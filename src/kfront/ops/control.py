@@ -406,7 +406,7 @@ def _associative_spec(f: Callable[[object, object], object], elems: object, n: i
     if n is None or n < 2:
         return specs
 
-    def half(x: Tensor) -> Any:
+    def half(x: Tensor) -> Abstract:
         a = shapes.axis_of(axis, len(x.shape))
         return Abstract((*x.shape[:a], n // 2, *x.shape[a + 1 :]), x.dtype)
 
@@ -432,17 +432,17 @@ def _prefix(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any],
     return [_interleave(e, o, axis, n) for e, o in zip(even, odd, strict=True)]
 
 
-def _cut(xs: list[Any], axis: int, start: int, stop: int | None, step: int = 1) -> list[Any]:
+def _cut(xs: list[Any], axis: int, start: int, stop: int | None, step: int = 1) -> list[Tensor]:
 
     return [get_item(x, key_on(len(x.shape), axis, slice(start, stop, step))) for x in xs]
 
 
-def _joined(a: list[Any], b: list[Any], axis: int) -> list[Any]:
+def _joined(a: list[Any], b: list[Any], axis: int) -> list[Tensor]:
 
     return [concatenate([x, y], axis) for x, y in zip(a, b, strict=True)]
 
 
-def _interleave(even: Any, odd: Any, axis: int, n: int) -> Any:
+def _interleave(even: Any, odd: Any, axis: int, n: int) -> Tensor:
 
     half = (n + 1) // 2
     order = [i // 2 + (half if i % 2 else 0) for i in range(n)]

@@ -61,7 +61,7 @@ def _bins(n: object, size: int) -> list[tuple[int, int]]:
     return [(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
 
 
-def _adaptive(inputs: Tensor, output_size: object, layout: str, pool_axis: Any) -> Any:
+def _adaptive(inputs: Tensor, output_size: object, layout: str, pool_axis: Any) -> Tensor:
     n = len(inputs.shape) - 2
     sizes = shapes_nn.spatial(output_size, n, "output_size")
     first = 1 if layout == "channels_last" else 2
@@ -89,7 +89,7 @@ def adaptive_average_pool(inputs: Tensor, output_size: int | Sequence[int], data
     [[[2.0], [6.0]]]
     """
 
-    def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Any:
+    def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Tensor:
         rows = [[1 / (b - a) if a <= i < b else 0.0 for a, b in bins] for i in range(bins[-1][1])]
         weights = convert_to_tensor(rows, dtype_of(x))
         return moveaxis(tensordot(x, weights, ((axis,), (0,))), -1, axis)
@@ -116,7 +116,7 @@ def adaptive_max_pool(inputs: Tensor, output_size: int | Sequence[int], data_for
     [[[3.0], [7.0]]]
     """
 
-    def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Any:
+    def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Tensor:
         longest = max(b - a for a, b in bins)
         places = [[min(a + i, b - 1) for i in range(longest)] for a, b in bins]
         return amax(take(x, convert_to_tensor(places), axis), axis + 1)

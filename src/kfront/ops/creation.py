@@ -182,7 +182,7 @@ def linspace(
     return (y, cast(step, dtype or kind)) if retstep else y
 
 
-def _move_axis(y: TensorLike, axis: int, rank: int) -> Any:
+def _move_axis(y: TensorLike, axis: int, rank: int) -> TensorLike:
 
     return y if axis in (0, -rank) else moveaxis(y, 0, axis)
 

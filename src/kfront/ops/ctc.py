@@ -41,7 +41,7 @@ def _loss_rule(target: object, output: Tensor, target_length: object, output_len
     return ("int32", d, "int32", "int32"), d
 
 
-def _shifted(x: TensorLike, steps: int) -> Any:
+def _shifted(x: TensorLike, steps: int) -> Tensor:
     """`x` moved right along the last axis, filled with log 0."""
     return pad(get_item(x, (..., slice(None, -steps))), ((0, 0), (steps, 0)), "constant", _NEVER)
 
@@ -86,7 +86,7 @@ def ctc_loss(
     spot = arange(places)
     start = where(less(spot, 2), get_item(logs, (slice(None), 0)), _NEVER)
 
-    def step(alpha: TensorLike, item: Any) -> Any:
+    def step(alpha: TensorLike, item: Any) -> tuple[Tensor, None]:
         log, t = item
         skipped = where(may_skip, _shifted(alpha, 2), _NEVER)
         new = add(logsumexp(stack([alpha, _shifted(alpha, 1), skipped], 0), 0), log)
@@ -98,7 +98,7 @@ def ctc_loss(
     return cast(_end(alpha, target_length), kind)
 
 
-def _with_blanks(target: TensorLike, blank: int) -> Any:
+def _with_blanks(target: TensorLike, blank: int) -> Tensor:
     """(blank, first, blank, second, …, blank)."""
     gaps = add(multiply(target, 0), blank)
     pairs = stack([gaps, target], 2)
@@ -106,7 +106,7 @@ def _with_blanks(target: TensorLike, blank: int) -> Any:
     return pad(line, ((0, 0), (0, 1)), "constant", blank)
 
 
-def _end(alpha: TensorLike, target_length: TensorLike) -> Any:
+def _end(alpha: TensorLike, target_length: TensorLike) -> Tensor:
     last = expand_dims(multiply(target_length, 2), 1)
     at_blank = take_along_axis(alpha, last, 1)
     at_label = take_along_axis(alpha, maximum(subtract(last, 1), 0), 1)
@@ -187,7 +187,7 @@ def _greedy(
 _HASHES = (0x3C6EF35F, 0x19660D), (0x5BD1E995, 0x1000193)
 
 
-def _numbers(before: TensorLike, symbol: TensorLike) -> Any:
+def _numbers(before: TensorLike, symbol: TensorLike) -> Tensor:
     """The numbers of prefixes, 64 bits as two halves along the last axis, after another class."""
     parts = [
         multiply(bitwise_xor(get_item(before, (..., i)), multiply(add(symbol, 1), a)), b)
@@ -196,7 +196,7 @@ def _numbers(before: TensorLike, symbol: TensorLike) -> Any:
     return stack(parts, -1)
 
 
-def _extended(beam: tuple[Tensor, ...], log: TensorLike, blank: int) -> tuple[Any, Any, Any]:
+def _extended(beam: tuple[Tensor, ...], log: TensorLike, blank: int) -> tuple[Tensor, Tensor, Tensor]:
     """One more step: log probabilities of the prefixes as they are (ending in a blank, or not), and with each class."""
     in_blank, in_class, _, _, last, _ = beam
     total = logaddexp(in_blank, in_class)
@@ -211,7 +211,7 @@ def _extended(beam: tuple[Tensor, ...], log: TensorLike, blank: int) -> tuple[An
     return stay, add(in_class, again), longer
 
 
-def _merged(beam: tuple[Tensor, ...], stay_class: TensorLike, longer: TensorLike) -> tuple[Any, Any]:
+def _merged(beam: tuple[Tensor, ...], stay_class: TensorLike, longer: TensorLike) -> tuple[Tensor, Tensor]:
     """A prefix made longer that is in the beam already counts there."""
     in_blank, in_class, _, count, last, number = beam
     alive = greater(logaddexp(in_blank, in_class), _NEVER / 2)
@@ -228,7 +228,9 @@ def _merged(beam: tuple[Tensor, ...], stay_class: TensorLike, longer: TensorLike
     return logaddexp(stay_class, gained), where(moved, _NEVER, longer)
 
 
-def _best(beam: tuple[Tensor, ...], stay_blank: TensorLike, stay_class: TensorLike, longer: TensorLike) -> Any:
+def _best(
+    beam: tuple[Tensor, ...], stay_blank: TensorLike, stay_class: TensorLike, longer: TensorLike
+) -> tuple[Tensor, ...]:
     """The most probable of all prefixes, kept and made longer."""
     _, _, text, count, last, number = beam
     width, classes, steps = dim(last, 1), dim(longer, 2), dim(text, 2)
@@ -244,7 +246,7 @@ def _best(beam: tuple[Tensor, ...], stay_blank: TensorLike, stay_class: TensorLi
     def rows(x: TensorLike) -> Any:
         return take_along_axis(x, source, 1)
 
-    def rows3(x: TensorLike) -> Any:
+    def rows3(x: TensorLike) -> Tensor:
         return take_along_axis(x, broadcast_to(expand_dims(source, 2), [dim(source, 0), width, dim(x, 2)]), 1)
 
     text, count, last, number = rows3(text), rows(count), rows(last), rows3(number)
@@ -273,7 +275,7 @@ def _beam_search(
     number = broadcast_to(expand_dims(zeros_like(places), 2), [batch, beam_width, 2])
     beam = (where(equal(places, 0), 0.0, never), never, text, zeros_like(places), none, number)
 
-    def step(beam: tuple[Tensor, ...], item: Any) -> Any:
+    def step(beam: tuple[Tensor, ...], item: Any) -> tuple[tuple[Tensor, ...], None]:
         log, t = item
         stay_blank, stay_class, longer = _extended(beam, log, mask_index)
         stay_class, longer = _merged(beam, stay_class, longer)

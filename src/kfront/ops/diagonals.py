@@ -64,7 +64,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Te
     return cast(greater_equal(add(rows, k), columns), standardize(dtype))
 
 
-def _offsets(x: TensorLike) -> Any:
+def _offsets(x: TensorLike) -> Tensor:
     """Column minus row for each place of the last two axes."""
     rows, columns = arange(dim(x, -2)), arange(dim(x, -1))
     return subtract(expand_dims(columns, 0), expand_dims(rows, 1))

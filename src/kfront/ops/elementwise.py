@@ -317,7 +317,7 @@ _I0_CHEBYSHEV = (
 )  # fmt: skip
 
 
-def _i0_exact(x: TensorLike) -> Any:
+def _i0_exact(x: TensorLike) -> Tensor:
     """I0 to the last digits of float64: its power series up to 8, Chebyshev polynomials (Clenshaw, 1955) beyond."""
     y = abs(x)
     near = less(y, 8.0)

@@ -18,7 +18,7 @@ from kfront.ops.primitives.logic import equal, greater
 from kfront.ops.primitives.shapes import expand_dims, key_on, stack
 
 
-def _parts(images: Tensor, layout: str) -> tuple[Any, Any, Any, int]:
+def _parts(images: Tensor, layout: str) -> tuple[Tensor, Tensor, Tensor, int]:
     """The three channels in the dtype that is computed in, and the channel axis."""
     _, axis = spatial_axes(images, layout)
     if images.shape[axis] not in (3, None):
@@ -128,7 +128,7 @@ def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
     hue, saturation, value, axis = _parts(images, str(data_format))
     chroma = multiply(value, saturation)
 
-    def channel(offset: float) -> Any:
+    def channel(offset: float) -> Tensor:
         k = mod(add(multiply(hue, 6.0), offset), 6.0)
         return subtract(value, multiply(chroma, clip(minimum(k, subtract(4.0, k)), 0.0, 1.0)))
 

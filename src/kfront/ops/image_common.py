@@ -42,7 +42,7 @@ def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ..
 def pair(name: str, length: int = 2) -> Callable[[Any], Any]:
     """A function for `prepare` that makes a tuple of `length` ints of an int or a sequence; None stays."""
 
-    def check(value: Any) -> Any:
+    def check(value: Any) -> tuple[int, ...] | None:
         if value is None:
             return None
         if isinstance(value, (int, np.integer)):
@@ -91,7 +91,7 @@ def highest(n: Size) -> Size:
     return n - 1
 
 
-def share(n: Size, numerator: int, denominator: int) -> Any:
+def share(n: Size, numerator: int, denominator: int) -> int | Tensor:
     """``n * numerator // denominator`` of a size."""
     return n * numerator // denominator
 

@@ -153,7 +153,7 @@ def pad_images(
     return _reframed("pad_images", images, str(data_format), rows, columns, "padding", -1)
 
 
-def _cut(x: Tensor, axis: int, size: int, stride: int, rate: int, padding: str) -> Any:
+def _cut(x: Tensor, axis: int, size: int, stride: int, rate: int, padding: str) -> Tensor:
     """Axis `axis` as two: the patches, and the places within one."""
     n, reach = dim(x, axis), (size - 1) * rate + 1
     if padding == "valid":
@@ -177,7 +177,7 @@ def _cut(x: Tensor, axis: int, size: int, stride: int, rate: int, padding: str) 
     return where(keep, take(x, inside, axis), cast(0, dtype_of(x)))
 
 
-def _patches(x: Tensor, size: Any, strides: Any, rate: Any, padding: str, layout: str) -> Any:
+def _patches(x: Tensor, size: Any, strides: Any, rate: Any, padding: str, layout: str) -> Tensor:
     rank = len(size)
     axes, channels = spatial_axes(x, layout, rank)
     strides = size if strides is None else strides
@@ -372,7 +372,7 @@ def gaussian_weights(length: int, sigma: Scalar, dtype: str) -> Tensor:
     return divide(w, sum(w))
 
 
-def _batched(images: Tensor) -> Any:
+def _batched(images: Tensor) -> Tensor:
     return expand_dims(images, 0) if len(images.shape) == 3 else images
 
 
@@ -513,7 +513,7 @@ def ssim(
     kind = compute_dtype(image1)
     x, y = (_batched(cast(i, kind)) for i in (image1, image2))
 
-    def local(v: object) -> Any:
+    def local(v: object) -> Tensor:
         return blurred(v, (filter_size,) * 2, (filter_sigma,) * 2, layout, "valid")
 
     mx, my = local(x), local(y)

@@ -55,11 +55,11 @@ from kfront.ops.shapes import moveaxis
 _LETTERS = "abcdefgh"
 
 
-def _triangle(x: TensorLike) -> Any:
+def _triangle(x: TensorLike) -> Tensor:
     return maximum(subtract(1.0, x), 0.0)
 
 
-def _keys_cubic(x: TensorLike) -> Any:
+def _keys_cubic(x: TensorLike) -> Tensor:
     # Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2
     near = add(multiply(multiply(subtract(multiply(x, 1.5), 2.5), x), x), 1.0)
     far = add(multiply(subtract(multiply(add(multiply(x, -0.5), 2.5), x), 4.0), x), 2.0)
@@ -85,7 +85,9 @@ _KERNELS: dict[str, Any] = {
 }
 
 
-def _resampled(x: Tensor, axis: int, length: Any, step: Any, offset: TensorLike, method: str, antialias: bool) -> Any:
+def _resampled(
+    x: Tensor, axis: int, length: Any, step: Any, offset: TensorLike, method: str, antialias: bool
+) -> Tensor:
     """`x` along an axis at `length` places of which place j lies at ``(j + 1/2 - offset) * step`` of the input."""
     kind, n = dtype_of(x), dim(x, axis)
     at = subtract(multiply(subtract(add(cast(arange(length), kind), 0.5), offset), step), 0.5)
@@ -154,14 +156,16 @@ def scale_and_translate(
     return restore(y, dtype_of(images))
 
 
-def _nearest(x: TensorLike, axis: int, length: int) -> Any:
+def _nearest(x: TensorLike, axis: int, length: int) -> Tensor:
     """The input pixel below the center of each output pixel, computed in integers."""
     n = dim(x, axis)
     places = floor_divide(multiply(add(multiply(arange(length), 2), 1), n), 2 * length)
     return take(x, places, axis)
 
 
-def _with_aspect(images: TensorLike, axes: tuple[int, ...], size: tuple[int, int], crop: bool, fill: object) -> Any:
+def _with_aspect(
+    images: TensorLike, axes: tuple[int, ...], size: tuple[int, int], crop: bool, fill: object
+) -> TensorLike:
     """The largest window of the aspect ratio of `size` inside the images, or the smallest one around them."""
     h, w = dim(images, axes[0]), dim(images, axes[1])
     pick = smaller if crop else larger
@@ -236,20 +240,20 @@ def resize(
     return restore(y, dtype_of(images))
 
 
-def _reflected(i: Tensor, n: Tensor) -> Any:
+def _reflected(i: Tensor, n: Tensor) -> Tensor:
     # d c b a | a b c d | d c b a
     i = mod(i, multiply(n, 2))
     return minimum(i, subtract(subtract(multiply(n, 2), 1), i))
 
 
-def _mirrored(i: Tensor, n: Any) -> Any:
+def _mirrored(i: Tensor, n: Any) -> Tensor:
     # c d c b | a b c d | c b a b
     period = larger(multiply(highest(n), 2), 1)
     i = mod(i, period)
     return minimum(i, subtract(period, i)) if not isinstance(n, int) or n > 1 else zeros_like(i)
 
 
-def _clipped(i: Tensor, n: Tensor) -> Any:
+def _clipped(i: Tensor, n: Tensor) -> Tensor:
     return clip(i, 0, highest(n))
 
 
@@ -311,7 +315,7 @@ def _values_at(rows: Any, sizes: Any, coordinates: list[Any], base: Any, order: 
     return total
 
 
-def _widened(x: TensorLike, axes: int) -> Any:
+def _widened(x: TensorLike, axes: int) -> TensorLike:
     return expand_dims(x, tuple(range(-axes, 0))) if axes else x
 
 
@@ -381,7 +385,7 @@ def images_at(
     return restore(squeeze(y, 0) if single else y, dtype_of(images), half_away)
 
 
-def _grid(images: TensorLike, layout: str) -> tuple[Any, Any]:
+def _grid(images: TensorLike, layout: str) -> tuple[Tensor, Tensor]:
     """Coordinates of pixels: y of shape (height, 1), x of shape (1, width)."""
     (h, w), _ = spatial_axes(images, layout)
     kind = compute_dtype(images)

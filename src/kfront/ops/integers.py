@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core.dtypes import promote
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
@@ -37,7 +35,7 @@ def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
     zero = multiply(add(x1, x2), 0)
     a, b = (abs(add(x, zero)) for x in (x1, x2))
 
-    def step(a: TensorLike, b: TensorLike) -> tuple[Any, Any]:
+    def step(a: TensorLike, b: TensorLike) -> tuple[Tensor, Tensor]:
         done = equal(b, 0)
         rest = mod(a, where(done, 1, b))
         return where(done, a, b), where(done, 0, rest)

@@ -33,7 +33,7 @@ def _same_shape(name: str, target: Tensor, output: Tensor) -> None:
         raise ShapeError(f"[{name}] expected `target` and `output` of one shape, got {t} and {o}.")
 
 
-def _log_probabilities(output: TensorLike, from_logits: bool, axis: int) -> Any:
+def _log_probabilities(output: TensorLike, from_logits: bool, axis: int) -> Tensor:
     if from_logits:
         return log_softmax(output, axis)
     eps = epsilon(None)

@@ -190,7 +190,7 @@ def _spread(dims: Any, first: bool) -> list[Any]:
     return [d for n in dims for d in ((n, 1) if first else (1, n))]
 
 
-def _times(i: Any, j: Any) -> Any:
+def _times(i: Any, j: Any) -> int | Tensor:
     return i * j if isinstance(i, int) and isinstance(j, int) else multiply(i, j)
 
 
@@ -449,12 +449,12 @@ def norm(x: Any, ord: int | float | str | None = None, axis: Axis = None, keepdi
     raise ArgumentError(f"[norm] expected `axis` of one or two axes with ord={ord!r}, got {axes}.")
 
 
-def _root(total: Any) -> Any:
+def _root(total: Any) -> Tensor:
     zero = equal(total, 0)  # the gradient of sqrt at 0 is infinite; that of a norm is taken as 0
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
 
 
-def _vector_norm(x: TensorLike, ord: object, axis: int, keepdims: bool) -> Any:
+def _vector_norm(x: TensorLike, ord: object, axis: int, keepdims: bool) -> Tensor:
     if not isinstance(ord, (int, float)):
         raise ArgumentError(f"[norm] expected `ord` to be a number for vectors, got {ord!r}.")
     if ord == math.inf:
@@ -472,7 +472,7 @@ def _vector_norm(x: TensorLike, ord: object, axis: int, keepdims: bool) -> Any:
     return where(zero, 0.0, power(where(zero, 1.0, total), 1.0 / ord))
 
 
-def _matrix_norm(x: TensorLike, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _matrix_norm(x: TensorLike, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
         raise ArgumentError(f"[norm] expected `ord` 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}.")
     x = moveaxis(x, axes, (-2, -1))

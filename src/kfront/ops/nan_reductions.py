@@ -23,7 +23,7 @@ from kfront.ops.shapes import moveaxis
 from kfront.ops.statistics import METHODS, to_last
 
 
-def _filled(x: TensorLike, value: Any) -> Any:
+def _filled(x: TensorLike, value: Any) -> TensorLike:
     """`x` with NaN replaced."""
     return where(isnan(x), value, x) if is_floating(x) else x
 
@@ -91,7 +91,7 @@ def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _mean(_filled(x, 0.0), x, axis, keepdims)
 
 
-def _mean(parts: Any, x: TensorLike, axis: Axis, keepdims: bool) -> Any:
+def _mean(parts: Any, x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
     """The sum of `parts`, divided by the count of what is not NaN in `x`."""
     count = sum(cast(logical_not(isnan(x)), "float32"), axis, keepdims)
     total = sum(parts, axis, keepdims)

@@ -138,7 +138,7 @@ def batch_normalization_train(
     return y, stop_gradient(mean), stop_gradient(variance)
 
 
-def _along_axes(weight: Tensor, x: Tensor, axes: tuple[int, ...]) -> Any:
+def _along_axes(weight: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """A weight over `axes` in a shape that broadcasts to `x`."""
     rank = len(x.shape)
     if len(weight.shape) == rank or axes == tuple(range(rank - len(axes), rank)):

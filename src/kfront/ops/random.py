@@ -83,7 +83,7 @@ def random_truncated_normal(key: TensorLike, shape: Sizes, dtype: str) -> Tensor
     return cast(_truncated(random_uniform(key, shape, "float32")), dtype)
 
 
-def _truncated(u: TensorLike) -> Any:
+def _truncated(u: TensorLike) -> Tensor:
     """Truncated normal numbers from uniform ones."""
     half = math.erf(2 / math.sqrt(2))
     return clip(multiply(erfinv(multiply(subtract(multiply(u, 2.0), 1.0), half)), math.sqrt(2)), -1.9999999, 1.9999999)
@@ -161,7 +161,7 @@ def random_beta(key: Tensor, alpha: TensorLike, beta: TensorLike, shape: Sizes, 
     return _beta(key, alpha, beta, shape, dtype)
 
 
-def _beta(key: Tensor, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype: str) -> Any:
+def _beta(key: Tensor, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """From logarithms of Gamma(a) = Gamma(a + 1) U^(1 / a), which are finite where the numbers themselves are 0."""
     logs = []
     for number, parameter in enumerate((alpha, beta)):
@@ -171,14 +171,14 @@ def _beta(key: Tensor, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype:
     return divide(1.0, add(1.0, exp(subtract(logs[1], logs[0]))))
 
 
-def _gamma(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Any:
+def _gamma(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     return (_gamma_of_bits if state.portable_random else random_gamma)(key, alpha, shape, dtype)
 
 
 _ROUNDS = 6  # each accepts at least 95 %
 
 
-def _gamma_of_bits(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Any:
+def _gamma_of_bits(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Gamma distributed numbers from the portable bits.
 
     As in Marsaglia and Tsang, 2000, "A simple method for generating gamma variables", all rounds at once.
@@ -204,7 +204,7 @@ def _gamma_of_bits(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> 
 _FEW = 16  # trials that are counted one by one
 
 
-def _binomial_of_bits(key: Tensor, counts: TensorLike, probabilities: TensorLike, shape: Sizes, dtype: str) -> Any:
+def _binomial_of_bits(key: Tensor, counts: TensorLike, probabilities: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Binomially distributed numbers from the portable bits.
 
     Many trials are uniform numbers of which one in the middle is drawn: it tells on which side of it the others count,
@@ -236,7 +236,7 @@ def _binomial_of_bits(key: Tensor, counts: TensorLike, probabilities: TensorLike
     return cast(add(found, sum_of(cast(logical_and(trials, less(line, left)), "float32"), 0)), dtype)
 
 
-def _portable_normal(key: Tensor, shape: Sizes) -> Any:
+def _portable_normal(key: Tensor, shape: Sizes) -> Tensor:
     u = _open_uniform(key, shape)
     return multiply(erfinv(subtract(multiply(u, 2.0), 1.0)), math.sqrt(2))
 
@@ -265,7 +265,7 @@ def random_categorical(key: Tensor, logits: TensorLike, num_samples: int, dtype:
     return _gumbel_max(key, logits, num_samples, dtype)
 
 
-def _gumbel_max(key: Tensor, logits: TensorLike, num_samples: int, dtype: str) -> Any:
+def _gumbel_max(key: Tensor, logits: TensorLike, num_samples: int, dtype: str) -> Tensor:
     batch, classes = shape_of(logits)
     u = _open_uniform(key, [batch, num_samples, classes])
     gumbel = negative(log(negative(log(u))))
@@ -296,7 +296,7 @@ def random_shuffle(key: Tensor, x: TensorLike, axis: int) -> Tensor:
     return _sorted_by_bits(key, x, axis)
 
 
-def _sorted_by_bits(key: Tensor, x: TensorLike, axis: int) -> Any:
+def _sorted_by_bits(key: Tensor, x: TensorLike, axis: int) -> Tensor:
     return take(x, argsort(_bits31(key, [dim(x, axis)]), -1), axis)
 
 
@@ -327,7 +327,7 @@ def random_dropout(
     return _kept(inputs, greater_equal(random_uniform(key, shape, "float32"), rate), rate)
 
 
-def _kept(inputs: TensorLike, mask: TensorLike, rate: float) -> Any:
+def _kept(inputs: TensorLike, mask: TensorLike, rate: float) -> Tensor:
     return where(mask, divide(inputs, 1.0 - rate), 0.0)
 
 
@@ -335,7 +335,7 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
 
-def _rotate(x: TensorLike, r: int) -> Any:
+def _rotate(x: TensorLike, r: int) -> Tensor:
     return bitwise_or(left_shift(x, r), bitwise_and(right_shift(x, 32 - r), (1 << r) - 1))
 
 
@@ -397,17 +397,17 @@ def fold_in(key: Tensor, number: int) -> Tensor:
     return bitwise_xor(key, cast(convert_to_tensor([mixed, 0]), dtype_of(key)))
 
 
-def _bits31(key: Tensor, shape: Sizes) -> Any:
+def _bits31(key: Tensor, shape: Sizes) -> Tensor:
     """Integers in [0, 2^31) from the portable bits."""
     return bitwise_and(random_bits(key, shape), 0x7FFFFFFF)
 
 
-def _bits24(key: Tensor, shape: Sizes) -> Any:
+def _bits24(key: Tensor, shape: Sizes) -> Tensor:
     """float32 whole numbers in [0, 2^24) from the portable bits."""
     return cast(bitwise_and(right_shift(random_bits(key, shape), 8), 0xFFFFFF), "float32")
 
 
-def _open_uniform(key: Tensor, shape: Sizes) -> Any:
+def _open_uniform(key: Tensor, shape: Sizes) -> Tensor:
     """float32 numbers in (0, 1)."""
     if state.portable_random:
         return multiply(add(_bits24(key, shape), 0.5), 2.0**-24)
@@ -430,7 +430,7 @@ def _scaled(values: TensorLike, factor: object, offset: TensorLike, dtype: str) 
     return values
 
 
-def _number(value: Any, dtype: str) -> Any:
+def _number(value: Any, dtype: str) -> float | Tensor:
     return float(value) if isinstance(value, (int, float)) else cast(value, dtype)
 
 
@@ -607,7 +607,7 @@ def gamma(shape: Sizes, alpha: TensorLike, dtype: DTypeLike = None, seed: Seed =
     return _gamma(seed_key(seed), _parameter(alpha, dtype), shape, dtype)
 
 
-def _parameter(value: object, dtype: str) -> Any:
+def _parameter(value: object, dtype: str) -> Tensor:
     return cast(convert_to_tensor(value), dtype)
 
 

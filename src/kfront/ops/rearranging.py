@@ -268,7 +268,9 @@ def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Tensor:
     return _rearrange(tensor, pattern, axes_lengths)
 
 
-def _spread(before: list[list[str]], after: list[list[str]], rank: int, pattern: str) -> tuple[Any, Any]:
+def _spread(
+    before: list[list[str]], after: list[list[str]], rank: int, pattern: str
+) -> tuple[list[list[str]], list[list[str]]]:
     if ["..."] in before:
         extra = [f"_axis{i}" for i in range(rank - len(before) + 1)]
         at = before.index(["..."])

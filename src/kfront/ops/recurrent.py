@@ -46,7 +46,7 @@ def _run(
     return (_reversed(outputs) if go_backwards else outputs), states
 
 
-def _reversed(outputs: TensorLike) -> Any:
+def _reversed(outputs: TensorLike) -> Tensor:
 
     return flip(outputs, 1)
 
@@ -87,7 +87,7 @@ def lstm_sequence(
     ((2, 5, 3), (2, 3), (2, 3))
     """
 
-    def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Any, ...]:
+    def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Tensor, Tensor]:
         h, c = states
         i, f, g, o = split(add(z, matmul(h, recurrent_kernel)), 4, -1)
         c = add(multiply(sigmoid(f), c), multiply(sigmoid(i), tanh(g)))
@@ -138,7 +138,7 @@ def gru_sequence(
     gates = get_item(recurrent_kernel, (..., slice(None, 2 * units)))
     candidate = gates if reset_after else get_item(recurrent_kernel, (..., slice(2 * units, None)))
 
-    def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Any, ...]:
+    def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Tensor]:
         (h,) = states
         xz, xr, xh = split(z, 3, -1)
         if reset_after:

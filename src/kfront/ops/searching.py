@@ -175,12 +175,12 @@ def unique(
     return out[0] if len(out) == 1 else tuple(out)
 
 
-def _rows(x: TensorLike, axis: int) -> Any:
+def _rows(x: TensorLike, axis: int) -> Tensor:
     x = moveaxis(x, axis, 0)
     return reshape(x, (dim(x, 0), -1)) if len(x.shape) > 1 else expand_dims(x, 1)
 
 
-def _row_order(table: TensorLike) -> Any:
+def _row_order(table: TensorLike) -> Tensor:
     """Stable ascending order of rows: by the last column first, by the first column last."""
     order = argsort(get_item(table, (builtins.slice(None), -1)))
     columns = dim(table, 1)
@@ -189,29 +189,29 @@ def _row_order(table: TensorLike) -> Any:
     return order
 
 
-def _differs(lines: TensorLike) -> Any:
+def _differs(lines: TensorLike) -> Tensor:
     return any(not_equal(get_item(lines, span_on(1)), get_item(lines, span_on(0))), -1)
 
 
-def _count(found: Tensor) -> Any:
+def _count(found: Tensor) -> int | Tensor:
     try:
         return int(found)
     except Exception:
         return found  # a traced scalar: engines with dynamic shapes slice by it
 
 
-def _take_first(x: TensorLike, n: Any, length: object) -> Any:
+def _take_first(x: TensorLike, n: Any, length: object) -> Tensor:
     """The first n; positions past the end repeat the first element."""
     if isinstance(n, int) and isinstance(length, int) and n > length:
         return concatenate([x, take(x, arange(n - length) * 0, 0)], 0)
     return slice(x, [0], [n])
 
 
-def _values(x: TensorLike, places: TensorLike, axis: int | None) -> Any:
+def _values(x: TensorLike, places: TensorLike, axis: int | None) -> Tensor:
     return take(reshape(x, (-1,)), places, 0) if axis is None else take(x, places, axis)
 
 
-def _refill(values: Tensor, found: TensorLike, size: int, fill_value: Any, axis: int | None) -> Any:
+def _refill(values: Tensor, found: TensorLike, size: int, fill_value: Any, axis: int | None) -> Tensor:
     rank = len(values.shape)
     a = 0 if axis is None else shapes.axis_of(axis, rank)
     valid = reshape(greater(found, arange(size)), tuple(-1 if i == a else 1 for i in builtins.range(rank)))
@@ -219,7 +219,9 @@ def _refill(values: Tensor, found: TensorLike, size: int, fill_value: Any, axis:
     return where(valid, values, fill)
 
 
-def _unique_spec(x: Tensor, index: bool, inverse: bool, counts: bool, axis: int | None, size: int | None) -> Any:
+def _unique_spec(
+    x: Tensor, index: bool, inverse: bool, counts: bool, axis: int | None, size: int | None
+) -> Abstract | tuple[Abstract, ...]:
     s = shapes.shape_of(x)
     shape = (size,) if axis is None else tuple(size if i == axis % len(s) else d for i, d in enumerate(s))
     whole = s if axis is None else (s[axis],)

@@ -170,7 +170,7 @@ def padded_by_index(x: Tensor, pad_width: Sequence[Sequence[int]], mode: str) ->
     return x
 
 
-def _source(places: TensorLike, n: Tensor, mode: str) -> Any:
+def _source(places: TensorLike, n: Tensor, mode: str) -> Tensor:
     """Where elements at `places`, some of which lie outside an axis of length `n`, come from."""
     if mode == "edge":
         return clip(places, 0, n - 1)

@@ -66,7 +66,7 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
     return take(x, add(expand_dims(starts, 1), arange(sequence_length)), -1)
 
 
-def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
+def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
     """A window of `length` in the middle of `fft_length` places."""
     if window is None:
         return ones((fft_length,), dtype)

@@ -133,7 +133,7 @@ def kaiser(x: Tensor, beta: TensorLike) -> Tensor:
     (5,)
     """
 
-    def shape_of_t(t: Tensor) -> Any:
+    def shape_of_t(t: Tensor) -> Tensor:
         inside = clip(subtract(1.0, square(subtract(multiply(t, 2.0), 1.0))), 0.0, 1.0)
         return divide(i0(multiply(sqrt(inside), beta)), i0(cast(beta, floatx())))
 

@@ -135,7 +135,7 @@ class KerasFileEditor:
             form = f": shape={value.shape}, dtype={value.dtype}" if isinstance(value, np.ndarray) else ""
             print_msg(f"{'  ' * depth}{name}{form}")
 
-    def compare(self, reference_model: object) -> dict[str, Any]:
+    def compare(self, reference_model: object) -> dict[str, str | int]:
         """Print in what the file differs from a model.
 
         Args:

@@ -19,7 +19,7 @@ from kfront.core.typing import Config, Tensor
 
 
 @serializable("keras.activations")
-def keras2_hard_sigmoid(x: Tensor) -> Any:
+def keras2_hard_sigmoid(x: Tensor) -> Tensor:
     """The hard sigmoid of Keras 2: 0 below -2.5, 1 above 2.5, ``0.2 * x + 0.5`` between.
 
     Args:

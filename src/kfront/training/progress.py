@@ -95,7 +95,7 @@ class Progress:
             c.follow(made)
         return made
 
-    def _random(self) -> dict[str, Any]:
+    def _random(self) -> Config:
         return random_state(self._engines)
 
     # -- writing -------------------------------------------------------------------------------------------------------

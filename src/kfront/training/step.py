@@ -387,7 +387,7 @@ def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _masks(outputs: object, backend: Backend) -> list[Any] | None:
+def _masks(outputs: object, backend: Backend) -> list[Tensor | None] | None:
     found = [backend.get_mask(x) if backend.is_tensor(x) else None for x in tree.flatten(outputs)]
     return found if any(m is not None for m in found) else None
 

@@ -20,7 +20,7 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
-from kfront.core.typing import LossLike, MetricLike, Nested, OptimizerLike, Tensor
+from kfront.core.typing import AnyCallable, LossLike, MetricLike, Nested, OptimizerLike, Tensor
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
 from kfront.training.checks import check_labels
@@ -310,11 +310,11 @@ class Trainer:
         x = data[0] if isinstance(data, tuple) else data
         return self(x, training=False) if self._steps().takes_training else self(x)  # type: ignore[operator]
 
-    def make_train_function(self, force: bool = False) -> Any:
+    def make_train_function(self, force: bool = False) -> AnyCallable:
         """The function that runs one training step, compiled as `compile` says."""
         return self._steps().train_function(force)
 
-    def make_test_function(self, force: bool = False) -> Any:
+    def make_test_function(self, force: bool = False) -> AnyCallable:
         """The function that runs one evaluation step."""
         return self._steps().test_function(force)
 

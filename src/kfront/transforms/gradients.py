@@ -330,7 +330,7 @@ def _jacobian_forward(b: Backend, run: _Run) -> Any:
         for x, shape, n, start in zip(values, shapes, sizes, starts, strict=True)
     ]
 
-    def column(tangents: Any) -> Any:
+    def column(tangents: Any) -> list[Tensor]:
         with StatelessScope():
             return b.jvp(run, run.point.holders, list(tangents))[2]
 

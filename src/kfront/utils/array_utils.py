@@ -9,7 +9,7 @@ import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.typing import TensorLike
+from kfront.core.typing import Tensor, TensorLike
 
 
 def _is_tensor(x: object) -> bool:
@@ -57,7 +57,7 @@ def to_categorical(x: TensorLike, num_classes: int | None = None) -> Any:
     return (labels[..., None] == np.arange(num_classes)).astype("float64")
 
 
-def _one_hot_tensor(x: TensorLike, num_classes: int | None) -> Any:
+def _one_hot_tensor(x: TensorLike, num_classes: int | None) -> Tensor:
     labels = ops.cast(ops.convert_to_tensor(x), "int32")
     if len(labels.shape) > 1 and labels.shape[-1] == 1:
         labels = ops.squeeze(labels, -1)
@@ -66,7 +66,7 @@ def _one_hot_tensor(x: TensorLike, num_classes: int | None) -> Any:
     return ops.one_hot(labels, num_classes, dtype=config.floatx())
 
 
-def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> Tensor | np.ndarray:
     """Divide vectors by their norm; vectors of norm 0 stay.
 
     Args:

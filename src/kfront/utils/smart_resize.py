@@ -13,7 +13,7 @@ from kfront.core.typing import Tensor
 
 def smart_resize(
     x: Tensor, size: Any, interpolation: str = "bilinear", data_format: str | None = "channels_last", **kwargs: object
-) -> Any:
+) -> np.ndarray | Tensor:
     """Images at another size without distortion: the largest centered window of the new aspect ratio, resized.
 
     Args:

@@ -51,7 +51,7 @@ class MaxNumBoundingBoxes(ImageLayer):
         """`max_number` boxes and labels for each image."""
         return {k: self._fitted(v) if k in ("boxes", "labels") else v for k, v in bounding_boxes.items()}
 
-    def _fitted(self, x: Tensor) -> Any:
+    def _fitted(self, x: Tensor) -> Tensor:
         batch, _, *rest = ops.shape(x)
         filling = ops.full((batch, self.max_number, *rest), self.fill_value, dtype=dtype_of(x))
         fitted = ops.concatenate([x, filling], axis=1)[:, : self.max_number]

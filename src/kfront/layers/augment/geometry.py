@@ -187,7 +187,7 @@ class RandomRotation(MovedImages):
         return _centered((c, ops.negative(s)), (s, c), height, width)
 
 
-def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
+def _given(layer: MovedImages, name: str, factor: Limits) -> Limits | tuple[float, ...] | int:
     """A factor as the config has it: a number, or a pair (which files make a list)."""
     return tuple(factor) if isinstance(factor, list) else factor
 
@@ -343,7 +343,7 @@ class RandomZoom(MovedImages):
             A dict like `bounding_boxes`; a box outside of the window has no area.
         """
 
-        def change(*sides: Any) -> list[Any]:
+        def change(*sides: Any) -> list[Tensor]:
             ends = (w_start, w_end), (h_start, h_end)
             return [ops.clip(v, *ends[i % 2]) - ends[i % 2][0] for i, v in enumerate(sides)]
 

@@ -164,7 +164,7 @@ class _Cropped(_Sized):
             return images
         return ops.image.resize(images, (self.height, self.width), interpolation, data_format=self.data_format)
 
-    def _resize_frame(self, sizes: Any) -> Any:
+    def _resize_frame(self, sizes: Any) -> tuple[tuple[Extent, Extent], ...]:
         return _frame(sizes, (self.height, self.width), True, False)
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:

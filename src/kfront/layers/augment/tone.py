@@ -192,7 +192,7 @@ def _histograms(levels: Tensor, bins: int) -> Tensor:
     return ops.reshape(counts, (-1, bins))
 
 
-def _rounded_ratio(a: Tensor, b: Tensor) -> Any:
+def _rounded_ratio(a: Tensor, b: Tensor) -> Tensor:
     """a / b rounded to the nearest whole number, ties to even, for whole numbers; exact on every engine."""
     a, b = ops.cast(a, "int32"), ops.cast(b, "int32")
     whole = ops.floor_divide(a, b)

@@ -129,7 +129,7 @@ class MelSpectrogram(DataLayer):
         out = self._decibels(out) if self.power_to_db else out
         return ops.cast(ops.squeeze(out, 0) if rank == 1 else out, dtype)
 
-    def _window(self) -> Any:
+    def _window(self) -> str | np.ndarray | None:
         return (
             self.window if self.window is None or isinstance(self.window, str) else np.asarray(self.window, "float32")
         )

@@ -156,13 +156,13 @@ class IntegerLookup(IndexLookup):
             return None
         return self._tokens_of if self.invert else self._indices_of
 
-    def _tokens_of(self, x: Tensor) -> Any:
+    def _tokens_of(self, x: Tensor) -> Tensor:
         tokens = np.array([*self.get_vocabulary(), self.oov_token])
         x = ops.cast(x, "int64")
         last = len(tokens) - 1
         return ops.take(ops.convert_to_tensor(tokens), ops.where(x < 0, last, ops.minimum(x, last)))
 
-    def _indices_of(self, x: Tensor) -> Any:
+    def _indices_of(self, x: Tensor) -> Tensor:
         keys, places = self._rising
         x = ops.cast(x, "int64")
         at = _search(keys, x)
@@ -180,7 +180,7 @@ class IntegerLookup(IndexLookup):
         return out
 
 
-def _search(keys: np.ndarray, x: Tensor) -> Any:
+def _search(keys: np.ndarray, x: Tensor) -> Tensor:
     """The place in rising `keys` of the last that is not greater than `x`, else 0: a binary search in gathers only."""
     size = len(keys)
     table = ops.convert_to_tensor(keys)

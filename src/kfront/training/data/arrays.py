@@ -206,7 +206,7 @@ def check_sizes(x: Any, y: Any, sample_weight: Any) -> int:
     return next(iter(sizes.values()))
 
 
-def class_weights(class_weight: dict[int, float], y: Any, sample_weight: object = None) -> Any:
+def class_weights(class_weight: dict[int, float], y: Any, sample_weight: object = None) -> np.ndarray:
     """Sample weights from class weights and labels (integers, or one-hot rows).
 
     Raises:

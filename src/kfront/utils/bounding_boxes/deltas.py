@@ -15,7 +15,7 @@ from kfront.core.typing import Tensor, TensorLike
 from kfront.utils.bounding_boxes.formats import convert_format
 
 
-def _check(who: str, name: str, fmt: str, variance: object) -> Any:
+def _check(who: str, name: str, fmt: str, variance: object) -> Tensor | None:
     """The variance as a tensor, or None."""
     if fmt not in ("center_xywh", "center_yxhw"):
         raise ArgumentError(f"[{who}] expected `{name}` to be 'center_xywh' or 'center_yxhw', got {fmt!r}.")
@@ -27,7 +27,7 @@ def _check(who: str, name: str, fmt: str, variance: object) -> Any:
     return factors
 
 
-def _halves(boxes: Tensor) -> tuple[Any, Any]:
+def _halves(boxes: Tensor) -> tuple[Tensor, Tensor]:
     return boxes[..., :2], boxes[..., 2:]
 
 
@@ -43,7 +43,7 @@ def encode_box_to_deltas(
     encoding_format: str = "center_yxhw",
     variance: object = None,
     image_shape: object = None,
-) -> Any:
+) -> Tensor:
     """What leads from anchors to boxes: shifts of the center in sizes of the anchor, and logarithms of sizes.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
-from kfront.core.typing import TensorLike
+from kfront.core.typing import Tensor, TensorLike
 
 FORMATS = (
     "xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh",
@@ -20,13 +20,13 @@ def _check(who: str, fmt: object) -> str:
     return name
 
 
-def sides(boxes: TensorLike) -> tuple[Any, Any, Any, Any]:
+def sides(boxes: TensorLike) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The four numbers of each box, of shape (..., 1)."""
     a, b, c, d = ops.split(boxes, 4, -1)
     return a, b, c, d
 
 
-def _size(value: TensorLike, dtype: str) -> Any:
+def _size(value: TensorLike, dtype: str) -> float | Tensor:
     return float(value) if isinstance(value, (int, float)) else ops.cast(value, dtype)
 
 
@@ -61,7 +61,7 @@ def corners(who: str, boxes: TensorLike, fmt: str, height: Any = None, width: An
     return ops.concatenate(list(parts), -1)
 
 
-def from_corners(who: str, boxes: TensorLike, fmt: str, height: object = None, width: object = None) -> Any:
+def from_corners(who: str, boxes: TensorLike, fmt: str, height: object = None, width: object = None) -> TensorLike:
     """Boxes given as [left, top, right, bottom] in pixels in any format."""
     fmt = _check(who, fmt)
     kind = fmt.removeprefix("rel_")

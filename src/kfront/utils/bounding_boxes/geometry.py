@@ -12,7 +12,7 @@ from kfront.core.typing import Tensor, TensorLike
 from kfront.utils.bounding_boxes.formats import corners, from_corners, sides
 
 
-def _clipped(boxes: TensorLike, height: Any, width: Any) -> Any:
+def _clipped(boxes: TensorLike, height: Any, width: Any) -> Tensor:
     """Corners inside of the image."""
     limits = (width, height, width, height)
     inside = [ops.clip(s, 0, ops.cast(n, ops.dtype(s))) for s, n in zip(sides(boxes), limits, strict=True)]
@@ -73,7 +73,7 @@ def _number(value: TensorLike, like: TensorLike) -> Any:
 
 def crop(
     boxes: TensorLike, top: TensorLike, left: TensorLike, height: int, width: int, bounding_box_format: str = "xyxy"
-) -> Any:
+) -> TensorLike:
     """Boxes in a window that is cut out of their image, cut off at its borders.
 
     Args:
@@ -138,13 +138,13 @@ def pad(
     return from_corners("pad", ops.concatenate(shifted, -1), bounding_box_format)
 
 
-def _in_pixels(who: str, boxes: TensorLike, fmt: str) -> Any:
+def _in_pixels(who: str, boxes: TensorLike, fmt: str) -> TensorLike:
     if str(fmt).lower().startswith("rel_"):
         raise ArgumentError(f"[{who}] expected a format in pixels, got {fmt!r}; convert the boxes with convert_format.")
     return corners(who, ops.convert_to_tensor(boxes), fmt)
 
 
-def moved(boxes: TensorLike, matrix: Tensor) -> Any:
+def moved(boxes: TensorLike, matrix: Tensor) -> Tensor:
     """The smallest upright boxes around boxes that are moved.
 
     Args:
@@ -163,7 +163,7 @@ def moved(boxes: TensorLike, matrix: Tensor) -> Any:
     return ops.stack(ends, -1)
 
 
-def _matrix(rows: list[list[Any]]) -> Any:
+def _matrix(rows: list[list[Any]]) -> Tensor:
     """A matrix of tensors that broadcast, 0 and 1."""
     like: Any = 0.0
     for r in rows:
@@ -185,7 +185,7 @@ def affine_transform(
     center_x: object = None,
     center_y: object = None,
     bounding_box_format: str = "xyxy",
-) -> Any:
+) -> TensorLike:
     """Upright boxes around boxes that are shifted, scaled, rotated and sheared, in this order, with their image.
 
     Args:
@@ -218,7 +218,7 @@ def affine_transform(
         boxes = ops.cast(boxes, "float32")
     kind = ops.dtype(boxes)
 
-    def number(v: Any) -> Any:
+    def number(v: Any) -> Tensor:
         return ops.cast(v, kind)
 
     h, w = number(height), number(width)
