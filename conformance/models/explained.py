@@ -114,6 +114,13 @@ ROWS = (
         _one("L.BatchNormalization()", _x(5, 4), call="{f}({0}, training=True)"),
     ),
     Explained(
+        "bicubic resizing",
+        r"bicubic",
+        "one kernel (a = -0.5) on every engine; Keras on torch has torch's (a = -0.75)",
+        _one("L.Resizing(8, 6, interpolation='bicubic')", _x(5, 7, 2)),
+        engines=("torch",),
+    ),
+    Explained(
         "projective terms",
         r"affine_transform\(",
         "Keras's fault: its torch and JAX leave out the projective terms c0 and c1",

@@ -14,6 +14,7 @@ from conformance.models.shrink import shrunk
 from conformance.suite import Case, run_case
 
 import kfront
+from kfront.backends import get
 
 
 def test_a_seed_gives_one_program():
@@ -64,7 +65,7 @@ def test_programs_run_and_are_made_small(backend):
 
 def test_a_fault_is_found_and_printed(monkeypatch):
     pytest.importorskip("torch")
-    backend = kfront.backends.get("torch")
+    backend = get("torch")
     right = backend.layer_normalization
     monkeypatch.setattr(backend, "layer_normalization", lambda *args: right(*args) * 1.001)
     monkeypatch.setattr(table, "drawn", lambda seed: (LONG, running.reference(LONG)))
