@@ -157,13 +157,15 @@ def test_rand_augment_of_no_operations(backend):
     )
 
 
-def test_states_of_stacked_cells_are_nested_as_their_sizes(backend):
+def test_states_of_stacked_cells_have_the_form_that_each_gives_them(backend):
     cells = layers.StackedRNNCells([layers.LSTMCell(2), layers.GRUCell(3)])
     x = np.ones((2, 5, 3), "float32")
     _, lstm, gru = layers.RNN(cells, return_state=True)(x)
-    assert [s.shape[-1] for s in lstm] == [2, 2] and tuple(gru.shape) == (2, 3)
-    again = layers.RNN(cells)(x, initial_state=[lstm, gru])
-    assert tuple(again.shape) == (2, 3)
+    assert [s.shape[-1] for s in lstm] == [2, 2] and [tuple(s.shape) for s in gru] == [(2, 3)]
+    for given in ([lstm, gru], [lstm, gru[0]]):
+        assert tuple(layers.RNN(cells)(x, initial_state=given).shape) == (2, 3)
+    symbolic = layers.RNN(cells, return_state=True)(kfront.Input((5, 3)))
+    assert [tuple(s.shape) for s in symbolic[1]] == [(None, 2)] * 2 and tuple(symbolic[2].shape) == (None, 3)
 
 
 def test_a_layer_that_takes_arguments_as_they_are(backend):

@@ -195,3 +195,9 @@ def test_results_of_single_batches_are_python_numbers(trainable_backend):
     assert type(model.train_on_batch(X, Y)) is float
     assert type(model.test_on_batch(X, Y)) is float
     assert type(model.train_on_batch(X, Y, return_dict=True)["loss"]) is float
+
+
+def test_predict_leaves_no_losses_of_a_trace_behind(trainable_backend):
+    model = kfront.Sequential([kfront.Input((2,)), layers.Dense(3, kernel_regularizer="l2", activity_regularizer="l2")])
+    model.predict(X, verbose=0)
+    assert [float(loss) > 0 for loss in model.losses] == [True]

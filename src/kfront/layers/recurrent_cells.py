@@ -514,9 +514,8 @@ class StackedRNNCells(OptionLayer):
         return output_size_of(self.cells[-1])
 
     def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Any]:
-        """First states of each cell, nested as its `state_size` is."""
-        states = (initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells)
-        return [_as_sizes(c, s) for c, s in zip(self.cells, states, strict=True)]
+        """First states of each cell in the form that it gives them: a list, or one tensor."""
+        return [initial_state_of(c, batch_size, self.compute_dtype, alone=True) for c in self.cells]
 
     def build(self, input_shape: Shape) -> None:
         """Build each cell for the output of the one before."""
@@ -537,9 +536,8 @@ class StackedRNNCells(OptionLayer):
         """
         new = []
         for cell, state in zip(self.cells, states, strict=True):
-            given = state if isinstance(state, (list, tuple)) else [state]
-            inputs, state = step_of(cell, training, **kwargs)(inputs, given)
-            new.append(_as_sizes(cell, state))
+            inputs, after = step_of(cell, training, **kwargs)(inputs, _listed(state))
+            new.append(_listed(after) if isinstance(state, (list, tuple)) else _listed(after)[0])
         return inputs, new
 
     def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
@@ -565,18 +563,17 @@ def output_size_of(cell: Any) -> Any:
     return tree.flatten(cell.state_size)[0] if found is None else found
 
 
-def initial_state_of(cell: Any, batch_size: int | Tensor | None, dtype: str) -> Any:
-    """A cell's first states, nested as it wants them; zeros if it does not say."""
+def initial_state_of(cell: Any, batch_size: int | Tensor | None, dtype: str, alone: bool = False) -> Any:
+    """A cell's first states, nested as it wants them; zeros if it does not say, with `alone` without a list for one."""
     if hasattr(cell, "get_initial_state"):
         return cell.get_initial_state(batch_size=batch_size)
     zeros = tree.map_structure(lambda n: ops.zeros((batch_size, n), dtype=dtype), cell.state_size)
-    return zeros if isinstance(zeros, (list, tuple)) else [zeros]
+    return zeros if alone or isinstance(zeros, (list, tuple)) else [zeros]
 
 
-def _as_sizes(cell: Any, states: Any) -> Any:
-    """The states of a cell as those stacked in one show them: without a list around the one of a plain size."""
-    alone = isinstance(states, (list, tuple)) and not isinstance(cell.state_size, (list, tuple))
-    return states[0] if alone else states
+def _listed(states: Any) -> list[Any]:
+    """The states of one cell as a list."""
+    return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
 def sub_cells(cell: Any) -> list[Any]:

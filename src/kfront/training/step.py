@@ -338,7 +338,10 @@ class StepMaker:
 
         def predict(x: Tensor) -> Any:
             with no_grad():
-                return self.forward(x, False)
+                y_pred = self.forward(x, False)
+            if state.add_loss_used:
+                model._clear_losses()
+            return y_pred
 
         return predict
 

@@ -75,7 +75,6 @@ with tempfile.TemporaryDirectory() as folder:
     model.save(path)
     again = keras.saving.load_model(path)
 show("loaded", float(np.abs(again.predict(x, verbose=0) - model.predict(x, verbose=0)).max()))
-show("losses again", [len(again.losses), len(model.losses)])
 doubled = layers.Lambda(lambda t, times: t * times, arguments={"times": 3.0})
 show("lambda", doubled(x[:2]))
 shaped = layers.Lambda(lambda t: t[:, :1], output_shape=(1,))

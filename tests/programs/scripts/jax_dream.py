@@ -52,9 +52,9 @@ target = jnp.asarray(data(4, seed=6))
 for _ in range(3):
     weights, state, found = step(weights, state, points, target)
     show("loss", float(found))
+scanned = jax.lax.scan(lambda c, p: (c + value(weights, p), c), jnp.zeros(()), points)
+show("scan", scanned)
 for variable, new in zip(field.trainable_variables, weights):
     variable.assign(new)
 show("put back", field.predict(data(4, 3), verbose=0))
 show("leaves", [len(jax.tree_util.tree_leaves(weights)), len(state)])
-scanned = jax.lax.scan(lambda c, p: (c + value(weights, p), c), jnp.zeros(()), points)
-show("scan", scanned)

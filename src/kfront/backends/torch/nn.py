@@ -110,7 +110,7 @@ def dot_product_attention(
     if bias is not None or mask is not None:
         bias = _attention_bias(query, key, bias, mask, is_causal)
         is_causal = False
-    out = F.scaled_dot_product_attention(query, key, value, bias, 0.0, is_causal, scale=scale, enable_gqa=grouped)
+    out = F.scaled_dot_product_attention(query, key, value, bias, 0.0, is_causal, scale=scale, enable_gqa=bool(grouped))
     return out.transpose(1, 2)
 
 
