@@ -221,7 +221,7 @@ def _forget() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{__package__}."):
             for kept in vars(module).values():
-                if hasattr(kept, "cache_clear") and kept.__module__ == name and kept.__name__ != "table":
+                if hasattr(type(kept), "cache_clear") and kept.__module__ == name and kept.__name__ != "table":
                     kept.cache_clear()
     for one in OPS.values():
         one.plans.clear()
