@@ -414,9 +414,9 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 and ((fits := fields["_fits_spec"]) is None or fits(x.shape))
                 and (not st.any_mask_seen or (b.get_mask(x) is None and not fields["_makes_mask"]))
             ):
-                return self.call(x, training=self._training_of(st)) if fields["_takes_training"] else self.call(x)
+                return self.call(x, training=self._flag_of(st, fields)) if fields["_takes_training"] else self.call(x)
             if type(x) is list and self._plain_list(x, st, b):
-                return self.call(x, training=self._training_of(st)) if fields["_takes_training"] else self.call(x)
+                return self.call(x, training=self._flag_of(st, fields)) if fields["_takes_training"] else self.call(x)
         elif fields.get("_ready") and len(args) == len(kwargs) == 1 and kwargs.get("training").__class__ is bool:
             outer, st.training = st.training, kwargs["training"]
             try:
@@ -438,9 +438,9 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 return False
         return True
 
-    def _training_of(self, st: Any) -> bool:
+    def _flag_of(self, st: Any, fields: dict[str, Any]) -> bool:
         """The flag for `call`; the one that was told is kept for a second run (see `Backend.in_backward`)."""
-        training, fields = st.training, self.__dict__
+        training = st.training
         told = fields.get("_told")
         if training is None:
             return fields.get("training", False) if told is None else self._default_training()
@@ -489,7 +489,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 self._build_for(named)
             state.autocast = self._scope_dtype
             if info.training and "training" not in info.positional[: len(args)]:
-                kwargs = {**kwargs, "training": self._training_of(state)}
+                kwargs = {**kwargs, "training": self._flag_of(state, self.__dict__)}
             if symbolic:
                 return self._symbolic(args, kwargs, named, info)
             return self._concrete(args, kwargs, named, info)
