@@ -564,7 +564,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         if training is None:
             training = state.training
         if training is None and info.training and not self.__dict__.get("_mode_set"):
-            training = info.defaults.get("training") or None  # `train()` and `eval()` of torch say more than a default
+            training = info.defaults.get("training")  # `train()` and `eval()` of torch say more than a default
         return training
 
     # -- masks --------------------------------------------------------------------------------------------------------

@@ -266,6 +266,8 @@ def _load_from_state_dict(self: Any, *args: Any) -> None:
 def take_mode(owner: Module, name: str, part: Any) -> None:
     """A layer that is put into a module takes over its mode, unless `train` or another module has set one before."""
     mode = owner.__dict__.get("training")  # what `torch.compile` makes asks the module that it is about
+    if owner.__dict__.get("_mode_set") is False:
+        return  # nobody has told the owner either, so that a layer's own default holds
     if mode is not None and isinstance(part, Module) and part.__dict__.get("_mode_set") is False:
         if part.training != mode:
             part.train(mode)
