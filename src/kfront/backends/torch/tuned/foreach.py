@@ -48,24 +48,27 @@ def adam(
         return False
     if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
         return False
-    # The kernel walks memory and looks at neither strides nor shapes; a convolution's gradient comes in channels_last.
-    if not all(v.is_contiguous() and v.shape == g.shape for v, g in zip(values, grads, strict=True)):
-        return False
-    grads = list(map(torch.Tensor.contiguous, grads))
-    now = torch.full((), float(step), device=values[0].device)
-    torch._fused_adam_(
-        values,
-        grads,
-        [v._value for v in means],
-        [v._value for v in squares],
-        [],
-        [now] * len(values),
-        lr=learning_rate,
-        beta1=beta_1,
-        beta2=beta_2,
-        weight_decay=0.0,
-        eps=epsilon / math.sqrt(1.0 - beta_2**step),
-        amsgrad=False,
-        maximize=False,
-    )
+    with torch._C.DisableTorchFunctionSubclass():  # else it looks for `__torch_function__` of each Parameter
+        # The kernel walks memory, and looks at neither strides nor shapes: a convolution's gradient is channels_last.
+        if not all(map(torch.Tensor.is_contiguous, values)):
+            return False
+        if not all(v._shape == g.shape for v, g in zip(variables, grads, strict=True)):
+            return False
+        grads = list(map(torch.Tensor.contiguous, grads))
+        now = torch.full((), float(step), device=values[0].device)
+        torch._fused_adam_(
+            values,
+            grads,
+            [v._value for v in means],
+            [v._value for v in squares],
+            [],
+            [now] * len(values),
+            lr=learning_rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            weight_decay=0.0,
+            eps=epsilon / math.sqrt(1.0 - beta_2**step),
+            amsgrad=False,
+            maximize=False,
+        )
     return True
