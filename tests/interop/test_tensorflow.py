@@ -134,3 +134,36 @@ def test_xla(recwarn):
     model = mlp()
     run = tf.function(lambda x: model(x), jit_compile=True)
     np.testing.assert_allclose(run(tf.constant(rand(3, 4))), model(rand(3, 4)), rtol=1e-5, atol=1e-6)
+
+
+def test_blocks_are_written_at_indices_that_xla_does_not_know():
+    from kfront import ops
+
+    def filled(x, block):
+        body = lambda i, x: (i + 1, ops.slice_update(x, (i, 1), block))  # noqa: E731
+        return tf.while_loop(lambda i, x: i < 3, body, (tf.constant(0), x))[1]
+
+    with kfront.backend_scope("tensorflow"):
+        x, block = tf.zeros((3, 4)), tf.ones((1, 2))
+        want = np.array([[0, 1, 1, 0]] * 3)
+        for jit in (False, True):
+            np.testing.assert_array_equal(tf.function(filled, jit_compile=jit)(x, block), want)
+
+        @tf.function
+        def slopes(x, block, i):
+            with tf.GradientTape() as tape:
+                tape.watch((x, block))
+                y = tf.reduce_sum(ops.slice_update(x, (i, 1), block) ** 2 * tf.constant([[1.0, 2.0, 3.0, 4.0]]))
+            return tape.gradient(y, (x, block))
+
+        dx, dblock = slopes(x + 1, block, tf.constant(2))
+        np.testing.assert_array_equal(dx, [[2, 4, 6, 8], [2, 4, 6, 8], [2, 0, 0, 8]])
+        np.testing.assert_array_equal(dblock, [[4, 6]])
+
+
+def test_a_number_in_an_eager_loop_takes_the_dtype_that_is_added():
+    from kfront import ops
+
+    with kfront.backend_scope("tensorflow"):
+        out = ops.while_loop(lambda i, n: i < 3, lambda i, n: (i + 1, n + ops.where(i > 0, 1.0, 0.0)), (0, 0))
+        assert [float(v) for v in out] == [3.0, 2.0]

@@ -53,6 +53,107 @@ for bad in ("from keras.src.layers import no_such", "import keras.src.nothing"):
     run("-c", code, KERAS_BACKEND="numpy")
 
 
+def test_classes_of_operations_are_views_of_the_declared_ops(backend):
+    code = """
+import copy, pickle
+import kfront; kfront.install_as_keras()
+import keras, numpy as np
+from keras.src.ops.numpy import Add, Concatenate, Einsum, GetItem, Sum
+from keras.src.ops.nn import Relu
+x = keras.Input((3,))
+found = {Add: x + 1, GetItem: x[:, :1], Sum: keras.ops.sum(x, axis=1), Relu: keras.ops.relu(x),
+         Concatenate: keras.ops.concatenate([x, x], axis=1), Einsum: keras.ops.einsum("ab,cb->ac", x, x)}
+for kind, tensor in found.items():
+    operation = tensor._keras_history.operation
+    assert type(operation) is kind and isinstance(operation, keras.Operation) and kind.__name__ in repr(kind)
+    for again in (pickle.loads(pickle.dumps(operation)), copy.deepcopy(operation)):
+        assert type(again) is kind and again.static == operation.static
+assert found[Sum]._keras_history.operation.axis == 1 and not found[Sum]._keras_history.operation.keepdims
+assert float(Sum(axis=0)(np.ones(3, "float32"))) == 3.0 and Sum(0, name="s").name == "s"
+assert Einsum("i,i->")(np.ones(2, "float32"), np.ones(2, "float32")).shape == ()
+try: found[Sum]._keras_history.operation.nothing
+except AttributeError: pass
+else: raise AssertionError
+"""
+    run("-c", code, KERAS_BACKEND=backend.name)
+
+
+def test_private_helpers_give_what_keras_gives():
+    code = """
+import kfront; kfront.install_as_keras()
+import keras
+from keras.src import testing
+from keras.src.backend import compute_output_spec, standardize_data_format
+from keras.src.layers.attention.multi_head_attention import _build_attention_equation, _build_proj_equation
+from keras.src.layers.convolutional.base_conv import BaseConv
+from keras.src.layers.core.einsum_dense import _analyze_einsum_string, _analyze_quantization_info
+from keras.src.ops.operation_utils import compute_conv_output_shape
+from keras.src.utils.argument_validation import standardize_tuple
+assert _build_proj_equation(3, bound_dims=2, output_dims=1) == ("abcde,def->abcf", "f", 4)
+assert _build_attention_equation(5, attn_axes=(2,)) == ("abfde,abcde->abdcf", "abdcf,abfde->abcde", 5)
+want = ([6, 4, 5], [4, 5], [None, None, 4, 5], [0], [1, 2])
+assert _analyze_einsum_string("abc,cde->abde", "de", (None, 3, 6), (None, 4, 5)) == want
+assert _analyze_quantization_info("abc,cde->abde", (None, 3, 6))[8] == "abde,cde->abc"
+assert compute_conv_output_shape((None, 8, 8, 3), 4, (3, 3), 2, "same") == (None, 4, 4, 4)
+assert standardize_tuple(2, 3, "strides") == (2, 2, 2) and standardize_data_format(None) == "channels_last"
+assert compute_output_spec(keras.ops.matmul, keras.Input((3, 4)), keras.Input((4, 5))).shape == (None, 3, 5)
+assert isinstance(keras.layers.Conv2D(2, 3), BaseConv)
+assert BaseConv(1, 2, 3)(keras.ops.ones((1, 5, 1))).shape == (1, 3, 2)
+class Scale(keras.layers.Layer):
+    def build(self, shape): self.w = self.add_weight(shape=shape[-1:])
+    def call(self, x): return x * self.w
+class Test(testing.TestCase):
+    def test(self):
+        self.run_layer_test(Scale, {}, (2, 3), expected_output_shape=(2, 3), expected_num_trainable_weights=1)
+        with self.assertRaises(AssertionError):
+            self.run_layer_test(Scale, {}, (2, 3), expected_output_shape=(2, 4))
+import unittest
+result = unittest.TestResult(); unittest.TestLoader().loadTestsFromTestCase(Test).run(result)
+assert result.wasSuccessful(), result.failures + result.errors
+"""
+    run("-c", code, KERAS_BACKEND="torch")
+
+
+def test_a_checkpoint_has_keras_steps(tmp_path, trainable_backend):
+    seen = []
+
+    class Logged(kfront.callbacks.ModelCheckpoint):
+        def on_train_batch_end(self, batch, logs=None):
+            if self._should_save_on_batch(batch):
+                self._save_model(epoch=self._current_epoch, batch=batch, logs=logs)
+                seen.append(self._get_file_path(epoch=self._current_epoch, batch=batch, logs=logs))
+
+    model = kfront.Sequential([kfront.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    callback = Logged(tmp_path / "{epoch}-{batch}.keras", save_freq=3)
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, epochs=2, verbose=0, callbacks=[callback])
+    assert seen == [str(tmp_path / name) for name in ("1-3.keras", "2-2.keras")]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1-3.keras", "2-2.keras"]
+
+
+def test_a_mixed_in_layer_is_built_and_configured(backend):
+    class Mixed(layers.Layer):
+        def __init__(self, extra=1, **kwargs):
+            super().__init__(**kwargs)
+            self.extra = extra
+
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.scale = self.add_weight(shape=(), initializer="ones")
+
+        def get_config(self):
+            return {**super().get_config(), "extra": self.extra}
+
+    class Both(layers.Activation, Mixed):
+        def __init__(self, activation, **kwargs):
+            super().__init__(activation, **kwargs)
+            self.built = False
+
+    layer = Both("relu", extra=2)
+    layer(X)
+    assert len(layer.weights) == 1 and layer.get_config()["extra"] == 2
+
+
 class Cached(layers.MultiHeadAttention):
     """Calls the projections and the attention itself, as layers with a cache do."""
 

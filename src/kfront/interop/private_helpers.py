@@ -150,11 +150,16 @@ def einsum_shapes(equation: str, bias_axes: str | None, input_shape: Shape, outp
     layer.build(input_shape)
     kernel = layer._terms.kernel
     inputs, outputs, sizes = layer._sizes(input_shape)
+    left, _, right = layer._split_outputs()
+    wanted = [
+        *zip(left[1:], layer.output_shape, strict=False),
+        *zip(right[::-1], layer.output_shape[::-1], strict=False),
+    ]
     summed = [i for i, c in enumerate(kernel) if c in inputs and c not in outputs]
     return (
         list(layer.kernel.shape),
         None if layer.bias is None else list(layer.bias.shape),
-        [sizes.get(c) for c in outputs],
+        [dict(wanted).get(c, sizes.get(c)) for c in outputs],
         summed,
         [i for i, c in enumerate(kernel) if c in outputs],
     )

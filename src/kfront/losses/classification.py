@@ -256,7 +256,7 @@ def _probabilities(y_pred: Tensor, from_logits: bool, axis: int) -> Tensor:
 def categorical_focal_crossentropy(
     y_true: TensorLike,
     y_pred: TensorLike,
-    alpha: float = 0.25,
+    alpha: float | Tensor = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,

@@ -332,13 +332,13 @@ def matrix_power(x: Any, n: int) -> Tensor:
         raise ShapeError(f"expected square matrices (..., m, m), got shape {tuple(x.shape)}.")
     if n == 0:
         return broadcast_to(eye(dim(x, -1), dtype=dtype_of(x)), shape(x))
-    base, out = inv(x) if n < 0 else x, None
-    n = builtins.abs(n)
-    while n:
-        if n % 2:
-            out = base if out is None else matmul(out, base)
-        n //= 2
-        base = matmul(base, base) if n else base
+    base, rest = inv(x) if n < 0 else x, builtins.abs(n) - 1
+    out = base
+    while rest:
+        if rest % 2:
+            out = matmul(out, base)
+        rest //= 2
+        base = matmul(base, base) if rest else base
     return out
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
 
 from kfront.backends.tensorflow.common import (
     broadcast_sizes,
@@ -234,7 +235,7 @@ def _update_anywhere(inputs: Tensor, begin: Tensor, updates: Tensor) -> Any:
     def back(dy: Tensor) -> Any:
         return slice_update(dy, begin, tf.zeros_like(updates)), None, slice(dy, begin, dims(updates))
 
-    return raw("XlaDynamicUpdateSlice")(inputs, updates, begin), back
+    return xla.dynamic_update_slice(inputs, updates, begin), back
 
 
 # ---- writing by index, segments --------------------------------------------------------------------------------------
