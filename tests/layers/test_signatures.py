@@ -36,7 +36,8 @@ for space in ("layers", "initializers", "regularizers", "constraints", "dtype_po
 pickle.dump(out, open(sys.argv[1], "wb"))
 """
 SPACES = ("layers", "initializers", "regularizers", "constraints", "dtype_policies")
-OWN = {("layers", "graph")}  # a namespace that Keras has not
+# a namespace that Keras has not, and names that it has from 3.16 on
+OWN = {("layers", "graph"), ("layers", "GroupedQueryAttention")}
 OURS = [(s, n) for s in SPACES for n in dir(getattr(kfront, s)) if not n.startswith("_") and (s, n) not in OWN]
 
 

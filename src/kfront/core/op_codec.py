@@ -19,6 +19,10 @@ _FUSED = {"ReLU": "relu", "Mish": "mish"}  # activations that Keras records as o
 _PAIRS = ("fft", "fft2", "ifft2", "irfft", "istft")  # take one pair (real part, imaginary part)
 _SPREAD = {"rearrange": ("axes_lengths",), **dict.fromkeys(_PAIRS, ("imag",))}  # in the call, otherwise
 
+# arguments that Keras before 3.16 has not, with their default: files have them only where they say something else
+_NEWER = (("amax", "initial", None), ("amin", "initial", None), ("top_k", "is_stable", True))
+_NEWER_KEYS = {key for _, key, _ in _NEWER}
+
 
 def is_op_config(config: Config) -> bool:
     """Whether a serialized object is a recorded op."""
@@ -65,7 +69,8 @@ def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[
     in_call = {n.lstrip("*") for n in _call_names(one)} | set(_SPREAD.get(one.name, ()))
     config = {"name": op_call.name}
     for key, value in _arguments_of(op_call, node).items():
-        if key not in in_call and not _has_symbolic(value):
+        older = (one.name, key, value) in _NEWER if key in _NEWER_KEYS else False
+        if key not in in_call and not _has_symbolic(value) and not older:
             config[key] = serialize(value)
     return {"module": where[0], "class_name": where[1], "config": config, "registered_name": where[1]}
 
@@ -85,6 +90,8 @@ class OpRecipe:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the op with arguments as a node lists them."""
         named = {**self.static, **kwargs}
+        if self.op.name == "get_item" and type(named.get("key")) is list:
+            named["key"] = tuple(named["key"])
         out = self.op.apply([tuple(a) if self.op.name == "get_item" and type(a) is list else a for a in args], named)
         inner = _new_operations(out, (args, kwargs))
         for i, operation in enumerate(inner):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kfront.core.options import normalisers, number
-from kfront.core.typing import DTypeLike
+from kfront.core.typing import Config, DTypeLike
 from kfront.losses import classification, regression
 from kfront.losses.base import FunctionLoss
 
@@ -301,6 +301,10 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse
         super().__init__(**self._store(locals()))
         self._plain = ignore_class is None
 
+    def get_config(self) -> Config:
+        """Constructor arguments; Keras before 3.16 has no `label_smoothing`, which files have where it is not 0."""
+        return {k: v for k, v in super().get_config().items() if k != "label_smoothing" or v}
+
 
 class SparseCategoricalFocalCrossentropy(FunctionLoss, function=classification.sparse_categorical_focal_crossentropy):
     """Crossentropy of integer targets in which easy samples count less.
@@ -400,7 +404,7 @@ class CategoricalFocalCrossentropy(FunctionLoss, function=classification.categor
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,

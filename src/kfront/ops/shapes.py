@@ -343,7 +343,8 @@ def column_stack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.column_stack([[1, 2], [3, 4]])).tolist()
     [[1, 3], [2, 4]]
     """
-    return concatenate([expand_dims(_at_least(x, 1), 1) if len(x.shape) < 2 else x for x in xs], 1)
+    columns: list[Any] = list(xs)
+    return concatenate([expand_dims(_at_least(x, 1), 1) if len(x.shape) < 2 else x for x in columns], 1)
 
 
 @op("list", fuse=True, home="numpy")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfront.core.errors import SavingError
 from kfront.core.naming import to_snake_case
+from kfront.core.registry import unbound
 from kfront.core.typing import Config
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input
@@ -123,8 +124,8 @@ def _looked_at(cls: type) -> tuple[str, ...]:
 
 @functools.cache
 def _properties(cls: type) -> tuple[str, ...]:
-    """Properties that the class adds to kfront's base classes."""
-    skip = _internal_names(cls)
+    """Properties that the class adds to kfront's base classes; those of the engine's own base are none."""
+    skip, cls = _internal_names(cls), unbound(cls)
     names = [n for n in dir(cls) if n not in skip and not n.startswith("__")]
     return tuple(n for n in names if isinstance(inspect.getattr_static(cls, n, None), property))
 

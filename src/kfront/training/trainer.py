@@ -5,9 +5,10 @@ What an engine contributes is `value_and_grad` and `compile_step`. Logs stay on 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from kfront.config import floatx
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
-from kfront.core.traceback import filtered
+from kfront.core.traceback import F, filtered
 from kfront.core.typing import AnyCallable, LossLike, MetricLike, Nested, OptimizerLike, Tensor
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
@@ -50,6 +51,17 @@ _UNTRAINED: dict[str, Any] = {
     "jit_compile": "auto",
     "_run_eagerly": False,
 }
+
+
+def _also_with_state(step: F) -> F:
+    """A step that takes (state, data) too. Its signature stays: subclasses override it with one or the other form."""
+    phase = step.__name__.removesuffix("_step")
+
+    @functools.wraps(step)
+    def run(self: Trainer, data: Any, *rest: Any) -> Any:
+        return self._steps().default_with_state(phase, data, *rest) if rest else step(self, data)
+
+    return cast("F", run)
 
 
 class Trainer:
@@ -281,32 +293,29 @@ class Trainer:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def train_step(self, data: Any, *rest: Any) -> Any:
+    @_also_with_state
+    def train_step(self, data: Any) -> Any:
         """One step of training on a batch; override it for another kind of training.
 
         Args:
-            data: (x, y) or (x, y, sample_weight) of native tensors.
-            *rest: `data`, if the first argument is the state: the form that Keras has on JAX.
+            data: (x, y) or (x, y, sample_weight) of native tensors. After a state, the form that Keras has on JAX, the
+                result is a pair of results and the new state.
 
         Returns:
-            Results by name; with a state, a pair of them and the new state.
+            Results by name.
         """
-        if rest:  # (state, data)
-            return self._steps().default_with_state("train", data, *rest)
         logs = self._steps().train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
-    def test_step(self, data: Any, *rest: Any) -> Any:
+    @_also_with_state
+    def test_step(self, data: Any) -> Any:
         """One step of evaluation on a batch."""
-        if rest:  # (state, data)
-            return self._steps().default_with_state("test", data, *rest)
         logs = self._steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
-    def predict_step(self, data: Any, *rest: Any) -> Any:
+    @_also_with_state
+    def predict_step(self, data: Any) -> Any:
         """The outputs for a batch."""
-        if rest:
-            return self._steps().default_with_state("predict", data, *rest)
         x = data[0] if isinstance(data, tuple) else data
         return self(x, training=False) if self._steps().takes_training else self(x)  # type: ignore[operator]
 
