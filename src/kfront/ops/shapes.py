@@ -327,6 +327,10 @@ def hstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     return concatenate(xs, 0 if len(xs[0].shape) == 1 else 1)
 
 
+def _column(x: Any) -> Any:
+    return expand_dims(_at_least(x, 1), 1) if len(x.shape) < 2 else x
+
+
 @op("list", fuse=True, home="numpy")
 def column_stack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     """Join along axis 1; tensors of rank 1 are columns.
@@ -343,8 +347,7 @@ def column_stack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.column_stack([[1, 2], [3, 4]])).tolist()
     [[1, 3], [2, 4]]
     """
-    columns: list[Any] = list(xs)
-    return concatenate([expand_dims(_at_least(x, 1), 1) if len(x.shape) < 2 else x for x in columns], 1)
+    return concatenate([_column(x) for x in xs], 1)
 
 
 @op("list", fuse=True, home="numpy")

@@ -294,7 +294,7 @@ class Trainer:
     # -- steps --------------------------------------------------------------------------------------------------------
 
     @_also_with_state
-    def train_step(self, data: Any) -> Any:
+    def train_step(self, data: Any) -> dict[str, Any]:
         """One step of training on a batch; override it for another kind of training.
 
         Args:
@@ -308,7 +308,7 @@ class Trainer:
         return self.get_metrics_result() if logs is None else logs
 
     @_also_with_state
-    def test_step(self, data: Any) -> Any:
+    def test_step(self, data: Any) -> dict[str, Any]:
         """One step of evaluation on a batch."""
         logs = self._steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
