@@ -25,9 +25,10 @@ def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
     """What a batch consists of as a tensor of `dtype`, or of the dtype that it has.
 
     Raises:
-        ArgumentError: for a symbolic tensor: it has no values that could be counted.
+        ArgumentError: for a symbolic tensor: it has no values that could be counted. Where shapes are inferred, in a
+            layer that holds a metric, there are none yet.
     """
-    if isinstance(x, KerasTensor):
+    if isinstance(x, KerasTensor) and not state.symbolic:
         raise ArgumentError(f"[update_state] expected values, got {x}, which is symbolic.")
     return regression.as_tensor(x, dtype)
 

@@ -20,6 +20,7 @@ from kfront.backends.tensorflow.common import (
     size_of,
     via,
 )
+from kfront.backends.tensorflow.elementwise import erf, erfc
 from kfront.backends.tensorflow.linalg import matmul
 from kfront.backends.tensorflow.reduce import listed
 from kfront.backends.typing import Axes, Function
@@ -31,7 +32,7 @@ _cast, _reshape, _transpose, _select = raw("Cast"), raw("Reshape"), raw("Transpo
 _add, _sub, _mul, _div = raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
 _matmul, _bias_add = raw("MatMul"), raw("BiasAdd")
 _softmax, _log_softmax, _sigmoid = raw("Softmax"), raw("LogSoftmax"), raw("Sigmoid")
-_maximum, _erfc = raw("Maximum"), raw("Erfc")
+_maximum = raw("Maximum")
 _HALF = (tf.float16, tf.bfloat16)
 FLOATS = frozenset((tf.float32, tf.float64, *_HALF))
 _less, _greater = raw("Less"), raw("Greater")
@@ -101,7 +102,10 @@ def gelu(x: Tensor, approximate: bool = True) -> Tensor:
     if approximate:
         cubic = _add(x, _mul(constant(0.044715, kind), _mul(x, _mul(x, x))))
         return _mul(x, _sigmoid(_mul(constant(2 * math.sqrt(2 / math.pi), kind), cubic)))
-    return _mul(_mul(constant(0.5, kind), x), _erfc(_mul(x, constant(-math.sqrt(0.5), kind))))
+    if common.target.lite:  # whose converter knows this form as one operation, and no other error function
+        normal = _add(constant(1.0, kind), erf(_mul(x, constant(math.sqrt(0.5), kind))))
+        return _mul(_mul(constant(0.5, kind), x), normal)
+    return _mul(_mul(constant(0.5, kind), x), erfc(_mul(x, constant(-math.sqrt(0.5), kind))))
 
 
 # ---- encodings -------------------------------------------------------------------------------------------------------
