@@ -180,7 +180,7 @@ class Operation:
         try:
             return cls(**config)
         except ArgumentError as error:
-            raise ArgumentTypeError(f"{error} The config is that of {cls.__name__}: {config}.") from error
+            raise ArgumentTypeError(f"{error} The config is that of {cls.__name__}: {config!s:.500}.") from error
 
     def _first_node(self, what: str) -> Node:
         if not self._inbound_nodes:

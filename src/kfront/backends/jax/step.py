@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ def _donating(fn: Callable[..., Any]) -> Callable[..., Any]:
     """`fn` compiled, its first argument donated; not while JAX checks results: it then runs `fn` again, op by op."""
     donating, keeping = jax.jit(fn, donate_argnums=0), jax.jit(fn)
 
+    @functools.wraps(donating)
     def run(written: list[Array], *args: object) -> Any:
         return keeping(list(written), *args) if _checking() else donating(written, *args)
 
