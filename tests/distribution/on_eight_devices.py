@@ -138,7 +138,7 @@ def check_steps_are_compiled_once():
         model.fit(X[:32], Y[:32], batch_size=16, epochs=3, verbose=0)
         del model._backend.compile_step
         (step,) = found
-        assert step.compiled.__wrapped__._cache_size() == 1
+        assert step.compiled.donating._cache_size() == 1
 
 
 def check_batches_are_split():

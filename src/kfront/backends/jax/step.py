@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -75,15 +74,21 @@ def _checking() -> bool:
     return bool(jax.config.jax_debug_nans or jax.config.jax_debug_infs)
 
 
-def _donating(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """`fn` compiled, its first argument donated; not while JAX checks results: it then runs `fn` again, op by op."""
-    donating, keeping = jax.jit(fn, donate_argnums=0), jax.jit(fn)
+class _Compiled:
+    """A function compiled twice, as a step needs it.
 
-    @functools.wraps(donating)
-    def run(written: list[Array], *args: object) -> Any:
-        return keeping(list(written), *args) if _checking() else donating(written, *args)
+    Attributes:
+        donating: its first argument is donated.
+        keeping: it is not, while JAX checks results: JAX then runs the function again, op by op.
+    """
 
-    return run
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.donating: Any = jax.jit(fn, donate_argnums=0)
+        self.keeping: Any = jax.jit(fn)
+
+    def now(self) -> Callable[..., Any]:
+        """The one to call. Python code around the call would let an interruption come between it and its result."""
+        return self.keeping if _checking() else self.donating
 
 
 class Step:
@@ -148,7 +153,7 @@ class Step:
         self.written = [v for v, kept in zip(self.variables, same, strict=True) if not kept]
         self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
-        self.compiled = _donating(self.pure)
+        self.compiled = _Compiled(self.pure)
         self.resident = StepState(self.written)
 
     def pure(self, written: Sequence[Variable], read: Sequence[Array], args: object) -> tuple[list[Array], Any]:
@@ -177,7 +182,7 @@ class Step:
         if self.compiled is None:
             self.prepare(args)
         try:
-            return self._execute(self.compiled, args)
+            return self._execute(self.compiled.now(), args)
         except _Stale:
             self.compiled = None
             return self.step(*args)
@@ -194,7 +199,9 @@ class Step:
                 try:
                     # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result
                     # could be bound to a name, and with the result the state would be lost, whose old buffers are gone
-                    results.extend(map(compiled, (values,), (read,), (args,)))
+                    # JAX that looks for NaN may run the step op by op, which takes the values from the state
+                    given = list(values) if _checking() else values
+                    results.extend(map(compiled, (given,), (read,), (args,)))
                     ((new, out),) = results
                     state.put(new)
                     return out
@@ -229,7 +236,7 @@ class Step:
             self.prepare(rest)
         with Borrowed([*self.written, *self.read]) as values:
             count = len(self.written)
-            self.compiled(list(map(copy_of, values[:count])), values[count:], rest)
+            self.compiled.now()(list(map(copy_of, values[:count])), values[count:], rest)
 
 
 def _apart(out: Nested[Array], values: Sequence[Array]) -> Nested[Array]:
@@ -273,7 +280,7 @@ class Loop(Step):
     def prepare(self, args: tuple[Nested[Array], ...]) -> None:
         """As for a step."""
         super().prepare(args)
-        self.looped = _donating(self.many)
+        self.looped = _Compiled(self.many)
 
     def __call__(self, batches: Iterable[Any]) -> Nested[Array]:  # type: ignore[override]
         """Run on each batch (a tuple of arguments); returns the last output."""
@@ -289,7 +296,7 @@ class Loop(Step):
         if self.looped is None:
             self.prepare(batches[0])
         try:
-            return self._execute(self.looped, stacked)
+            return self._execute(self.looped.now(), stacked)
         except _Stale:
             self.looped = self.compiled = None
             return self(batches)
