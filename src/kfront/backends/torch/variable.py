@@ -310,7 +310,12 @@ class Face(Parameter, Variable):
             self._handle._trainable = on
             structure.version += 1
 
-    requires_grad: Any = property(Tensor.requires_grad.__get__, _set_requires_grad)  # type: ignore[attr-defined]
+    def _get_requires_grad(self) -> bool:
+        if torch.compiler.is_compiling():  # the compiler would look for the tensor's own here again, without end
+            return self._handle is not None and self._handle._trainable
+        return Tensor.requires_grad.__get__(self)  # type: ignore[attr-defined]
+
+    requires_grad: Any = property(_get_requires_grad, _set_requires_grad)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Whether autograd gives it a gradient; its Variable is trained or not accordingly."""
