@@ -222,3 +222,11 @@ def test_random_arguments(backend: Any) -> None:
     assert random.normal(ops.shape(Abstract((None, 3), "float32"))).shape == (None, 3)
     assert random.dropout(KerasTensor((None, 3)), 0.5).shape == (None, 3)
     assert host(random.dropout(np.ones((2, 3), "float32"), 0.5, noise_shape=(None, 1), seed=1)).shape == (2, 3)
+
+
+def test_grad_is_that_of_the_sum(trainable_backend):
+    x, y = np.array([[1.0, 2.0], [3.0, -1.0]], "float32"), np.array([0.5, -2.0], "float32")
+    by_x, by_y = ops.grad(lambda x, y: ops.multiply(ops.square(x), y), argnums=(0, 1))(ops.array(x), ops.array(y))
+    np.testing.assert_allclose(ops.convert_to_numpy(by_x), 2 * x * y, rtol=1e-6)
+    np.testing.assert_allclose(ops.convert_to_numpy(by_y), (x * x).sum(0), rtol=1e-6)
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.grad(ops.sin)(ops.array(x))), np.cos(x), rtol=1e-6)
