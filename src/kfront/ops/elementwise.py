@@ -18,9 +18,11 @@ from kfront.ops.primitives.arithmetic import (
     multiply,
     negative,
     power,
-    round,
     sign,
     subtract,
+)
+from kfront.ops.primitives.arithmetic import (
+    round as rounded,
 )
 from kfront.ops.primitives.dtypes import dtype_of, is_floating, limits
 from kfront.ops.primitives.elementary import erf, exp, log, sin, sqrt
@@ -286,7 +288,7 @@ def sinc(x: TensorLike) -> Tensor:
     """
     y = multiply(x, math.pi)
     zero = equal(y, 0)
-    whole = round(x)  # sin(pi x) is that of the rest: pi times a large number is rounded by more than it is
+    whole = rounded(x)  # sin(pi x) is that of the rest: pi times a large number is rounded by more than it is
     odd = not_equal(floor_divide(whole, 2.0), divide(whole, 2.0))
     sine = sin(multiply(subtract(x, whole), math.pi))
     return where(zero, 1.0, divide(where(odd, negative(sine), sine), where(zero, 1.0, y)))
