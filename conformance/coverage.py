@@ -9,13 +9,14 @@ from .suite import Case
 
 __all__ = ["cases"]
 
-# public names that have no row, and where they are tested
+# public names of kfront.ops that have no row, and where they are tested
 _ELSEWHERE = {
     "dtype": "tests/ops: it returns a name",
     "grad": "tests/ops/test_control_and_random.py: it returns a function, and is `kfront.grad` of a sum",
-    "merge": "tests/interop/test_jax_training.py: of models, on JAX only",
-    "partition": "tests/interop/test_jax_training.py: of models, on JAX only",
 }
+_TRANSFORMS_ELSEWHERE = dict.fromkeys(
+    ("merge", "partition"), "tests/interop/test_jax_training.py: of models, on JAX only"
+)
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
@@ -25,7 +26,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     for name in _names():
         yield Case("coverage", f"{name}/has an entry", "all", _check_op(name))
         yield Case("coverage", f"{name}/has inputs", "all", _check_inputs(name))
-    for name in sorted({*transforms.__all__} - {"merge", "partition"}):
+    for name in sorted({*transforms.__all__} - set(_TRANSFORMS_ELSEWHERE)):
         yield Case("coverage", f"{name}/has rows", "all", _check_transform(name))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -13,7 +13,6 @@ from mpmath import mp
 
 import kfront
 
-from ..ops.entry import FLOATS
 from .references import BITS, ELEMENTWISE, PAIRS, ROWS, Reference, exactly
 
 __all__ = ["GROUPS", "errors", "names"]
@@ -155,10 +154,3 @@ def errors(name: str, dtype: str) -> Errors:
     merged = {g: np.concatenate(found[g]) for g in GROUPS if g in found}
     kept = {g: v[~np.isnan(v)] for g, v in merged.items()}
     return {g: (float(v.max()), float(v.mean())) for g, v in kept.items() if v.size}
-
-
-def everything() -> Iterator[tuple[str, str, Errors]]:
-    """Name, dtype and errors of every op on the current engine."""
-    for name in names():
-        for dtype in FLOATS:
-            yield name, dtype, errors(name, dtype)

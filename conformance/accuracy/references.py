@@ -71,10 +71,6 @@ def _tanh_shrink(x: Number) -> Number:
     return x - mp.tanh(x)
 
 
-def _erfinv(x: Number) -> Number:
-    return mp.erfinv(x)
-
-
 def _sinc(x: Number) -> Number:
     return mp.mpf(1) if x == 0 else mp.sinpi(x) / (mp.pi * x)
 
@@ -102,7 +98,7 @@ def _cbrt(x: Number) -> Number:
     return mp.sign(x) * mp.cbrt(abs(x))
 
 
-_EIGHTH = tuple(k * 3.141592653589793 / 2 for k in (-4, -3, -2, -1, 0, 1, 2, 3, 4, 100))
+_MULTIPLES_OF_HALF_PI = tuple(k * 3.141592653589793 / 2 for k in (-4, -3, -2, -1, 0, 1, 2, 3, 4, 100))
 _SATURATED = (-104.0, -88.0, -17.0, -9.0, -1.0, 0.0, 1.0, 9.0, 17.0, 88.0)
 
 ELEMENTWISE: dict[str, Reference] = {
@@ -114,13 +110,13 @@ ELEMENTWISE: dict[str, Reference] = {
     "arctanh": Reference(mp.atanh, -1, 1, (-1.0, 0.0, 1.0)),
     "cbrt": Reference(_cbrt, points=(-1.0, 0.0, 1.0)),
     "celu": Reference(_celu, points=_SATURATED),
-    "cos": Reference(mp.cos, points=_EIGHTH),
+    "cos": Reference(mp.cos, points=_MULTIPLES_OF_HALF_PI),
     "cosh": Reference(mp.cosh, points=_SATURATED),
     "deg2rad": Reference(lambda x: x * mp.pi / 180),
     "elu": Reference(_celu, points=_SATURATED),
     "erf": Reference(mp.erf, points=(-4.0, -1.0, 0.0, 1.0, 4.0)),
     "erfc": Reference(mp.erfc, -INF, INF, (-4.0, -0.5, 0.0, 0.5, 1.0, 4.0, 9.0)),
-    "erfinv": Reference(_erfinv, -1, 1, (-1.0, -0.5, 0.0, 0.5, 1.0)),
+    "erfinv": Reference(mp.erfinv, -1, 1, (-1.0, -0.5, 0.0, 0.5, 1.0)),
     "exp": Reference(mp.exp, points=_SATURATED),
     "exp2": Reference(lambda x: mp.power(2, x), points=(-149.0, -126.0, -1.0, 0.0, 1.0, 127.0)),
     "expm1": Reference(mp.expm1, points=_SATURATED),
@@ -138,7 +134,7 @@ ELEMENTWISE: dict[str, Reference] = {
     "selu": Reference(_selu, points=_SATURATED),
     "sigmoid": Reference(_sigmoid, points=_SATURATED),
     "silu": Reference(lambda x: x * _sigmoid(x), points=_SATURATED),
-    "sin": Reference(mp.sin, points=_EIGHTH),
+    "sin": Reference(mp.sin, points=_MULTIPLES_OF_HALF_PI),
     "sinc": Reference(_sinc, -1e4, 1e4, (-2.0, -1.0, 0.0, 1.0, 2.0)),
     "sinh": Reference(mp.sinh, points=_SATURATED),
     "softplus": Reference(_softplus, points=_SATURATED),
@@ -146,7 +142,7 @@ ELEMENTWISE: dict[str, Reference] = {
     "sqrt": Reference(mp.sqrt, 0, INF, (0.0, 1.0)),
     "square": Reference(lambda x: x * x),
     "squareplus": Reference(lambda x: (x + mp.sqrt(x * x + 4)) / 2, points=_SATURATED),
-    "tan": Reference(mp.tan, points=_EIGHTH),
+    "tan": Reference(mp.tan, points=_MULTIPLES_OF_HALF_PI),
     "tanh": Reference(mp.tanh, points=_SATURATED),
     "tanh_shrink": Reference(_tanh_shrink, points=_SATURATED),
 }

@@ -20,8 +20,11 @@ _PAIRS = ("fft", "fft2", "ifft2", "irfft", "istft")  # take one pair (real part,
 _SPREAD = {"rearrange": ("axes_lengths",), **dict.fromkeys(_PAIRS, ("imag",))}  # in the call, otherwise
 
 # arguments that Keras before 3.16 has not, with their default: files have them only where they say something else
-_NEWER = (("amax", "initial", None), ("amin", "initial", None), ("top_k", "is_stable", True))
-_NEWER_KEYS = {key for _, key, _ in _NEWER}
+_NEWER: dict[tuple[str, str], object] = {
+    ("amax", "initial"): None,
+    ("amin", "initial"): None,
+    ("top_k", "is_stable"): True,
+}
 
 
 def is_op_config(config: Config) -> bool:
@@ -69,8 +72,7 @@ def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[
     in_call = {n.lstrip("*") for n in _call_names(one)} | set(_SPREAD.get(one.name, ()))
     config = {"name": op_call.name}
     for key, value in _arguments_of(op_call, node).items():
-        older = (one.name, key, value) in _NEWER if key in _NEWER_KEYS else False
-        if key not in in_call and not _has_symbolic(value) and not older:
+        if key not in in_call and not _has_symbolic(value) and _NEWER.get((one.name, key), ...) is not value:
             config[key] = serialize(value)
     return {"module": where[0], "class_name": where[1], "config": config, "registered_name": where[1]}
 

@@ -86,10 +86,6 @@ class _Compiled:
         self.donating: Any = jax.jit(fn, donate_argnums=0)
         self.keeping: Any = jax.jit(fn)
 
-    def now(self) -> Callable[..., Any]:
-        """The one to call. Python code around the call would let an interruption come between it and its result."""
-        return self.keeping if _checking() else self.donating
-
 
 class Step:
     """A function over Variables, compiled: values go in, the new ones come out and are written straight back.
@@ -182,14 +178,16 @@ class Step:
         if self.compiled is None:
             self.prepare(args)
         try:
-            return self._execute(self.compiled.now(), args)
+            return self._execute(self.compiled, args)
         except _Stale:
             self.compiled = None
             return self.step(*args)
 
     __call__ = step
 
-    def _execute(self, compiled: Any, args: object) -> Nested[Array]:
+    def _execute(self, pair: _Compiled, args: object) -> Nested[Array]:
+        checking = _checking()
+        compiled = pair.keeping if checking else pair.donating
         # read before the lock is taken: another step, in another thread, may have these
         with Borrowed(self.read) as read:
             if journaling() or scopes.stateless is not None:
@@ -200,7 +198,7 @@ class Step:
                     # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result
                     # could be bound to a name, and with the result the state would be lost, whose old buffers are gone
                     # JAX that looks for NaN may run the step op by op, which takes the values from the state
-                    given = list(values) if _checking() else values
+                    given = list(values) if checking else values
                     results.extend(map(compiled, (given,), (read,), (args,)))
                     ((new, out),) = results
                     state.put(new)
@@ -236,7 +234,8 @@ class Step:
             self.prepare(rest)
         with Borrowed([*self.written, *self.read]) as values:
             count = len(self.written)
-            self.compiled.now()(list(map(copy_of, values[:count])), values[count:], rest)
+            compiled = self.compiled.keeping if _checking() else self.compiled.donating
+            compiled(list(map(copy_of, values[:count])), values[count:], rest)
 
 
 def _apart(out: Nested[Array], values: Sequence[Array]) -> Nested[Array]:
@@ -296,7 +295,7 @@ class Loop(Step):
         if self.looped is None:
             self.prepare(batches[0])
         try:
-            return self._execute(self.looped.now(), stacked)
+            return self._execute(self.looped, stacked)
         except _Stale:
             self.looped = self.compiled = None
             return self(batches)
