@@ -41,7 +41,7 @@ from kfront.backends.torch import step as _step
 from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
-from kfront.backends.torch.variable import Face, TorchVariable
+from kfront.backends.torch.variable import TorchVariable, VariableParameter
 from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.dtypes import result_type, standardize
@@ -77,7 +77,7 @@ class TorchBackend(Backend):
     """torch behind the contract of `Backend`."""
 
     name = "torch"
-    types = frozenset((Tensor, torch.nn.Parameter, Face))
+    types = frozenset((Tensor, torch.nn.Parameter, VariableParameter))
     native_base = torch.nn.Module
     native_types = (torch.nn.Module, Tensor)
     module_types = (torch.nn.Module,)

@@ -18,7 +18,7 @@ from torch.nn.modules import module
 from torch.nn.parameter import UninitializedParameter
 
 from kfront.backends.torch.common import NAMES, native
-from kfront.backends.torch.variable import SEED_NAME, Face, TorchVariable, file
+from kfront.backends.torch.variable import SEED_NAME, TorchVariable, VariableParameter, file
 from kfront.core.errors import NotBuiltError
 
 Tensor = torch.Tensor
@@ -191,7 +191,7 @@ def set_native_attribute(layer: Module, name: str, value: Any) -> bool:
         if name in fields["_buffers"]:
             fields["_buffers"][name] = value
         elif isinstance(value, Parameter):
-            if type(value) is Face and value._handle is not None and value._handle is not variable:
+            if type(value) is VariableParameter and value._handle is not None and value._handle is not variable:
                 return False
             fields["_parameters"][name] = value
         elif variable._listed:
@@ -199,7 +199,11 @@ def set_native_attribute(layer: Module, name: str, value: Any) -> bool:
         else:
             object.__setattr__(layer, name, value)  # what was computed from the storage that is gone
         return True
-    if type(value) is Face or hasattr(type(value), "_tracked_kind") or not isinstance(value, (Module, Parameter)):
+    if (
+        type(value) is VariableParameter
+        or hasattr(type(value), "_tracked_kind")
+        or not isinstance(value, (Module, Parameter))
+    ):
         return False
     if isinstance(value, Module):
         layer._adopt(name, value)

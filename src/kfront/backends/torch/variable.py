@@ -1,8 +1,8 @@
 """Variables, and the Parameters that a layer's attributes show.
 
 A `TorchVariable` says who it is: name, path, regularizer. Its storage is a tensor that a layer has in `_parameters`
-(what may be trained) or `_buffers` (all else), whoever put it there. A Parameter in a layer is a `Face`: a Parameter
-for torch, with the Variable's members besides. It is what an attribute such as `layer.kernel` holds.
+(what may be trained) or `_buffers` (all else), whoever put it there. A Parameter in a layer is a `VariableParameter`: a
+Parameter for torch, with the Variable's members besides. It is what an attribute such as `layer.kernel` holds.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class TorchVariable(Variable):
             self._aliased_by_autograd = False
         else:
             with torch.no_grad():
-                mine.copy_(value if type(mine) is Face else _laid_out(value, mine))
+                mine.copy_(value if type(mine) is VariableParameter else _laid_out(value, mine))
 
     @property
     def trainable(self) -> bool:
@@ -123,8 +123,8 @@ class TorchVariable(Variable):
         inside = inside_func()
         if not inside:
             if type(tensor) is Parameter:
-                tensor.__class__ = Face
-            if type(tensor) is Face and tensor._handle is None:
+                tensor.__class__ = VariableParameter
+            if type(tensor) is VariableParameter and tensor._handle is None:
                 tensor._handle = self
             self.own, self._aliased_by_autograd = tensor, False
             self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
@@ -143,7 +143,7 @@ class TorchVariable(Variable):
         if len(self.places) > 1:
             self.places = tuple(p for p in self.places if p[0] is not layer or p[1] != name)
             return
-        if type(self.own) is Face:
+        if type(self.own) is VariableParameter:
             self.own.__class__ = Parameter
             self.own._handle = None
         self._kind, self.__class__ = type(self), Displaced
@@ -155,8 +155,8 @@ class TorchVariable(Variable):
     def _put(self, value: Tensor) -> None:
         self._value = value
         own = self.own
-        if (type(own) is Face or type(own) is StandIn) and not torch.compiler.is_compiling():
-            own.__class__ = Face if value is own else StandIn
+        if (type(own) is VariableParameter or type(own) is ReplacedParameter) and not torch.compiler.is_compiling():
+            own.__class__ = VariableParameter if value is own else ReplacedParameter
         for layer, name in self.places:
             fields = layer.__dict__
             shown = self._shown(layer)
@@ -172,7 +172,7 @@ class TorchVariable(Variable):
         user's, operators and ops do, which a Parameter leaves as it is.
         """
         value = self._value
-        if type(value) is not Face and not isinstance(value, Parameter):
+        if type(value) is not VariableParameter and not isinstance(value, Parameter):
             return self
         casts = layer.__dict__.get("_scope_dtype") is not None
         return self if casts and not type(layer)._unbound.__module__.startswith("kfront.") else value
@@ -271,7 +271,7 @@ def _differentiable(tensor: Tensor) -> bool:
 # ---- what attributes show --------------------------------------------------------------------------------------------
 
 
-class Face(Parameter, Variable):
+class VariableParameter(Parameter, Variable):
     """A Parameter with the members of its Variable; Parameters become one, it has no constructor of its own.
 
     What both have is torch's: `dtype` is a `torch.dtype`, `layout` a `torch.layout`, operators are torch's. torch asks
@@ -282,7 +282,7 @@ class Face(Parameter, Variable):
     _handle: Any = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        """Nothing: ``Parameter(face)`` calls it."""
+        """Nothing: ``Parameter(own)`` calls it."""
 
     @property
     def value(self) -> Any:
@@ -323,10 +323,10 @@ class Face(Parameter, Variable):
         return self
 
     def detach(self) -> Any:
-        """The tensor without history. ``Parameter(face)`` insists on its own type; `weight_norm` calls that."""
+        """The tensor without history. ``Parameter(own)`` insists on its own type; `weight_norm` calls that."""
         out = super().detach()
         if not torch.compiler.is_compiling() and sys._getframe(1).f_code is _NEW_PARAMETER:
-            return out.as_subclass(Face)
+            return out.as_subclass(VariableParameter)
         return out
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -334,16 +334,16 @@ class Face(Parameter, Variable):
         return out
 
     def __reduce_ex__(self, protocol: object) -> Any:
-        """Alone it is a Parameter; the layer that holds it makes it a Face again."""
+        """Alone it is a Parameter; the layer that holds it makes it a VariableParameter again."""
         return torch._utils._rebuild_parameter, (self.data, self.requires_grad, {})
 
 
-class StandIn(Face):
-    """A Face in whose place something else stands for a time; torch's functions get that."""
+class ReplacedParameter(VariableParameter):
+    """A VariableParameter in whose place something else stands for a time; torch's functions get that."""
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
-        args, kwargs = tree_map(lambda x: x.value if type(x) is StandIn else x, (args, kwargs or {}))
+        args, kwargs = tree_map(lambda x: x.value if type(x) is ReplacedParameter else x, (args, kwargs or {}))
         return func(*args, **kwargs)
 
 
@@ -365,9 +365,11 @@ def _of_the_tensor(name: str) -> property:
 
 
 for _name in _OF_THE_VARIABLE:
-    setattr(Face, _name, _forwarded(_name))
+    setattr(VariableParameter, _name, _forwarded(_name))
 for _name in {*dir(Tensor)}.difference(dir(TorchVariable)):  # `grad`, `device`, `t` …
     if not _name.startswith("_"):  # not by `__getattr__`, which would make all attributes slow
         setattr(TorchVariable, _name, _of_the_tensor(_name))
-parameters.update((Face, Parameter))
-_optimizer._foreach_supported_types.append(Face)  # as torch does for DTensor: foreach and fused optimizers by default
+parameters.update((VariableParameter, Parameter))
+_optimizer._foreach_supported_types.append(
+    VariableParameter
+)  # as torch does for DTensor: foreach and fused optimizers by default
