@@ -266,8 +266,8 @@ def attribute_in_place_of_a_type() -> list[str]:
 
 
 ROWS = (
-    Row("lines of code", code_lines, 52_000, 47_000),
-    Row("uses of Any", uses_of_any, 3_120, 2_500),
+    Row("lines of code", code_lines, 55_500, 47_000),
+    Row("uses of Any", uses_of_any, 3_200, 2_500),
     Row("imports of kfront in functions", own_imports_in_functions, 18, 18),
     Row("imports of libraries in functions", other_imports_in_functions, 26, 26),
     Row("imports in functions without a reason", imports_without_reason, 0, 0),
