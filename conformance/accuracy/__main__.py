@@ -35,7 +35,6 @@ REASONS = {
     "selu": "As elu.",
     "sigmoid": "TensorFlow's approximation.",
     "silu": "Where the sigmoid is subnormal, and becomes 0.",
-    "sinc": "Next to whole numbers, where the result is 0: pi x is rounded. Engines' own have all derivatives.",
     "sinh": "Where expm1 gives way to exp; XLA's own is 23 ULP away.",
     "softmax": "The differences to the largest are rounded, and the exponential function multiplies that.",
     "squareplus": "Arguments whose square overflows.",

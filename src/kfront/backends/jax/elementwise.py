@@ -15,7 +15,7 @@ from kfront.backends.jax.common import ARRAY, TRACER, canonical, compiled
 from kfront.core.typing import DTypeLike
 
 exp, log, log1p, log2, log10, expm1 = jnp.exp, jnp.log, jnp.log1p, jnp.log2, jnp.log10, jnp.expm1
-sqrt, cbrt, sinc = jnp.sqrt, jnp.cbrt, jnp.sinc
+sqrt, cbrt = jnp.sqrt, jnp.cbrt
 sin, cos, tan, tanh = jnp.sin, jnp.cos, jnp.tan, jnp.tanh
 arcsin, arccos, arctan, arcsinh, arccosh = jnp.arcsin, jnp.arccos, jnp.arctan, jnp.arcsinh, jnp.arccosh
 arctanh = jnp.arctanh

@@ -20,8 +20,14 @@ from kfront.core.typing import DTypeLike, ShapeLike
 
 # ---- reading and writing ---------------------------------------------------------------------------------------------
 
-_take = compiled(2)(lambda x, i, axis: jnp.take(x, i, axis))
-_take_along_axis = compiled(2)(lambda x, i, axis: jnp.take_along_axis(x, i, axis))
+
+def _wide(i: Array) -> Array:
+    """Indices to which the length of an axis can be added, as JAX does with negative ones."""
+    return i.astype("int32") if jnp.issubdtype(i.dtype, jnp.signedinteger) and i.dtype.itemsize < 4 else i
+
+
+_take = compiled(2)(lambda x, i, axis: jnp.take(x, _wide(i), axis))
+_take_along_axis = compiled(2)(lambda x, i, axis: jnp.take_along_axis(x, _wide(i), axis))
 
 
 def take(x: Array, indices: Array, axis: int | None = None) -> Array:
@@ -53,7 +59,8 @@ def _index(k: object) -> object:
         return bool(k)
     if k.__class__ is slice_type:
         return slice_type(*(int(v) if isinstance(v, ARRAY) else v for v in (k.start, k.stop, k.step)))
-    return k.value if isinstance(k, VariableBase) else k
+    k = k.value if isinstance(k, VariableBase) else k
+    return _wide(k) if isinstance(k, ARRAY) else k
 
 
 slice_type = builtins.slice

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from kfront.backends.jax.common import ARRAY, axes, compiled
 from kfront.backends.typing import Axes
@@ -15,7 +15,41 @@ from kfront.core.errors import ArgumentError
 matmul = jnp.matmul
 solve = compiled()(jnp.linalg.solve)
 inv = compiled()(jnp.linalg.inv)
-det = compiled()(jnp.linalg.det)
+
+
+@jax.custom_jvp
+def _det(x: Array) -> Array:
+    return jnp.linalg.det(x)
+
+
+@_det.defjvp
+def _det_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """By the matrix of cofactors: of rank n - 1, JAX's own is 0 at some matrices (jax 0.10)."""
+    (x,), (change,) = primals, tangents
+    out = _det(x)
+    singular = (out == 0)[..., None, None]
+    regular = jnp.linalg.inv(jnp.where(singular, jnp.eye(x.shape[-1], dtype=x.dtype), x)) * out[..., None, None]
+    adjugate = jnp.where(singular, lax.cond(singular.any(), _adjugate, jnp.zeros_like, lax.stop_gradient(x)), regular)
+    return out, jnp.einsum("...ij,...ji->...", adjugate, change)
+
+
+def _adjugate(x: Array) -> Array:
+    """The matrix of cofactors, transposed, of one that may be singular."""
+    u, s, vh = jnp.linalg.svd(x)
+    eye = jnp.eye(s.shape[-1], dtype=bool)
+    others = jnp.prod(jnp.where(eye, 1, s[..., None, :]), -1)
+    turn = jnp.linalg.det(u) * jnp.linalg.det(vh)
+    return (
+        turn[..., None, None]
+        * (jnp.swapaxes(vh, -1, -2).conj() * others[..., None, :])
+        @ jnp.swapaxes(u, -1, -2).conj()
+    )
+
+
+@compiled()
+def det(x: Array) -> Array:
+    """Determinant; up to three rows JAX's own derivative is right everywhere."""
+    return jnp.linalg.det(x) if x.shape[-1] < 4 else _det(x)
 
 
 @compiled(1)

@@ -233,7 +233,17 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
         return tf.reduce_sum(tf.cast(tf.logical_not(above), tf.int32), -1)
     kernel = raw("LowerBound" if side == "left" else "UpperBound")
     flat = kernel(_expand(sorted_sequence, 0), _reshape(values, constant((1, -1))), tf.int32)
-    return _reshape(flat, shape_vector(dims(values)))
+    found = _reshape(flat, shape_vector(dims(values)))
+    if not values.dtype.is_floating:
+        return found
+    return tf.where(tf.math.is_nan(values), _nan_place(sorted_sequence, side), found)
+
+
+def _nan_place(sorted_sequence: Tensor, side: str) -> Tensor:
+    """Where NaN belongs in a sorted vector: the kernel takes it for smaller than all."""
+    if side == "left" and sorted_sequence.dtype.is_floating:
+        return tf.math.count_nonzero(tf.logical_not(tf.math.is_nan(sorted_sequence)), dtype=tf.int32)
+    return tf.size(sorted_sequence)
 
 
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: int | Tensor = 0, sparse: bool = False) -> Tensor:
