@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import overrides
+from torch.fx.experimental import proxy_tensor
 from torch.nn import Module, Parameter
 from torch.optim import optimizer as _optimizer
 from torch.utils._device import DeviceContext
@@ -370,6 +371,6 @@ for _name in {*dir(Tensor)}.difference(dir(TorchVariable)):  # `grad`, `device`,
     if not _name.startswith("_"):  # not by `__getattr__`, which would make all attributes slow
         setattr(TorchVariable, _name, _of_the_tensor(_name))
 parameters.update((VariableParameter, Parameter))
-_optimizer._foreach_supported_types.append(
-    VariableParameter
-)  # as torch does for DTensor: foreach and fused optimizers by default
+# where torch asks for exact Parameters: foreach and fused optimizers by default (as it does for DTensor); `make_fx`
+_optimizer._foreach_supported_types.append(VariableParameter)
+proxy_tensor.HANDLED_TYPES += (VariableParameter,)
