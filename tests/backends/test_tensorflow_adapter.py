@@ -358,7 +358,7 @@ def test_assignment_in_a_graph_is_ordered():
     @tf.function
     def step(x):
         v.assign_add(x)
-        middle = v.value
+        middle = tf.convert_to_tensor(v)
         v.assign(middle * 2.0)
         v.assign_sub(1.0 * x)
         return middle

@@ -7,6 +7,7 @@ import pytest
 
 import kfront
 from kfront import layers
+from kfront.core.variable import AutocastScope
 
 pytest.importorskip("tensorflow")
 try:  # torch is loaded before TensorFlow where both are used in one process
@@ -92,6 +93,54 @@ def test_variables_in_tensorflow_ops():
         loss = tf.reduce_sum(layer(rand(2, 4)) ** 2)
     grads = tape.gradient(loss, {"k": layer.kernel, "b": layer.bias})
     assert grads["k"].shape == (4, 3) and grads["b"].shape == (3,)
+
+
+def test_the_value_of_a_variable_is_its_tf_variable():
+    """As in Keras on TensorFlow; a tensor only where the value is another one than the stored."""
+    v, x = kfront.Variable([1.0, 2.0]), tf.constant([3.0, 4.0])
+    assert isinstance(v.value, tf.Variable) and v.value is v.value and v.value.trainable
+    assert not kfront.Variable(1.0, trainable=False).value.trainable
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(x * v * v)
+    np.testing.assert_allclose(tape.gradient(loss, v.value), [6, 16])
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(v.value)
+        loss = kfront.ops.sum(kfront.ops.multiply(x, v.value))
+    np.testing.assert_allclose(tape.gradient(loss, v.value), x)
+    found = tf.function(lambda: tf.gradients(tf.reduce_sum(x * v), [v.value]))()
+    np.testing.assert_allclose(found[0], x)
+    with AutocastScope("float16"):
+        assert v.value.dtype == tf.float16 and not isinstance(v.value, tf.Variable)
+    with AutocastScope("float32"):
+        assert isinstance(v.value, tf.Variable)
+    with kfront.StatelessScope([(v, [5.0, 5.0])]):
+        np.testing.assert_allclose(v.value, [5, 5])
+        assert not isinstance(v.value, tf.Variable)
+    seen = []
+    tf.function(lambda: seen.append(v.value))()
+    assert seen[0] is v.value
+
+
+@pytest.mark.parametrize("rule", [kfront.optimizers.SGD, kfront.optimizers.Adam])
+def test_optimizers_take_tf_variables(rule):
+    """Those of Variables, and others."""
+
+    def trained(make, given, steps=3):
+        v, optimizer = make([1.0, 2.0]), rule(0.1)
+        if given == "built":
+            optimizer.build([v])
+        for _ in range(steps):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(v * v)
+            held = v if given == "itself" else v.value
+            optimizer.apply_gradients([(tape.gradient(loss, held), held)])
+        assert len(optimizer.variables) == (2 if rule is kfront.optimizers.SGD else 4)
+        return v.numpy()
+
+    want = trained(kfront.Variable, "itself")
+    assert abs(want - [1, 2]).min() > 0.1
+    for make, given in ((kfront.Variable, "value"), (kfront.Variable, "built"), (tf.Variable, "itself")):
+        np.testing.assert_array_equal(trained(make, given), want)
 
 
 def test_a_persistent_tape_and_second_derivatives():

@@ -28,10 +28,10 @@ from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
 from kfront.core.state import named
 from kfront.core.typing import AnyCallable, DTypeLike, Size, Tensor
+from kfront.core.variable import Variable
 
 if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
-    from kfront.core.variable import Variable
     from kfront.layers.base import Layer
 
 
@@ -153,6 +153,10 @@ class Backend:
         return [n for n, o in OPS.items() if not o.primitive and getattr(self, n) is not o.body]
 
     # -- tensors ------------------------------------------------------------------------------------------------------
+
+    def variable_of(self, held: object) -> Variable | None:
+        """The Variable of an engine's own variable, None for anything else."""
+        return held._handle if isinstance(held, Variable) else None
 
     def is_tensor(self, x: object) -> TypeGuard[Tensor]:
         """Whether `x` is a tensor of this engine, traced ones included."""
@@ -454,7 +458,7 @@ class Backend:
 
     def next_key(self, variable: Variable) -> Tensor:
         """The value of a SeedGenerator's state (shape (2,)), which is then advanced by [0, 1]."""
-        key = variable.value
+        key = variable._tensor
         variable.assign(self.add(key, self.convert(np.array([0, 1]), self.seed_dtype)))
         return key
 

@@ -115,6 +115,12 @@ class VariableBase(ArrayOperators):
     shape: Any
     dtype: Any
     value: Any
+    _tensor: Any  # what is computed with: `value`, unless that is an engine's own variable
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "value" in cls.__dict__ and "_tensor" not in cls.__dict__:
+            cls._tensor = cls.__dict__["value"]
 
     @property
     def _handle(self) -> Any:

@@ -40,7 +40,7 @@ class Variable(VariableBase):
         layout: a `kfront.distribution.TensorLayout`, or its axes; that of the current distribution if None.
 
     Attributes:
-        value: the native tensor.
+        value: the native tensor, on TensorFlow the `tf.Variable`; cast inside an autocast scope.
         path: name with the scopes it was created in.
         regularizer, constraint: callables or None.
         overwrite_with_gradient: whether the optimizer assigns the gradient instead of a step.
@@ -138,7 +138,7 @@ class Variable(VariableBase):
             with b.eager():
                 value = initializer(shape, dtype=dtype)
         else:
-            value = initializer.value if isinstance(initializer, VariableBase) else initializer
+            value = initializer._tensor if isinstance(initializer, VariableBase) else initializer
             if dtype is None and not hasattr(value, "dtype"):
                 dtype = None if np.asarray(value).dtype != np.float64 else standardize(None)
         self._dtype = standardize(dtype) if dtype is not None else b.dtype_name(b.convert(value).dtype)
@@ -250,7 +250,7 @@ class Variable(VariableBase):
             ShapeError: if the shape differs.
         """
         b = self._backend
-        value = value.value if isinstance(value, VariableBase) else value
+        value = value._tensor if isinstance(value, VariableBase) else value
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         if type(value) not in b.types or b.dtype_name(value.dtype) != self._dtype:
@@ -288,7 +288,7 @@ class Variable(VariableBase):
 
     def _same(self, value: Any) -> Any:
         b = self._backend
-        value = value.value if isinstance(value, VariableBase) else value
+        value = value._tensor if isinstance(value, VariableBase) else value
         return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)
 
     # -- properties ---------------------------------------------------------------------------------------------------
@@ -516,7 +516,7 @@ def read(weight: Any) -> Any:
     """
     cast = state.autocast
     if type(weight) not in parameters and isinstance(weight, VariableBase):
-        return weight.value
+        return weight._tensor
     if cast is None or weight is None or not getattr(weight, "_autocast", True):
         return weight
     b = state.backend

@@ -9,6 +9,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.typing import Tensor, TensorLike
+from kfront.core.variable import read
 from kfront.quantizers.functions import compute_float8_amax_history, compute_float8_scale, quantize_and_dequantize
 
 E4M3, E5M2 = ("float8_e4m3fn", 448.0), ("float8_e5m2", 57344.0)
@@ -57,7 +58,7 @@ class Float8:
 
             return y, grad
 
-        return pretend(x, scale.value, history.value)
+        return pretend(x, read(scale), read(history))
 
     def gradient_through(self, x: Tensor) -> Tensor:
         """`x` itself, whose gradient goes through float8."""
@@ -73,7 +74,7 @@ class Float8:
 
             return ops.multiply(x, 1), grad
 
-        return pretend(x, scale.value, history.value)
+        return pretend(x, read(scale), read(history))
 
 
 def _moved(x: Tensor, scale: TensorLike, history: Any, largest: float) -> tuple[Tensor, Tensor]:

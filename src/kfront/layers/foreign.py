@@ -20,6 +20,7 @@ from kfront.core.spec import Abstract
 from kfront.core.state import state as scopes
 from kfront.core.tracking import structure
 from kfront.core.typing import AnyCallable, Config, DTypeLike, LayerOptions, Shape, Store, TensorLike, UnnamedOptions
+from kfront.core.variable import read
 from kfront.layers.base import Layer
 
 # ---- torch -----------------------------------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ class _OfJax(_OfEngine):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The model's output; its new state is kept."""
         rng = self.seed_generator.next() if self._has_rng else None
-        variables = ([v.value for v in self._trained], [v.value for v in self._other])
+        variables = ([read(v) for v in self._trained], [read(v) for v in self._other])
         outputs, new = self._engine.run(self, self._run_on, rng, inputs, bool(training), *variables)
         for variable, value in zip(self._other, new, strict=True):
             variable.assign(value)

@@ -53,7 +53,7 @@ def convert_inputs(
         if is_text(x):
             return b.convert(x) if "string" in b.dtypes else x
         if isinstance(x, Variable):
-            return x.value
+            return x._tensor
         if not b.is_tensor(x):
             if not (hasattr(x, "__array__") or hasattr(x, "__dlpack__")):
                 return x

@@ -10,6 +10,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import positive
 from kfront.core.typing import Config, InitializerLike, Store
+from kfront.core.variable import read
 from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.options import OptionLayer, second_name
 
@@ -31,7 +32,7 @@ class LowRankWeight(DerivedWeight):
     @property
     def value(self) -> Any:
         """The native tensor."""
-        return ops.add(self.base.value, ops.multiply(ops.matmul(self.a.value, self.b.value), self.scale))
+        return ops.add(read(self.base), ops.multiply(ops.matmul(read(self.a), read(self.b)), self.scale))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -205,7 +205,7 @@ class BatchNormalization(_Affine):
         x = ops.cast(inputs, "float32") if kind in _HALF else inputs
         beta, gamma = read(self.beta), read(self.gamma)
         if not (training and self._trainable):
-            mean, variance = self.moving_mean.value, self.moving_variance.value
+            mean, variance = read(self.moving_mean), read(self.moving_variance)
             outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         elif self.renorm:
             outputs = self._renormalized(x, *self._moments(x, mask), beta, gamma)
@@ -230,9 +230,9 @@ class BatchNormalization(_Affine):
     def _renormalized(self, x: Tensor, mean: Any, variance: Any, beta: Tensor, gamma: TensorLike) -> Tensor:
         """Normalize by the batch, corrected towards the running statistics, which then follow."""
         stddev = ops.sqrt(ops.add(variance, self.epsilon))
-        limits, seen = self.renorm_clipping, self.renorm_stddev.value
+        limits, seen = self.renorm_clipping, read(self.renorm_stddev)
         r = ops.divide(ops.stop_gradient(stddev), seen)
-        d = ops.divide(ops.subtract(ops.stop_gradient(mean), self.renorm_mean.value), seen)
+        d = ops.divide(ops.subtract(ops.stop_gradient(mean), read(self.renorm_mean)), seen)
         if "rmin" in limits:
             r = ops.maximum(r, limits["rmin"])
         if "rmax" in limits:
@@ -247,7 +247,7 @@ class BatchNormalization(_Affine):
         now, lerp_to = (ops.stop_gradient(mean), ops.stop_gradient(stddev)), self._backend.foreach.lerp_to
         lerp_to((self.renorm_mean, self.renorm_stddev), now, 1.0 - self.renorm_momentum)
         lerp_to((self.moving_mean, self.moving_stddev), now, 1.0 - self.momentum)
-        self.moving_variance.assign(ops.subtract(ops.square(self.moving_stddev.value), self.epsilon))
+        self.moving_variance.assign(ops.subtract(ops.square(read(self.moving_stddev)), self.epsilon))
         return outputs
 
     def _moments(self, x: Tensor, mask: Tensor | None) -> tuple[Any, Any]:

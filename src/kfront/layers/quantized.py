@@ -19,6 +19,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers
 from kfront.core.typing import Store, Tensor
+from kfront.core.variable import read
 from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
@@ -110,31 +111,31 @@ class QuantizedWeight(DerivedWeight):
     @property
     def value(self) -> Any:
         """The native tensor."""
-        layout, scale = self.layout, self.scale.value
+        layout, scale = self.layout, read(self.scale)
         if self.mode == "int8":
-            return ops.divide(ops.cast(self.stored.value, scale.dtype), layout.scale_beside(scale))
+            return ops.divide(ops.cast(read(self.stored), scale.dtype), layout.scale_beside(scale))
         values = self.unpacked()
         if self.zero is None:
             matrix = ops.divide(ops.cast(values, scale.dtype), scale if layout.rows else ops.expand_dims(scale, 1))
         else:
-            matrix = dequantize_grouped(values, scale, self.zero.value, self.group.value, 0 if layout.rows else 1)
+            matrix = dequantize_grouped(values, scale, read(self.zero), read(self.group), 0 if layout.rows else 1)
         return layout.from_matrix(matrix)
 
     def unpacked(self) -> Tensor:
         """The matrix of 4-bit values, one in a byte."""
-        return quantizers.unpack_int4(self.stored.value, self.layout.packed_size, self.layout.pack)
+        return quantizers.unpack_int4(read(self.stored), self.layout.packed_size, self.layout.pack)
 
     def taken(self, rows: Tensor) -> Tensor:
         """Some rows of a table: only these are computed."""
-        scale = ops.take(self.scale.value, rows, axis=0)
-        values = ops.take(self.stored.value, rows, axis=0)
+        scale = ops.take(read(self.scale), rows, axis=0)
+        values = ops.take(read(self.stored), rows, axis=0)
         if self.mode == "int4":
             values = quantizers.unpack_int4(values, self.layout.packed_size, -1)
         if self.zero is None:
             return ops.divide(ops.cast(values, scale.dtype), ops.expand_dims(scale, -1))
-        group = ops.cast(self.group.value, "int32")
+        group = ops.cast(read(self.group), "int32")
         scale = ops.take(scale, group, axis=-1)
-        zero = ops.take(ops.take(self.zero.value, rows, axis=0), group, axis=-1)
+        zero = ops.take(ops.take(read(self.zero), rows, axis=0), group, axis=-1)
         return ops.multiply(ops.subtract(ops.cast(values, scale.dtype), ops.cast(zero, scale.dtype)), scale)
 
     def quantized(self, value: Any, quantizer: Any) -> list[Any]:
@@ -155,7 +156,7 @@ class QuantizedWeight(DerivedWeight):
                 matrix, self.block, INT4, to_numpy=True
             )
             found = [scale, zero] if layout.rows else [ops.transpose(scale), ops.transpose(zero)]
-            found.append(self.group.value)
+            found.append(read(self.group))
         packed, _, _ = quantizers.pack_int4(values if layout.rows else ops.transpose(values), layout.pack)
         return [packed, *found]
 
@@ -201,16 +202,16 @@ class CalibratedWeight(QuantizedWeight):
     @property
     def value(self) -> Any:
         """The native tensor."""
-        matrix = dequantize_grouped(self.unpacked(), self.scale.value, self.zero.value, self.group.value, 1)
+        matrix = dequantize_grouped(self.unpacked(), read(self.scale), read(self.zero), read(self.group), 1)
         if self.factors is not None:
-            matrix = ops.divide(matrix, self.factors.value)
+            matrix = ops.divide(matrix, read(self.factors))
         return ops.transpose(ops.reshape(matrix, self._sizes), np.argsort(self._order).tolist())
 
     def unpacked(self) -> Tensor:
         """The matrix of values, one in a byte."""
         if self.bits != 4:
-            return self.stored.value
-        return quantizers.unpack_int4(self.stored.value, self.layout.sizes[1], 0, "uint8")
+            return read(self.stored)
+        return quantizers.unpack_int4(read(self.stored), self.layout.sizes[1], 0, "uint8")
 
     def to_rows(self, value: np.ndarray) -> np.ndarray:
         """A weight as a matrix with one row for each output."""
@@ -507,23 +508,23 @@ class Quantizable(LoraLayer):
     def _special_product(self, x: Tensor, training: bool | None) -> Tensor:
         """The product where more is to be done than reading the weight: float8, or quantized inputs."""
         if self._float8 is not None:
-            kernel = self._float8.through("kernel", self.kernel.value, bool(training))
+            kernel = self._float8.through("kernel", read(self.kernel), bool(training))
             x = self._float8.through("inputs", x, bool(training))
             return self._float8.gradient_through(self._contract(x, kernel))
         weight = self.kernel.base if self.lora_enabled else self.kernel
         y = (
             self._product_of_integers(x, weight)
             if weight.mode == "int8"
-            else self._contract(self._rounded(x), weight.value)
+            else self._contract(self._rounded(x), read(weight))
         )
         if not self.lora_enabled:
             return y
-        more = ops.matmul(self.kernel.a.value, self.kernel.b.value)
+        more = ops.matmul(read(self.kernel.a), read(self.kernel.b))
         return ops.add(y, ops.multiply(self._contract(x, more), self.kernel.scale))
 
     def _product_of_integers(self, x: Tensor, weight: Any) -> Tensor:
         rank = len(x.shape)
-        axes, values, scale = self._input_axes(rank), weight.stored.value, weight.scale.value
+        axes, values, scale = self._input_axes(rank), read(weight.stored), read(weight.scale)
 
         @ops.custom_gradient
         def product(x: Tensor) -> Any:
@@ -533,7 +534,7 @@ class Quantizable(LoraLayer):
 
             def grad(*args: Any, upstream: Tensor | None = None) -> Tensor:
                 dy = args[0] if upstream is None else upstream
-                return self._contract_back(dy, weight.value, rank)
+                return self._contract_back(dy, read(weight), rank)
 
             return y, grad
 
@@ -602,7 +603,7 @@ class Quantizable(LoraLayer):
         new: dict[int, Any] = {}
         if base is not weight:
             config = self.quantization_config
-            merged = base.quantized(weight.value, getattr(config, "weight_quantizer", None))
+            merged = base.quantized(read(weight), getattr(config, "weight_quantizer", None))
             new = {id(v): x for v, x in zip(base.variables, merged, strict=True)}
         for i, v in enumerate(self._file_order()):
             store[f"{i}"] = self._backend.to_numpy(new[id(v)]) if id(v) in new else v.numpy()

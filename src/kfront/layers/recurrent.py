@@ -32,7 +32,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer
 from kfront.layers.recurrent_cells import (
@@ -243,7 +243,7 @@ class RNN(OptionLayer):
         if initial_state is None:
             if self._carried:
                 self._check_batch(sequences.shape[0])
-                return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), self.states)
+                return tree.map_structure(lambda v: ops.cast(read(v), self.compute_dtype), self.states)
             return self.get_initial_state(dim(sequences, 0))
         states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         states_must_fit(self.name, states, self.state_size)

@@ -96,7 +96,7 @@ class SpectralNormalization(Wrapper):
         Returns:
             Tensors of the shapes of `vector_u` and `kernel`.
         """
-        weight, u = read(self.kernel), self.vector_u.value
+        weight, u = read(self.kernel), read(self.vector_u)
         matrix = ops.reshape(weight, (-1, weight.shape[-1]))
         v = u
         for _ in range(self.power_iterations):

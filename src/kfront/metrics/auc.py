@@ -8,6 +8,7 @@ from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, one_of
 from kfront.core.typing import Config, DTypeLike, Shape, Tensor, TensorLike
+from kfront.core.variable import read
 from kfront.metrics.base import as_tensor
 from kfront.metrics.confusion import Batch, Curve, Thresholds, check_thresholds, spread
 
@@ -127,7 +128,7 @@ class AUC(Curve):
     def result(self) -> Tensor:
         """The area so far."""
         tp, fp, tn, fn = (
-            v.value for v in (self.true_positives, self.false_positives, self.true_negatives, self.false_negatives)
+            read(v) for v in (self.true_positives, self.false_positives, self.true_negatives, self.false_negatives)
         )
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self.interpolate_pr_auc()
@@ -147,7 +148,7 @@ class AUC(Curve):
         Reference: Davis and Goadrich, 2006, https://www.biostat.wisc.edu/~page/rocpr.pdf.
         """
         return self._total(
-            _interpolated(self.true_positives.value, self.false_positives.value, self.false_negatives.value)
+            _interpolated(read(self.true_positives), read(self.false_positives), read(self.false_negatives))
         )
 
     def _total(self, areas: Tensor) -> Tensor:

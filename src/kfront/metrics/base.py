@@ -214,7 +214,7 @@ class Metric(Configurable):
             metric_variables: values of `variables`.
         """
         with self._scope(metric_variables):
-            return tree.map_structure(lambda x: x.value if isinstance(x, Variable) else x, self.result())
+            return tree.map_structure(lambda x: x._tensor if isinstance(x, Variable) else x, self.result())
 
     def _on_host(self) -> Any:
         """The result for those who read it at once: a tensor, or a number that is cheaper to have."""

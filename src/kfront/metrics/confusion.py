@@ -12,7 +12,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.options import above_zero, from_0_to_1, normalisers
 from kfront.core.state import state
 from kfront.core.typing import Config, DTypeLike, Tensor, TensorLike
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.losses.base import align_weights
 from kfront.losses.regression import pair
 from kfront.metrics.base import Metric, as_tensor
@@ -160,7 +160,7 @@ class _Count(Metric):
 
     def result(self) -> Tensor:
         """The count, or one for each threshold."""
-        return self.accumulator.value if len(self.thresholds) > 1 else self.accumulator.value[0]
+        return read(self.accumulator) if len(self.thresholds) > 1 else read(self.accumulator)[0]
 
     def get_config(self) -> Config:
         """Constructor arguments."""
@@ -284,8 +284,8 @@ class _Ratio(Metric):
 
     def result(self) -> Tensor:
         """The ratio, or one for each threshold; 0 where nothing was counted."""
-        true = self.true_positives.value
-        out = ops.divide_no_nan(true, ops.add(true, self._second.value))
+        true = read(self.true_positives)
+        out = ops.divide_no_nan(true, ops.add(true, read(self._second)))
         return out if len(self.thresholds) > 1 else out[0]
 
     def get_config(self) -> Config:
@@ -406,7 +406,7 @@ class _At(Curve):
         self._count(Batch(y_true, y_pred, sample_weight, self._dtype, class_id=self.class_id))
 
     def _ratio(self, of: Variable, rest: Variable) -> Tensor:
-        return ops.divide_no_nan(of.value, ops.add(of.value, rest.value))
+        return ops.divide_no_nan(read(of), ops.add(read(of), read(rest)))
 
     def _best(self, reached: Tensor, wanted: Tensor) -> Tensor:
         """The largest of `wanted` where `reached` is at least the value; 0 if it is nowhere."""

@@ -7,6 +7,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import normalisers, not_negative, one_of
 from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
+from kfront.core.variable import read
 from kfront.losses.regression import pair
 from kfront.metrics.base import Metric, as_tensor
 from kfront.metrics.reduction import FunctionMetric
@@ -97,10 +98,10 @@ class R2Score(Metric):
         """The score so far."""
         if not self.built:
             return ops.zeros((), self._dtype)
-        count = self.count.value
-        mean = ops.divide(self.sum.value, count)
-        total = ops.subtract(self.squared_sum.value, ops.multiply(self.sum.value, mean))
-        score = ops.subtract(1.0, ops.divide(self.total_mse.value, total))
+        count = read(self.count)
+        mean = ops.divide(read(self.sum), count)
+        total = ops.subtract(read(self.squared_sum), ops.multiply(read(self.sum), mean))
+        score = ops.subtract(1.0, ops.divide(read(self.total_mse), total))
         score = ops.where(ops.isinf(score), ops.zeros_like(score), score)
         if self.class_aggregation == "uniform_average":
             score = ops.mean(score)
@@ -111,7 +112,7 @@ class R2Score(Metric):
         return score
 
     def _adjusted(self, score: Tensor) -> Tensor:
-        n, p = self.num_samples.value, self.num_regressors
+        n, p = read(self.num_samples), self.num_regressors
         value = ops.divide(ops.multiply(ops.subtract(1.0, score), ops.subtract(n, 1.0)), ops.subtract(n, p + 1.0))
         return ops.where(ops.less_equal(n, p + 1.0), score, ops.subtract(1.0, value))
 

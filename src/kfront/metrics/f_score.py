@@ -6,7 +6,7 @@ from kfront import config, ops
 from kfront.core.errors import ShapeError
 from kfront.core.options import kept, normalisers, number, one_of
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.metrics.base import Metric, as_tensor
 
 
@@ -111,13 +111,13 @@ class FBetaScore(Metric):
         if not self.built:
             return ops.zeros((), self._dtype)
         small, b2 = config.epsilon(), self.beta**2
-        tp = self.true_positives.value
-        precision = ops.divide(tp, ops.add(ops.add(tp, self.false_positives.value), small))
-        recall = ops.divide(tp, ops.add(ops.add(tp, self.false_negatives.value), small))
+        tp = read(self.true_positives)
+        precision = ops.divide(tp, ops.add(ops.add(tp, read(self.false_positives)), small))
+        recall = ops.divide(tp, ops.add(ops.add(tp, read(self.false_negatives)), small))
         low = ops.add(ops.add(ops.multiply(precision, b2), recall), small)
         score = ops.multiply(ops.divide(ops.multiply(precision, recall), low), 1.0 + b2)
         if self.average == "weighted":
-            weights = self.intermediate_weights.value
+            weights = read(self.intermediate_weights)
             weights = ops.divide(weights, ops.add(ops.sum(weights), small))
             return ops.sum(ops.multiply(score, weights))
         return score if self.average is None else ops.mean(score)

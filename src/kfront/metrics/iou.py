@@ -11,7 +11,7 @@ from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
 from kfront.core.options import kept, normalisers, positive
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.metrics.base import Metric, as_tensor
 
 
@@ -93,7 +93,7 @@ class _Confusion(Metric):
 
     def _parts(self) -> tuple[Tensor, Tensor]:
         """Diagonal and sizes of the unions, as floats."""
-        matrix = ops.cast(self.total_confusion_matrix.value, floatx())
+        matrix = ops.cast(read(self.total_confusion_matrix), floatx())
         diagonal = ops.diagonal(matrix)
         total = ops.add(ops.sum(matrix, axis=0), ops.sum(matrix, axis=1))
         return diagonal, ops.subtract(total, diagonal)

@@ -9,6 +9,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.options import WrapsFunction
 from kfront.core.state import state
 from kfront.core.typing import AnyCallable, Config, DTypeLike, Foreach, Scalar, Tensor, TensorLike
+from kfront.core.variable import read
 from kfront.losses.base import align_weights
 from kfront.metrics.base import Metric, as_tensor
 
@@ -62,7 +63,7 @@ class Sum(Metric):
 
     def result(self) -> Tensor:
         """The sum so far."""
-        return self.total.value
+        return read(self.total)
 
 
 class Mean(Metric):
@@ -122,7 +123,7 @@ class Mean(Metric):
 
     def result(self) -> Tensor:
         """The mean so far, 0 before any value."""
-        return ops.divide_no_nan(self.total.value, self.count.value)
+        return ops.divide_no_nan(read(self.total), read(self.count))
 
     def _on_host(self) -> Scalar:
         """Two numbers are read and divided sooner than tensors are, with the same bits."""

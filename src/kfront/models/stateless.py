@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError
 from kfront.core.typing import Config
-from kfront.core.variable import StatelessScope
+from kfront.core.variable import StatelessScope, read
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
@@ -57,7 +57,7 @@ class Stateless:
         if value_format not in _FORMATS:
             raise ArgumentError(f"[{self.name}] expected `value_format` in {_FORMATS}, got {value_format!r}.")
         host = value_format == "numpy_array"
-        return {group: _tree((v.path, v.numpy() if host else v.value) for v in self._group(group)) for group in _GROUPS}
+        return {group: _tree((v.path, v.numpy() if host else read(v)) for v in self._group(group)) for group in _GROUPS}
 
     def set_state_tree(self, state_tree: dict[str, object]) -> None:
         """Assign the values of a tree as `get_state_tree` gives; what it leaves out stays as it is.

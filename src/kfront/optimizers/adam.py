@@ -6,7 +6,7 @@ from typing import Unpack
 
 from kfront.core.errors import ArgumentError
 from kfront.core.typing import Foreach, Scalar, Tensor
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import sqrt
@@ -251,7 +251,7 @@ class Nadam(MomentOptimizer):
 
     def _product(self, fe: Foreach) -> Scalar:
         known = fe.number(self._u_product)
-        return self._u_product.value if known is None else known
+        return read(self._u_product) if known is None else known
 
     def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""

@@ -20,7 +20,7 @@ from kfront.core.naming import auto_name, name_scope
 from kfront.core.options import Configurable, from_0_to_1, normalisers, number, real_or_none
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
-from kfront.core.variable import StatelessScope, Variable
+from kfront.core.variable import StatelessScope, Variable, read
 from kfront.optimizers import scalars, schedules
 from kfront.optimizers.plan import Group, MoreOptions, ParamGroup, Plan, check_param_groups, frozen_positions
 from kfront.optimizers.schedules import LearningRate, LearningRateSchedule
@@ -147,7 +147,7 @@ class Optimizer(Configurable, StateOwner):
     def iterations(self) -> Variable | Tensor:
         """The number of updates made: a Variable, or a tensor where gradients are accumulated."""
         n = self.gradient_accumulation_steps
-        return self._iterations if not n else self._iterations.value // n
+        return self._iterations if not n else read(self._iterations) // n
 
     @property
     def learning_rate(self) -> Variable | Scalar:
@@ -227,11 +227,7 @@ class Optimizer(Configurable, StateOwner):
         """
         if self.built:
             return
-        variables = list(variables)
-        for v in variables:
-            if not isinstance(v, Variable):
-                raise ArgumentTypeError(f"[{self.name}] expected a list of Variables to build for, got {v!r} in it.")
-        variables = [v._handle for v in variables]
+        variables = [self._known(v) for v in variables]
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
         self._plans = {}
@@ -254,9 +250,16 @@ class Optimizer(Configurable, StateOwner):
         with self._backend.eager():
             self.build(variables)
 
+    def _known(self, variable: object) -> Variable:
+        """The Variable that `variable` is, or is the storage of."""
+        found = self._backend.variable_of(variable)
+        if found is None:
+            raise ArgumentTypeError(f"[{self.name}] expected Variables to optimize, got {variable!r} among them.")
+        return found
+
     def _get_variable_index(self, variable: Variable) -> int:
         """Position of a variable among those the optimizer was built for."""
-        found = self._positions.get(id(getattr(variable, "_handle", variable)))
+        found = self._positions.get(id(self._backend.variable_of(variable)))
         if found is None:
             raise ArgumentError(
                 f"[{self.name}] expected a variable that it was built for, got {variable!r}; create a new optimizer "
@@ -341,7 +344,7 @@ class Optimizer(Configurable, StateOwner):
     def _partial_plan(self, grads: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
         found = {self._get_variable_index(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
         if len(found) < len(grads):
-            missing = [v.path for v, g in zip(variables, grads, strict=True) if g is None]
+            missing = [self._known(v).path for v, g in zip(variables, grads, strict=True) if g is None]
             if not found:
                 raise ArgumentError(
                     f"[{self.name}] expected a gradient for at least one variable, got None for all "
@@ -377,7 +380,7 @@ class Optimizer(Configurable, StateOwner):
             if self.use_ema:
                 self._average(fe, plan, self._step(fe))
         for v in plan.constrained:
-            v.assign(v.constraint(v.value))
+            v.assign(v.constraint(read(v)))
         fe.increment(self._iterations, 1)
 
     def _update(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
@@ -406,7 +409,7 @@ class Optimizer(Configurable, StateOwner):
         done = fe.number(self._iterations)
         n = self.gradient_accumulation_steps
         if done is None:
-            now = self._iterations.value
+            now = read(self._iterations)
             return self._backend.cast(now // n + 1 if n else now + 1, "float32")
         return done // n + 1 if n else done + 1
 
@@ -415,7 +418,7 @@ class Optimizer(Configurable, StateOwner):
         rate = self._learning_rate
         if isinstance(rate, Variable):
             value = fe.number(rate)
-            return rate.value if value is None else value
+            return read(rate) if value is None else value
         if isinstance(rate, LearningRateSchedule):
             value = rate.at(self._iterations, fe.number(self._iterations))
         else:
@@ -546,7 +549,7 @@ class Optimizer(Configurable, StateOwner):
             self._update(fe, plan, fe.mul(sums, 1.0 / n))
             fe.assign(slots, fe.zeros_like(sums))
             return
-        due = scalars.equal((self._iterations.value + 1) % n, 0)
+        due = scalars.equal((read(self._iterations) + 1) % n, 0)
         self._update_if(fe, due, plan, fe.mul(sums, 1.0 / n))
         fe.assign(slots, fe.where(due, fe.zeros_like(sums), sums))
 
@@ -580,7 +583,7 @@ class Optimizer(Configurable, StateOwner):
                 i = self._get_variable_index(v)
                 average = self._averages[i]
                 if average is not None and i not in frozen:
-                    v.assign(average.value)
+                    v.assign(read(average))
 
     # -- without side effects -----------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.state import state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor
-from kfront.core.variable import StatelessScope, Variable
+from kfront.core.variable import StatelessScope, Variable, read
 from kfront.optimizers import scalars
 from kfront.optimizers.base import Optimizer
 from kfront.optimizers.plan import ParamGroup, Plan
@@ -142,13 +142,13 @@ class LossScaleOptimizer(Optimizer):
             loss = self._backend.convert(loss, "float32")
         scale = self._backend.foreach.number(self.dynamic_scale)
         if scale is None:
-            scale = self._backend.cast(self.dynamic_scale.value, self._backend.dtype_name(loss.dtype))
+            scale = self._backend.cast(read(self.dynamic_scale), self._backend.dtype_name(loss.dtype))
         return loss * scale
 
     def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         finite = self.check_finite(grads)
         scale = fe.number(self.dynamic_scale)
-        scale = self.dynamic_scale.value if scale is None else scale
+        scale = read(self.dynamic_scale) if scale is None else scale
         if isinstance(finite, bool):
             if finite:
                 self._run_inner(fe, plan, grads, scale)
@@ -175,7 +175,7 @@ class LossScaleOptimizer(Optimizer):
 
     def _move_scale(self, fe: Foreach, finite: bool | Tensor, scale: Scalar) -> None:
         done = fe.number(self.step_counter)
-        done = (self.step_counter.value if done is None else done) + 1
+        done = (read(self.step_counter) if done is None else done) + 1
         due = scalars.equal(done, self.dynamic_growth_steps)
         if isinstance(finite, bool) and isinstance(due, bool):
             if not finite or due:

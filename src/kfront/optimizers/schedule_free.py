@@ -7,7 +7,7 @@ from typing import Unpack
 
 from kfront.core.options import normalisers, number
 from kfront.core.typing import Foreach, Scalar, Tensor
-from kfront.core.variable import Variable
+from kfront.core.variable import Variable, read
 from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import minimum
@@ -75,7 +75,7 @@ class ScheduleFreeAdamW(Optimizer):
 
     def _add_slots(self, variables: list[Variable]) -> None:
         for v in variables:
-            self._momentums.append(self.add_variable_from_reference(v, "momentum", lambda *_, v=v, **__: v.value))
+            self._momentums.append(self.add_variable_from_reference(v, "momentum", lambda *_, v=v, **__: read(v)))
             self._velocities.append(self.add_variable_from_reference(v, "velocity"))
 
     def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:

@@ -86,7 +86,7 @@ class _Formula(LearningRateSchedule):
         b = current()
         if isinstance(step, (int, float)):
             return b.convert(self.rate(float(step)), "float32")
-        step = step.value if isinstance(step, Variable) else b.convert(step)
+        step = step._tensor if isinstance(step, Variable) else b.convert(step)
         return b.cast(b.convert(self.rate(b.cast(step, "float32"))), "float32")
 
     def at(self, step: Variable, number: float | None) -> Scalar:

@@ -56,7 +56,7 @@ def on_engine(b: Backend, fn: AnyCallable, *args: object) -> Any:
 
 def split_tensors(b: Backend, values: object) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     """The tensors nested in `values`, and a function that puts others in their places; the rest stays as it is."""
-    leaves = [x.value if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
+    leaves = [x._tensor if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
     places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
     others = [None if b.is_tensor(x) else x for x in leaves]
 

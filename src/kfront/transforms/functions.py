@@ -80,7 +80,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
         raise ArgumentError("[vmap] expected at least one argument with a batch axis, got none.")
     columns = []
     for i in mapped:
-        x = leaves[i].value if isinstance(leaves[i], VariableBase) else b.convert(leaves[i])
+        x = leaves[i]._tensor if isinstance(leaves[i], VariableBase) else b.convert(leaves[i])
         rank = len(b.static_shape(x))
         if not -rank <= axes[i] < rank:
             raise ShapeError(f"[vmap] expected tensors with an axis {axes[i]}, got shape {b.static_shape(x)}.")
@@ -96,7 +96,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
             new[i] = x
         out = fn(*tree.pack_sequence_as(list(args), new), **kwargs)
         seen[:] = [out]
-        return [b.convert(x.value if isinstance(x, VariableBase) else x) for x in tree.flatten(out)]
+        return [b.convert(x._tensor if isinstance(x, VariableBase) else x) for x in tree.flatten(out)]
 
     found = ops.vectorized_map(one, columns)
     moved = [

@@ -125,6 +125,12 @@ class TensorFlowBackend(Backend):
 
         return Archive
 
+    def variable_of(self, held: object) -> Variable | None:
+        """See `Backend.variable_of`. A `tf.Variable` that nobody made a Variable for gets one."""
+        if isinstance(held, tf.Variable):
+            return native.variable_of(held)
+        return super().variable_of(held)
+
     def is_tensor(self, x: object) -> bool:
         """Whether `x` is a TensorFlow tensor (dense, symbolic, sparse or ragged)."""
         return isinstance(x, _TENSORS)
@@ -150,7 +156,7 @@ class TensorFlowBackend(Backend):
         if x.__class__ is np.ndarray and dtype is None:
             return tf.constant(x)
         if isinstance(x, Variable):
-            x = x.value if x._backend is self else x.numpy()
+            x = x._tensor if x._backend is self else x.numpy()
             return self.convert(x, dtype)
         if isinstance(x, (*_TENSORS, tf.Variable)):
             x = x if isinstance(x, (tf.SparseTensor, tf.RaggedTensor)) else tf.convert_to_tensor(x)
@@ -254,7 +260,7 @@ class TensorFlowBackend(Backend):
 
     def next_key(self, variable: Variable) -> Tensor:
         """The seed state, advanced by [0, 1] after it was read."""
-        key = variable.value
+        key = variable._tensor
         variable.assign(_add(key, common.constant((0, 1), key.dtype)))
         return key
 
@@ -315,7 +321,7 @@ def _sequence(x: object, narrow: bool = True) -> Tensor:
     """A nested list: packed if it holds tensors, else a NumPy array, in the dtypes of Python numbers if `narrow`."""
     leaves = tf.nest.flatten(x)
     if any(isinstance(v, (tf.Tensor, tf.Variable, Variable)) for v in leaves):
-        return tf.convert_to_tensor(tf.nest.map_structure(lambda v: v.value if isinstance(v, Variable) else v, x))
+        return tf.convert_to_tensor(tf.nest.map_structure(lambda v: v._tensor if isinstance(v, Variable) else v, x))
     out = np.asarray([_host(v) for v in x] if any(hasattr(v, "detach") for v in x) else x)
     if not narrow:
         return out

@@ -36,7 +36,7 @@ def cond(
     """The result of one of two functions."""
     if isinstance(pred, bool):
         return true_fn() if pred else false_fn()
-    pred = pred.value if isinstance(pred, VariableBase) else pred
+    pred = pred._tensor if isinstance(pred, VariableBase) else pred
     if isinstance(pred, tf.Tensor):
         if pred.dtype != tf.bool:
             pred = tf.cast(pred, tf.bool)

@@ -167,7 +167,7 @@ def _index_array(k: object) -> object:
     if k is None or k is Ellipsis or isinstance(k, slice_of) or (isinstance(k, int) and k.__class__ is not bool):
         return k
     if isinstance(k, VariableBase):
-        return k.value
+        return k._tensor
     if isinstance(k, np.integer):
         return int(k)
     out = k if isinstance(k, tf.Tensor) else tf.convert_to_tensor(np.asarray(k))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -100,6 +101,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
                 aggregation=_AGGREGATION[self.aggregation],
                 shape=self._shape,
             )
+        self._value._kfront_variable = weakref.ref(self)
 
     def _write(self, value: Tensor) -> None:
         held = self._value
@@ -115,7 +117,15 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         return held if held.__class__ in eager_types else read(held)
 
     @property
-    def value(self) -> Tensor:
+    def value(self) -> Any:
+        """The `tf.Variable`; a tensor in an autocast scope of another dtype, and where a scope holds another value."""
+        cast = state.autocast
+        if cast is None or not self._autocast or cast == self._dtype or self._dtype not in FLOATS:
+            return self._value
+        return self._tensor
+
+    @property
+    def _tensor(self) -> Tensor:
         """The tensor, in the autocast dtype inside such a scope."""
         held = self._value
         out = held if held.__class__ in eager_types else read(held)
@@ -157,7 +167,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         return self._value.handle
 
     def __tf_tensor__(self, dtype: DTypeLike = None, name: str | None = None) -> Tensor:
-        out = self.value
+        out = self._tensor
         return out if dtype is None or dtype == out.dtype else tf.cast(out, dtype)
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: object) -> dict[str, object]:
@@ -173,6 +183,32 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         value = saved.pop("_saved")
         self.__dict__.update(saved)
         self._make(value)
+
+
+def variable_of(held: Any) -> TensorFlowVariable:
+    """The Variable that a `tf.Variable` is the storage of. One that came without gets it for good."""
+    found = getattr(held, "_kfront_variable", None)
+    found = found() if isinstance(found, weakref.ref) else found
+    if found is None:
+        found = held._kfront_variable = Adopted(held)
+    return found
+
+
+class Adopted(TensorFlowVariable):
+    """A Variable whose storage is a `tf.Variable` of somebody else.
+
+    Args:
+        held: that one.
+    """
+
+    def __init__(self, held: Any) -> None:
+        self._held = held
+        name = held.name.partition(":")[0].replace("/", "_")
+        super().__init__(tf.convert_to_tensor(held), trainable=held.trainable, name=name)
+        self.path = name
+
+    def _make(self, value: Tensor) -> None:
+        self._shape, self._value = _Shape(self._shape), self._held
 
 
 def component(held: Any) -> Any:

@@ -78,7 +78,7 @@ def jvp(
 def checkpoint(fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> list[Tensor]:
     """See `Backend.checkpoint`. `fn` is traced; all tensors that it closes over are differentiated by as well."""
     made, scope = _traced(fn, tensors, ())
-    before = [v.value for v in scope.variables]
+    before = [v._tensor for v in scope.variables]
     if before:  # they are inputs, so that the second run finds them as the first did
         made, scope = _traced(fn, tensors, scope.variables)
     given = [*tensors, *before]
@@ -100,7 +100,7 @@ def _traced(
             return [*fn(*values[: len(tensors)]), *scope.written()]
 
     made = tf.function(run, autograph=False)
-    return made.get_concrete_function(*tensors, *(v.value for v in assigned)), scope
+    return made.get_concrete_function(*tensors, *(v._tensor for v in assigned)), scope
 
 
 def _twice(made: Any, count: int) -> Closure[Tensor]:
