@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
@@ -15,6 +17,23 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
     from kfront.distribution import Distribution, TensorLayout
     from kfront.models.model import Model
+
+
+ReadPart: TypeAlias = Callable[[tuple[int, ...], tuple[int, ...]], np.ndarray]  # (offset, shape) -> values
+
+
+class Part(NamedTuple):
+    """A part of a Variable's value, of those that this process holds.
+
+    Attributes:
+        offset: where it begins in the whole, a number for each dimension.
+        array: its values.
+        first: whether this process is the one to write it: the first of those that hold it.
+    """
+
+    offset: tuple[int, ...]
+    array: np.ndarray
+    first: bool
 
 
 class Distributor:
@@ -70,6 +89,21 @@ class Distributor:
     def constrain(self, tensor: Tensor, layout: TensorLayout) -> Tensor:
         """As `place`; a tensor that cannot be divided stays as it is."""
         raise self._unsupported("layouts of its own")
+
+    # -- parts of Variables -------------------------------------------------------------------------------------------
+
+    def shards(self, variable: Variable) -> list[Part]:
+        """The parts of a Variable's value that this process holds; no process makes the whole of a divided one."""
+        return [Part((0,) * variable.ndim, variable._handle.numpy(), self.processes()[1] == 0)]
+
+    def assign_shards(self, variable: Variable, read: ReadPart) -> None:
+        """Set the parts that this process holds; every process calls it.
+
+        Args:
+            variable: the Variable.
+            read: gives the values of a part, from its offset in the whole and its shape.
+        """
+        variable._handle.assign(read((0,) * variable.ndim, variable.shape))
 
     # -- models -------------------------------------------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+from torch.distributed.tensor import DTensor, Shard
+from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from kfront.backends.distributor import Distributor
+from kfront.backends.distributor import Distributor, Part, ReadPart
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
@@ -129,6 +131,33 @@ class TorchDistributor(Distributor):
                     f"`torchrun` has started, got {address!r}, {count} and {mine}: {error}"
                 ) from error
         set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
+
+    # -- parts of Variables -------------------------------------------------------------------------------------------
+
+    def shards(self, variable: Variable) -> list[Part]:
+        """The part of a Variable's value in this process, of FSDP2's DTensors too."""
+        value = variable._handle._value.detach()
+        if not isinstance(value, DTensor):
+            return super().shards(variable)
+        mesh, placements = value.device_mesh, value.placements
+        where = zip(mesh.get_coordinate() or (), placements, strict=True)
+        first = all(at == 0 or isinstance(p, Shard) for at, p in where)
+        offset = compute_local_shape_and_global_offset(value.shape, mesh, placements)[1]
+        return [Part(tuple(offset), self.b.to_numpy(value.to_local()), first)]
+
+    def assign_shards(self, variable: Variable, read: ReadPart) -> None:
+        """Set the part in this process."""
+        variable = variable._handle
+        value = variable._value.detach()
+        if not isinstance(value, DTensor):
+            super().assign_shards(variable, read)
+            return
+        mesh, placements = value.device_mesh, value.placements
+        shape, offset = compute_local_shape_and_global_offset(value.shape, mesh, placements)
+        part = self.b.convert(read(tuple(offset), tuple(shape)), variable._dtype).to(value.device)
+        variable._write(
+            DTensor.from_local(part, mesh, placements, run_check=False, shape=value.shape, stride=value.stride())
+        )
 
     # -- models -------------------------------------------------------------------------------------------------------
 
