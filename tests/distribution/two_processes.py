@@ -148,7 +148,8 @@ def check_parts_of_variables():
 def check_errors():
     for call, kind in (
         (lambda: D.DataParallel(devices=["cpu:0"]), errors.ArgumentError),
-        (lambda: D.ModelParallel(layout_map=D.LayoutMap(D.DeviceMesh((COUNT,), ["model"]))), errors.UnsupportedError),
+        (lambda: D.DeviceMesh((1,), ["model"], devices=["cpu:0"]).backend_mesh, errors.ArgumentError),
+        (lambda: D.DeviceMesh((COUNT + 1,), ["model"]), errors.ArgumentError),
     ):
         try:
             call()

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ReadPart: TypeAlias = Callable[[tuple[int, ...], tuple[int, ...]], np.ndarray]  # (offset, shape) -> values
 
+# (gradients, their Variables) -> gradients
+Reduction: TypeAlias = "Callable[[list[Any], list[Variable]], list[Any]]"
+
 
 class Part(NamedTuple):
     """A part of a Variable's value, of those that this process holds.
@@ -48,8 +51,8 @@ class Distributor:
 
     def _unsupported(self, what: str) -> UnsupportedError:
         return UnsupportedError(
-            f"[distribution] expected an engine with {what}, got {self.b.name!r}: JAX has DataParallel and "
-            "ModelParallel, torch has DataParallel over processes; choose one, e.g. `kfront.backend_scope('jax')`."
+            f"[distribution] expected an engine with {what}, got {self.b.name!r}: JAX and torch have DataParallel and "
+            f"ModelParallel; {self.b.instead_of_distribution}"
         )
 
     # -- devices ------------------------------------------------------------------------------------------------------
@@ -130,8 +133,8 @@ class Distributor:
         """
         raise self._unsupported(type(distribution).__name__)
 
-    def reduction(self, distribution: Distribution) -> Callable[[list[Any]], list[Any]] | None:
-        """What an optimizer does with its gradients first, None for nothing."""
+    def reduction(self, distribution: Distribution) -> Reduction | None:
+        """What an optimizer does first with the gradients of Variables, None for nothing."""
         return None
 
     def gathered(self, model: Model, logs: object) -> AbstractContextManager[Any]:
