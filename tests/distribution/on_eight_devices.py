@@ -88,6 +88,21 @@ class Watch(layers.Layer):
         return x
 
 
+def check_parts_of_variables():
+    with split().scope():
+        kernel, _, gamma, *_ = make().weights
+        for v in (kernel, gamma):
+            d, value = v._backend.distributor, v.numpy()
+            parts = d.shards(v)
+            assert all(p.first for p in parts) and sum(p.array.size for p in parts) == value.size
+            for offset, array, _ in parts:
+                assert (array == value[tuple(slice(o, o + n) for o, n in zip(offset, array.shape))]).all()
+            wanted = np.arange(value.size, dtype="float32").reshape(value.shape)
+            d.assign_shards(v, lambda offset, shape: wanted[tuple(slice(o, o + n) for o, n in zip(offset, shape))])
+            assert (v.numpy() == wanted).all() and v.value.sharding == v._sharding
+        assert len(d.shards(kernel)) == 4
+
+
 def check_devices():
     assert D.list_devices() == [f"cpu:{i}" for i in range(8)] == D.list_devices("CPU")
     assert D.get_device_count() == 8

@@ -120,13 +120,28 @@ def test_engines_without(backend, mesh):
     layouts = D.LayoutMap(mesh)
     if backend.name == "jax":
         return
-    with pytest.raises(errors.UnsupportedError, match="JAX has DataParallel and ModelParallel"):
-        D.ModelParallel(layout_map=layouts)
-    with pytest.raises(errors.UnsupportedError, match="torch has DataParallel"):
-        D.distribute_tensor(np.ones(3), D.TensorLayout((None,), mesh))
     wanted = errors.ArgumentError if backend.name == "torch" else errors.UnsupportedError
-    with pytest.raises(wanted, match="DataParallel"):
-        D.DataParallel(devices=["cpu:0", "cpu:1"])
+    instead = {"torch": "torchrun", "tensorflow": r"tf\.distribute"}.get(backend.name, "JAX and torch have")
+    for make in (
+        lambda: D.ModelParallel(layout_map=layouts),
+        lambda: D.distribute_tensor(np.ones(3), D.TensorLayout((None,), mesh)),
+        lambda: D.DataParallel(devices=["cpu:0", "cpu:1"]),
+    ):
+        with pytest.raises(wanted, match=instead):
+            make()
+
+
+def test_a_mesh_of_one_process_of_torch():
+    with kfront.backend_scope("torch"):
+        layouts = D.LayoutMap(D.DeviceMesh((1, 1), ["batch", "model"], devices=["cpu:0"]))
+        layouts[".*kernel"] = ("batch", "model")
+        with D.ModelParallel(layout_map=layouts).scope():
+            model = kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(1)])
+            model.compile("sgd", "mse")
+            model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+            assert model.weights[0].layout.axes == ("batch", "model")
+            assert model.predict(np.ones((3, 2)), verbose=0).shape == (3, 1)
+        assert D.distribute_tensor(np.ones(3), layouts["kernel"]).tolist() == [1, 1, 1]
 
 
 def test_processes_that_nobody_started(backend):

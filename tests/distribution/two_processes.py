@@ -14,6 +14,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 
 import numpy as np
 import torch
+import torch.distributed.fsdp
 
 import kfront
 from kfront import distribution as D
@@ -127,10 +128,28 @@ def check_parts_of_their_own():
     same(found[0], found[-1], 0)
 
 
+def check_parts_of_variables():
+    kfront.utils.set_random_seed(3)
+    layer = layers.Dense(3)
+    layer.build((None, 5))
+    wanted, whole = layer.kernel.numpy(), np.arange(15, dtype="float32").reshape(5, 3)
+    torch.distributed.fsdp.fully_shard(layer)  # FSDP2 by hand puts DTensors in place
+    d = kfront.backends.get("torch").distributor
+    ((offset, array, first),) = d.shards(layer.weights[0])
+    assert (offset, array.shape, first) == (((3 * MINE, 0)), (3 - MINE, 3), True)
+    assert (array == wanted[offset[0] : offset[0] + len(array)]).all()
+    d.assign_shards(layer.weights[0], lambda at, shape: whole[at[0] : at[0] + shape[0]])
+    assert (layer.weights[0].numpy() == whole).all()
+    counter = kfront.Variable([2.0, 3.0])
+    ((offset, array, first),) = d.shards(counter)
+    assert (offset, array.tolist(), first) == ((0,), [2.0, 3.0], MINE == 0)
+
+
 def check_errors():
     for call, kind in (
         (lambda: D.DataParallel(devices=["cpu:0"]), errors.ArgumentError),
-        (lambda: D.ModelParallel(layout_map=D.LayoutMap(D.DeviceMesh((COUNT,), ["model"]))), errors.UnsupportedError),
+        (lambda: D.DeviceMesh((1,), ["model"], devices=["cpu:0"]).backend_mesh, errors.ArgumentError),
+        (lambda: D.DeviceMesh((COUNT + 1,), ["model"]), errors.ArgumentError),
     ):
         try:
             call()

@@ -559,6 +559,8 @@ class Backend:
 
         return run
 
+    instead_of_distribution = "choose one, e.g. `kfront.backend_scope('jax')`."
+
     @property
     def distributor(self) -> Distributor:
         """What `kfront.distribution` rests on."""

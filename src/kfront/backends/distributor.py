@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
@@ -15,6 +17,26 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
     from kfront.distribution import Distribution, TensorLayout
     from kfront.models.model import Model
+
+
+ReadPart: TypeAlias = Callable[[tuple[int, ...], tuple[int, ...]], np.ndarray]  # (offset, shape) -> values
+
+# (gradients, their Variables) -> gradients
+Reduction: TypeAlias = "Callable[[list[Any], list[Variable]], list[Any]]"
+
+
+class Part(NamedTuple):
+    """A part of a Variable's value, of those that this process holds.
+
+    Attributes:
+        offset: where it begins in the whole, a number for each dimension.
+        array: its values.
+        first: whether this process is the one to write it: the first of those that hold it.
+    """
+
+    offset: tuple[int, ...]
+    array: np.ndarray
+    first: bool
 
 
 class Distributor:
@@ -29,8 +51,8 @@ class Distributor:
 
     def _unsupported(self, what: str) -> UnsupportedError:
         return UnsupportedError(
-            f"[distribution] expected an engine with {what}, got {self.b.name!r}: JAX has DataParallel and "
-            "ModelParallel, torch has DataParallel over processes; choose one, e.g. `kfront.backend_scope('jax')`."
+            f"[distribution] expected an engine with {what}, got {self.b.name!r}: JAX and torch have DataParallel and "
+            f"ModelParallel; {self.b.instead_of_distribution}"
         )
 
     # -- devices ------------------------------------------------------------------------------------------------------
@@ -71,6 +93,21 @@ class Distributor:
         """As `place`; a tensor that cannot be divided stays as it is."""
         raise self._unsupported("layouts of its own")
 
+    # -- parts of Variables -------------------------------------------------------------------------------------------
+
+    def shards(self, variable: Variable) -> list[Part]:
+        """The parts of a Variable's value that this process holds; no process makes the whole of a divided one."""
+        return [Part((0,) * variable.ndim, variable._handle.numpy(), self.processes()[1] == 0)]
+
+    def assign_shards(self, variable: Variable, read: ReadPart) -> None:
+        """Set the parts that this process holds; every process calls it.
+
+        Args:
+            variable: the Variable.
+            read: gives the values of a part, from its offset in the whole and its shape.
+        """
+        variable._handle.assign(read((0,) * variable.ndim, variable.shape))
+
     # -- models -------------------------------------------------------------------------------------------------------
 
     def check(self, distribution: Distribution) -> None:
@@ -96,8 +133,8 @@ class Distributor:
         """
         raise self._unsupported(type(distribution).__name__)
 
-    def reduction(self, distribution: Distribution) -> Callable[[list[Any]], list[Any]] | None:
-        """What an optimizer does with its gradients first, None for nothing."""
+    def reduction(self, distribution: Distribution) -> Reduction | None:
+        """What an optimizer does first with the gradients of Variables, None for nothing."""
         return None
 
     def gathered(self, model: Model, logs: object) -> AbstractContextManager[Any]:

@@ -64,7 +64,7 @@ class Optimizer(Configurable, StateOwner):
     _normalise = normalisers(beta_1=from_0_to_1, beta_2=from_0_to_1)
     loss_scale_factor: float | None = None
     # what is done to gradients first, with processes that work together
-    _reduction: Callable[[list[Tensor]], list[Tensor]] | None = None
+    _reduction: Callable[[list[Tensor], list[Variable]], list[Tensor]] | None = None
 
     def __init__(
         self,
@@ -362,7 +362,7 @@ class Optimizer(Configurable, StateOwner):
         b, mine = self._backend, self._trainable_variables
         order = range(len(mine)) if plan.order is None else plan.order
         grads = [b.cast(b.convert(g), mine[i]._dtype) for i, g in zip(order, grads, strict=True)]
-        return grads if self._reduction is None else self._reduction(grads)
+        return grads if self._reduction is None else self._reduction(grads, [mine[i] for i in order])
 
     def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Everything of one call, in order: unscale, accumulate or update, constrain, count."""

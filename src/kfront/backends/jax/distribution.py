@@ -14,7 +14,7 @@ from jax import Array, lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
-from kfront.backends.distributor import Distributor
+from kfront.backends.distributor import Distributor, Part, ReadPart
 from kfront.backends.jax.common import TRACER, canonical
 from kfront.backends.jax.native import JaxVariable, strong
 from kfront.backends.jax.sparse import BCOO
@@ -77,6 +77,20 @@ def put(x: Array, sharding: Sharding) -> Array:
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
+def from_parts(shape: tuple[int, ...], sharding: Sharding, read: ReadPart) -> Array:
+    """An array whose parts are read one by one, each once."""
+    found: dict[tuple[int, ...], np.ndarray] = {}
+
+    def part(index: tuple[slice, ...]) -> np.ndarray:
+        offset = tuple(s.start or 0 for s in index)
+        if offset not in found:
+            size = tuple(len(range(n)[s]) for n, s in zip(shape, index, strict=True))
+            found[offset] = read(offset, size)
+        return found[offset]
+
+    return jax.make_array_from_callback(shape, sharding, part)
+
+
 class JaxDistributor(Distributor):
     """Devices are those that JAX lists."""
 
@@ -132,6 +146,28 @@ class JaxDistributor(Distributor):
     def constrain(self, tensor: Array, layout: TensorLayout) -> Array:
         """The tensor in a sharding, where that goes."""
         return put(tensor, layout) if _fits(tensor.shape, layout) else tensor
+
+    # -- parts of Variables -------------------------------------------------------------------------------------------
+
+    def shards(self, variable: Variable) -> list[Part]:
+        """The parts of a Variable's value on the devices of this process."""
+        variable = variable._handle
+        if not isinstance(variable, PlacedVariable):
+            return super().shards(variable)
+        found: dict[tuple[int, ...], Part] = {}
+        for part in variable._value.addressable_shards:
+            offset = tuple(s.start or 0 for s in part.index)
+            if offset not in found or part.replica_id == 0:
+                found[offset] = Part(offset, self.b.to_numpy(part.data), part.replica_id == 0)
+        return list(found.values())
+
+    def assign_shards(self, variable: Variable, read: ReadPart) -> None:
+        """Set the parts on the devices of this process."""
+        variable = variable._handle
+        if not isinstance(variable, PlacedVariable):
+            super().assign_shards(variable, read)
+            return
+        variable._write(from_parts(variable.shape, variable._sharding, read))
 
     # -- models -------------------------------------------------------------------------------------------------------
 

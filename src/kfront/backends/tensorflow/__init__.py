@@ -113,6 +113,10 @@ class TensorFlowBackend(Backend):
         "litert": "kfront.backends.tensorflow.litert",
     }
 
+    instead_of_distribution = (
+        "on TensorFlow make, compile and fit the model inside `tf.distribute.MirroredStrategy().scope()`."
+    )
+
     def native_layer(self, layer: Layer) -> Closure[Tensor] | None:
         """A layer for strings in TensorFlow's ops."""
         from kfront.backends.tensorflow.strings import native_layer  # loads layers, which load this

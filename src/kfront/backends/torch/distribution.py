@@ -1,4 +1,6 @@
-"""`DataParallel` on torch: one process for each device, brought together by `torch.distributed`.
+"""Several devices on torch: one process for each, brought together by `torch.distributed`.
+
+`ModelParallel` and layouts are DTensors, see `mesh.py`; the rest is `DataParallel`.
 
 Every process is given whole batches and takes its part of each; gradients are averaged with the sizes of the parts as
 weights, in one exchange for each dtype, so that a step does what it does on one device. (PyTorch's way with it: Li et
@@ -8,7 +10,7 @@ al., 2020, https://arxiv.org/abs/2006.15704.)
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,15 +18,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Replicate, Shard
+from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from kfront.backends.distributor import Distributor
+from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
+from kfront.backends.torch.mesh import Feed, Layout, check_fits, fits, install, lay_out, move, on_mesh, settle, whole
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.rng import make_default_seed
+from kfront.core.state import distribution_on
 from kfront.core.typing import Nested
 
 if TYPE_CHECKING:
@@ -46,6 +53,13 @@ class SharedVariable(TorchVariable):
             self._value.data[0] += dist.get_rank()
         else:
             self._value.data.copy_(_from_first(self._value.data))
+
+
+def _wrong_world(who: str, size: int, count: int) -> ArgumentError:
+    return ArgumentError(
+        f"[{who}] expected one process for each of {size} devices, got {count}; start them with `torchrun "
+        "--nproc-per-node`, and call `kfront.distribution.initialize()` in each."
+    )
 
 
 def _together() -> bool:
@@ -130,28 +144,104 @@ class TorchDistributor(Distributor):
                 ) from error
         set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
 
+    # -- parts of Variables -------------------------------------------------------------------------------------------
+
+    def shards(self, variable: Variable) -> list[Part]:
+        """The part of a Variable's value in this process, of FSDP2's DTensors too."""
+        value = variable._handle._value.detach()
+        if not isinstance(value, DTensor):
+            return super().shards(variable)
+        mesh, placements = value.device_mesh, value.placements
+        where = zip(mesh.get_coordinate() or (), placements, strict=True)
+        first = all(at == 0 or isinstance(p, Shard) for at, p in where)
+        offset = compute_local_shape_and_global_offset(value.shape, mesh, placements)[1]
+        return [Part(tuple(offset), self.b.to_numpy(value.to_local()), first)]
+
+    def assign_shards(self, variable: Variable, read: ReadPart) -> None:
+        """Set the part in this process."""
+        variable = variable._handle
+        value = variable._value.detach()
+        if not isinstance(value, DTensor):
+            super().assign_shards(variable, read)
+            return
+        mesh, placements = value.device_mesh, value.placements
+        shape, offset = compute_local_shape_and_global_offset(value.shape, mesh, placements)
+        part = self.b.convert(read(tuple(offset), tuple(shape)), variable._dtype).to(value.device)
+        variable._write(
+            DTensor.from_local(part, mesh, placements, run_check=False, shape=value.shape, stride=value.stride())
+        )
+
+    # -- layouts ------------------------------------------------------------------------------------------------------
+
+    def mesh(self, mesh: Any) -> DeviceMesh | None:
+        """A `torch.distributed.device_mesh.DeviceMesh` of the processes that the devices' numbers name; None of one."""
+        names = [str(d).replace("gpu", "cuda") for d in mesh.devices.flat]
+        ranks = [int(n.partition(":")[2] or 0) for n in names]
+        if sorted(ranks) != list(range(self.processes()[0])):
+            raise _wrong_world("DeviceMesh", len(ranks), self.processes()[0])
+        if len(ranks) == 1:
+            return None
+        device = "cpu" if names[0].startswith("cpu") else "cuda"
+        install(self.b)
+        grid = torch.tensor(ranks).reshape(mesh.shape)
+        return DeviceMesh(device, grid, mesh_dim_names=tuple(mesh.axis_names))
+
+    def layout(self, layout: TensorLayout) -> Layout:
+        """The axes of the mesh as placements; one of size 1 divides nothing."""
+        mesh, axes = layout.device_mesh, layout.axes
+        return Layout(
+            mesh.backend_mesh,
+            tuple(
+                Shard(axes.index(n)) if n in axes and size > 1 else Replicate()
+                for n, size in zip(mesh.axis_names, mesh.shape, strict=True)
+            ),
+        )
+
+    def is_layout(self, x: object) -> bool:
+        """Whether `x` is a layout of this engine."""
+        return isinstance(x, Layout)
+
+    def place(self, tensor: Tensor, layout: Any) -> Tensor:
+        """The tensor as a DTensor."""
+        if layout.mesh is None:
+            return tensor
+        check_fits("distribute_tensor", tuple(tensor.shape), layout)
+        return move(on_mesh(tensor, layout.mesh), layout.places)
+
+    def constrain(self, tensor: Tensor, layout: Any) -> Tensor:
+        """The tensor as a DTensor, where that goes."""
+        if layout.mesh is None or not fits(tuple(tensor.shape), layout):
+            return tensor
+        return move(on_mesh(tensor, layout.mesh), layout.places)
+
     # -- models -------------------------------------------------------------------------------------------------------
 
     def check(self, distribution: Distribution) -> None:
-        """Whether there is a process for each device of a DataParallel."""
-        if distribution.splits_variables:
-            raise self._unsupported(type(distribution).__name__)
+        """Whether there is a process for each device."""
         count, size = self.processes()[0], distribution.device_mesh.devices.size
         if count != size:
-            raise ArgumentError(
-                f"[{type(distribution).__name__}] expected one process for each of {size} devices, got {count}; start "
-                "them with `torchrun --nproc-per-node`, and call `kfront.distribution.initialize()` in each."
-            )
+            raise _wrong_world(type(distribution).__name__, size, count)
+        if distribution.splits_variables and count > 1:
+            _ = distribution.device_mesh.backend_mesh
 
     def lay_out(self, variable: Variable, layout: TensorLayout) -> None:
-        """Let the Variable start as in the first process."""
-        variable._layout = layout
-        if self.processes()[0] > 1:
+        """Let the Variable be made on the mesh; under a DataParallel, let it start as in the first process."""
+        given, variable._layout = variable._layout, layout
+        if self.processes()[0] == 1:
+            return
+        now = distribution_on(self.b)
+        if given is None and not now.splits_variables:
             variable.__class__ = SharedVariable
+            return
+        check_fits(f"Variable {variable.path}", variable.shape, layout.backend_layout)
+        lay_out(variable, layout.backend_layout, None if now is None else now.batch_dim_name)
 
     def step(self, run: Closure[Tensor], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
         """The step on this process's part of a batch; `predict` gives the outputs of all parts."""
         count, mine = self.processes()
+        if distribution.splits_variables and count > 1:
+            feed = Feed(distribution)
+            return lambda *args: tree.map_structure(whole, run(*feed(args)))
         if count == 1 or not distribution.auto_shard_dataset:
             return run if kind != "predict" or count == 1 else lambda x: self._gather(run(x), None)
 
@@ -197,12 +287,14 @@ class TorchDistributor(Distributor):
 
         return tree.map_structure(one, out)
 
-    def reduction(self, distribution: Distribution) -> Callable[[list[Any]], list[Any]] | None:
-        """The average of the gradients of all processes."""
+    def reduction(self, distribution: Distribution) -> Reduction | None:
+        """The average of the gradients of all processes; on a mesh, the sums that are still to be made."""
+        if self.processes()[0] > 1 and distribution._backend is self.b and distribution.splits_variables:
+            return settle
         return self._average if distribution._backend is self.b and self.processes()[0] > 1 else None
 
     @torch.compiler.disable
-    def _average(self, grads: list[Tensor]) -> list[Tensor]:
+    def _average(self, grads: list[Tensor], variables: list[Variable]) -> list[Tensor]:
         count, out = dist.get_world_size(), list(grads)
         for kind in dict.fromkeys(g.dtype for g in grads):
             places = [i for i, g in enumerate(grads) if g.dtype is kind]
@@ -216,8 +308,8 @@ class TorchDistributor(Distributor):
     @contextmanager
     def gathered(self, model: Model, logs: Any) -> Iterator[Tensor]:
         """Metrics are those of all processes inside; statistics that layers keep are averaged for good."""
-        count = self.processes()[0]
-        if count == 1:
+        count, now = self.processes()[0], distribution_on(self.b)
+        if count == 1 or (now is not None and now.splits_variables):
             yield logs
             return
         for v in model.non_trainable_variables:

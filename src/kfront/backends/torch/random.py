@@ -213,16 +213,32 @@ def _lanes(key: Tensor, size: int) -> Tensor:
     https://www.thesalmons.org/john/random123/papers/random123sc11.pdf
     """
     half = (size + 1) // 2
-    words = _words(key)
     count = torch.arange(half, dtype=torch.int32, device=current_device())
-    x0, x1 = count + words[0], count + half + words[1]
+    return torch.cat(_threefry(key, count, count + half))[:size]
+
+
+def _threefry(key: Tensor, x0: Tensor, x1: Tensor) -> tuple[Tensor, Tensor]:
+    """Both words of counters."""
+    words = _words(key)
+    x0, x1 = x0 + words[0], x1 + words[1]
     for i in range(5):
         for by in _ROTATIONS[i % 2]:
             x0 = x0 + x1
             x1 = torch.bitwise_xor(_rotate(x1, by), x0)
         x0 = x0 + words[(i + 1) % 3]
         x1 = x1 + words[(i + 2) % 3] + (i + 1)
-    return torch.cat([x0, x1])[:size]
+    return x0, x1
+
+
+def bits_at(key: Tensor, shape: tuple[int, ...], offset: tuple[int, ...], local: tuple[int, ...]) -> Tensor:
+    """The part of `random_bits` of a shape that begins at `offset`; the work is that of the part."""
+    index = torch.zeros((), dtype=torch.int32, device=current_device())
+    for n, o, m in zip(shape, offset, local, strict=True):
+        index = index.unsqueeze(-1) * n + torch.arange(o, o + m, dtype=torch.int32, device=index.device)
+    half = (math.prod(shape) + 1) // 2
+    low = index < half
+    x0, x1 = _threefry(key, torch.where(low, index, index - half), torch.where(low, index + half, index))
+    return torch.where(low, x0, x1)
 
 
 def random_bits(key: Tensor, shape: ShapeLike) -> Tensor:

@@ -254,9 +254,11 @@ def file(layer: Module, name: str, variable: TorchVariable) -> None:
 
 
 def _laid_out(value: Tensor, mine: Any) -> Tensor:
-    """A whole value as shards, where the storage is a DTensor."""
-    if not hasattr(mine, "placements") or hasattr(value, "placements"):
+    """A whole value as shards, where the storage is a DTensor, and the other way round."""
+    if hasattr(mine, "placements") == hasattr(value, "placements"):
         return value
+    if hasattr(value, "placements"):
+        return value.full_tensor()
     return sys.modules[type(mine).__module__].distribute_tensor(value, mine.device_mesh, mine.placements)
 
 

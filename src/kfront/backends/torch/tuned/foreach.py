@@ -43,8 +43,8 @@ def adam(
     It adds epsilon to the root after the correction for the first steps, Keras before: hence the factor. Its
     amsgrad form differs in the same way, but on the largest square, so that one is left to the general form.
     """
-    values = self.in_place(variables)
-    if values is None or largest is not None or step.__class__ is not int:
+    values, first, second = map(self.in_place, (variables, means, squares))
+    if values is None or first is None or second is None or largest is not None or step.__class__ is not int:
         return False
     if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
         return False
@@ -52,15 +52,15 @@ def adam(
         # The kernel walks memory, and looks at neither strides nor shapes: a convolution's gradient is channels_last.
         if not all(map(torch.Tensor.is_contiguous, values)):
             return False
-        if not all(v._shape == g.shape for v, g in zip(variables, grads, strict=True)):
+        if not all(x.shape == g.shape for x, g in zip(values, grads, strict=True)):
             return False
         grads = list(map(torch.Tensor.contiguous, grads))
         now = torch.full((), float(step), device=values[0].device)
         torch._fused_adam_(
             values,
             grads,
-            [v._value for v in means],
-            [v._value for v in squares],
+            first,
+            second,
             [],
             [now] * len(values),
             lr=learning_rate,

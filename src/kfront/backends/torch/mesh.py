@@ -1,0 +1,581 @@
+"""Tensors on a mesh of processes: DTensors, and what kfront needs beside DTensor's own rules.
+
+Every tensor that is computed from a batch or from a laid out Variable is a DTensor, which knows its place in the whole;
+plain tensors are the same in all processes. So code means what it means on one device, and so do the numbers. A
+Variable's batch axis is gathered where it is read: its gradient comes back as its part of the sum.
+
+`install` puts forms of ops that take DTensors on the backend object when the first mesh is made; nothing of it is met
+without one.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Shard
+from torch.nn import Parameter
+
+from kfront.backends.torch import random, step, transforms
+from kfront.backends.torch.common import NAMES, axes_of, native
+from kfront.backends.torch.foreach import TorchForeach
+from kfront.backends.torch.variable import TorchVariable
+from kfront.backends.typing import Axes, Closure, Pair
+from kfront.core import tree
+from kfront.core.errors import ShapeError
+from kfront.core.op import OPS
+from kfront.core.state import state
+from kfront.core.typing import Nested, Seed, ShapeLike
+
+if TYPE_CHECKING:
+    from kfront.backends.base import Backend
+    from kfront.core.variable import Variable
+    from kfront.distribution.strategies import Distribution
+
+Tensor = torch.Tensor
+Places = tuple[Placement, ...]
+
+
+class Layout(NamedTuple):
+    """A `TensorLayout` as torch has it.
+
+    Attributes:
+        mesh: the processes.
+        places: for each axis of the mesh, whether and where it divides the tensor.
+    """
+
+    mesh: DeviceMesh
+    places: Places
+
+
+def place(shape: Sequence[int], mesh: DeviceMesh, places: Places) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shape of this process's part and where it begins; torch's own function breaks graphs."""
+    local, offset = list(shape), [0] * len(shape)
+    for size, at, p in zip(mesh.shape, mesh.get_coordinate() or (), places, strict=False):
+        if isinstance(p, Shard):
+            most = -(-local[p.dim] // size)
+            start = min(most * at, local[p.dim])
+            offset[p.dim], local[p.dim] = offset[p.dim] + start, min(most, local[p.dim] - start)
+    return tuple(local), tuple(offset)
+
+
+def of_part(part: Tensor, shape: Sequence[int], mesh: DeviceMesh, places: Places) -> Any:
+    """The DTensor of which this process holds `part`."""
+    strides, step = part.stride(), 1
+    if 0 in strides:
+        part = part.contiguous()
+        strides = part.stride()
+    stride = [1] * len(shape)
+    for d in sorted(range(len(shape)), key=lambda d: (strides[d], -d)):  # in memory the whole has the part's order
+        stride[d], step = step, step * shape[d]
+    whole = {"shape": torch.Size(shape), "stride": tuple(stride)}
+    return DTensor.from_local(part, mesh, places, run_check=False, **whole)
+
+
+def move(x: Any, places: Places) -> Any:
+    """A DTensor in another layout."""
+    return x if x.placements == places else x.redistribute(placements=places)
+
+
+def settled(x: Any) -> Any:
+    """A DTensor without sums that are still to be made."""
+    return move(x, tuple(Replicate() if p.is_partial() else p for p in x.placements))
+
+
+def whole(x: Any) -> Any:
+    """A plain tensor of all elements; what is none stays as it is."""
+    if type(x) is not DTensor:
+        return x
+    places = (Replicate(),) * x.device_mesh.ndim
+    return move(x, places).to_local(grad_placements=places)
+
+
+def on_mesh(x: Tensor, mesh: DeviceMesh) -> Any:
+    """A DTensor; a plain tensor is the same in all processes."""
+    return x if type(x) is DTensor else of_part(x, x.shape, mesh, (Replicate(),) * mesh.ndim)
+
+
+def fits(shape: tuple[int, ...], layout: Layout) -> bool:
+    """Whether the mesh divides a shape into parts of one size."""
+    parts = [1] * len(shape)
+    for size, p in zip(layout.mesh.shape, layout.places, strict=True):
+        if isinstance(p, Shard):
+            if p.dim >= len(shape):
+                return False
+            parts[p.dim] *= size
+    return all(n % k == 0 for n, k in zip(shape, parts, strict=True))
+
+
+def check_fits(who: str, shape: tuple[int, ...], layout: Layout) -> None:
+    """Raise a ShapeError unless the mesh divides the shape."""
+    if not fits(shape, layout):
+        names = layout.mesh.mesh_dim_names or ()
+        spec = ", ".join(f"{n} ({s}) at {p}" for n, s, p in zip(names, layout.mesh.shape, layout.places, strict=True))
+        raise ShapeError(
+            f"[{who}] expected a shape that the devices can divide, got {shape} for {spec}; change the layout or the "
+            "mesh."
+        )
+
+
+class Feed:
+    """Batches as DTensors: this process's rows; a batch that cannot be divided is computed by every process."""
+
+    def __init__(self, distribution: Distribution) -> None:
+        self.mesh: DeviceMesh = distribution.device_mesh.backend_mesh
+        self.axis = list(distribution.device_mesh.axis_names).index(distribution.batch_dim_name)
+        self.parts, self.whole = self.mesh.shape[self.axis], distribution.auto_shard_dataset
+        copies = [Replicate()] * self.mesh.ndim
+        self.copies = tuple(copies)
+        self.rows = tuple(Shard(0) if i == self.axis and self.parts > 1 else p for i, p in enumerate(copies))
+
+    def __call__(self, batch: Any) -> Any:
+        return tree.map_structure(self._one, batch)
+
+    def _one(self, x: Any) -> Any:
+        if not isinstance(x, Tensor) or x.layout is not torch.strided or type(x) is DTensor:
+            return x
+        if not self.whole and x.ndim:
+            return of_part(x, (x.shape[0] * self.parts, *x.shape[1:]), self.mesh, self.rows)
+        if not x.ndim or x.shape[0] % self.parts:
+            return of_part(x, x.shape, self.mesh, self.copies)
+        n = x.shape[0] // self.parts
+        start = self.mesh.get_local_rank(self.axis) * n
+        return of_part(x[start : start + n], x.shape, self.mesh, self.rows)
+
+
+# ---- Variables -------------------------------------------------------------------------------------------------------
+
+
+class PlacedVariable(TorchVariable):
+    """A Variable of which this process holds a part; whatever is assigned is brought into its layout.
+
+    Attributes:
+        laid: where the parts lie.
+        read_as: the same with the batch axis gathered.
+    """
+
+    laid: Layout
+    read_as: Places
+
+    def _make(self, value: Any) -> None:
+        b = self._backend
+        local, offset = place(self._shape, *self.laid)
+        with b.eager():
+            part = value[tuple(slice(o, o + n) for o, n in zip(offset, local, strict=True))]
+            part = part.detach().clone() if isinstance(part, Tensor) else b.convert(part, self._dtype).clone()
+            part = part.contiguous().to(self.laid.mesh.device_type)
+            self._dtype = NAMES[part.dtype]
+            tensor = of_part(part, self._shape, *self.laid)
+            self._value = self.own = self._parameter(tensor) if self._trainable else tensor
+        self._aliased_by_autograd = False
+
+    @property
+    def value(self) -> Any:
+        """The tensor, its batch axis gathered; in the autocast dtype inside such a scope."""
+        value = self._value
+        if type(value) is not DTensor:
+            return TorchVariable.value.fget(self)  # type: ignore[attr-defined]
+        cast = state.autocast
+        if cast is not None and self._autocast and cast != self._dtype and value.is_floating_point():
+            value = value.to(native(cast))
+        return move(value, self.read_as)
+
+    def _write(self, value: Any) -> None:
+        value = value.detach()
+        if type(value) is not DTensor:
+            value = on_mesh(value, self.laid.mesh)
+        super()._write(move(value, self.laid.places))
+
+    def _shown(self, layer: object) -> Any:
+        return self  # not the Parameter, which has not been gathered
+
+    def _state(self) -> dict[str, Any]:
+        out = {k: v for k, v in super()._state().items() if k not in ("_layout", "laid", "read_as")}
+        value = whole(self._value.detach())
+        out["own"] = out["_value"] = self._parameter(value) if isinstance(self.own, Parameter) else value
+        return out
+
+
+def lay_out(variable: Variable, layout: Layout, batch_axis: str | None) -> None:
+    """Let a Variable be made on a mesh: what is divided, and what is trained, as DTensors; the rest as it is."""
+    if not variable._settable_trainable and all(p == Replicate() for p in layout.places):
+        return
+    names = layout.mesh.mesh_dim_names or ()
+    variable.__class__ = PlacedVariable
+    variable.laid = layout  # type: ignore[attr-defined]
+    variable.read_as = tuple(  # type: ignore[attr-defined]
+        Replicate() if n == batch_axis else p for n, p in zip(names, layout.places, strict=True)
+    )
+
+
+def settle(gradients: list[Any], variables: Sequence[Variable]) -> list[Any]:
+    """Gradients in the layouts of their Variables: what is still to be summed is, in one exchange for each axis."""
+    out = list(gradients)
+    todo: dict[tuple[Any, ...], list[int]] = {}
+    for i, (g, v) in enumerate(zip(out, variables, strict=True)):
+        if type(g) is DTensor and isinstance(v, PlacedVariable):
+            for axis, (p, wanted) in enumerate(zip(g.placements, v.laid.places, strict=True)):
+                if p.is_partial("sum") and wanted == Replicate():
+                    todo.setdefault((g.device_mesh, axis, g.dtype), []).append(i)
+    for (mesh, axis, _), places in todo.items():
+        parts = [out[i].to_local() for i in places]
+        flat = torch.cat([p.reshape(-1) for p in parts])
+        dist.all_reduce(flat, group=mesh.get_group(axis))
+        for i, part in zip(places, flat.split([p.numel() for p in parts]), strict=True):
+            g = out[i]
+            now = tuple(Replicate() if a == axis else p for a, p in enumerate(g.placements))
+            out[i] = of_part(part.reshape(g.to_local().shape), g.shape, mesh, now)
+    for i, (g, v) in enumerate(zip(out, variables, strict=True)):
+        if isinstance(v, PlacedVariable):
+            out[i] = move(on_mesh(g, v.laid.mesh), v.laid.places)
+    return out
+
+
+# ---- ops that run on parts -------------------------------------------------------------------------------------------
+
+
+class OnParts:
+    """An op of plain tensors, run on the parts of DTensors that need nothing of each other.
+
+    Args:
+        fn: the op.
+        takes: for each argument, a letter for each of its first dimensions: those with the same letter are divided
+            alike, "-" and what follows is whole. A dimension of size 1 is not divided.
+        gives: the same for the results; the last holds for all that follow.
+    """
+
+    def __init__(self, fn: Callable[..., Any], takes: Sequence[str], gives: Sequence[str]) -> None:
+        self.fn, self.takes, self.gives = fn, takes, gives
+        functools.update_wrapper(self, fn)
+
+    def __call__(self, *args: Any) -> Any:
+        first = next((x for x in tree.flatten(args) if type(x) is DTensor), None)
+        return self.fn(*args) if first is None else self.run(first.device_mesh, args)
+
+    def run(self, mesh: DeviceMesh, args: tuple[Any, ...]) -> Any:
+        """The results as DTensors of this mesh."""
+        takes = [*self.takes, *[""] * (len(args) - len(self.takes))]
+        pairs = [(x, letters) for x, letters in zip(args, takes, strict=True) if isinstance(x, Tensor)]
+        chosen = [self._letter(axis, mesh.shape[axis], pairs) for axis in range(mesh.ndim)]
+        out = self.fn(*[self._local(x, t, mesh, chosen) for x, t in zip(args, takes, strict=True)])
+        many = isinstance(out, (tuple, list))
+        results = []
+        for i, x in enumerate(out if many else (out,)):
+            letters = self.gives[min(i, len(self.gives) - 1)]
+            places = _divided(letters, chosen)
+            shape = list(x.shape)
+            for size, p in zip(mesh.shape, places, strict=True):
+                if isinstance(p, Shard):
+                    shape[p.dim] *= size
+            results.append(of_part(x, shape, mesh, places))
+        return type(out)(results) if many else results[0]
+
+    def _letter(self, axis: int, size: int, pairs: list[tuple[Tensor, str]]) -> str | None:
+        """Along which letter an axis of the mesh divides: as the first operand is, if it divides all the others."""
+        x, letters = pairs[0]
+        p = x.placements[axis] if type(x) is DTensor else Replicate()
+        if not isinstance(p, Shard) or p.dim >= len(letters) or letters[p.dim] == "-":
+            return None
+        letter = letters[p.dim]
+        for x, letters in pairs:
+            n = x.shape[letters.index(letter)] if letter in letters else 1
+            if n != 1 and n % size:
+                return None
+        return letter
+
+    def _local(self, x: Any, letters: str, mesh: DeviceMesh, chosen: list[str | None]) -> Any:
+        if isinstance(x, (list, tuple)) and any(isinstance(y, Tensor) for y in x):
+            return type(x)(self._local(y, letters, mesh, chosen) for y in x)
+        if not isinstance(x, Tensor):
+            return x
+        kept = "".join("-" if n == 1 else c for n, c in zip(x.shape, letters, strict=False))
+        places = _divided(kept, chosen)
+        sums = tuple(
+            Partial() if p == Replicate() and c is not None else p for p, c in zip(places, chosen, strict=True)
+        )
+        return move(on_mesh(x, mesh), places).to_local(grad_placements=sums)
+
+
+def _divided(letters: str, chosen: list[str | None]) -> Places:
+    return tuple(Replicate() if c is None or c not in letters else Shard(letters.index(c)) for c in chosen)
+
+
+# What a process computes from its own part of the batch alone; DTensor has no rule for these, or none for the backward
+# pass, and the kernels with derivatives of kfront's own are none of torch's ops.
+ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    **dict.fromkeys(("conv", "conv_transpose", "depthwise_conv", "separable_conv"), (("b",), ("b",))),
+    **dict.fromkeys(("max_pool", "average_pool"), (("b",), ("b",))),
+    "lstm_sequence": (("b", "b", "b", "", "", "", "b"), ("b",)),
+    "gru_sequence": (("b", "b", "", "", "", "b"), ("b",)),
+    "dot_product_attention": (("b-h", "b-h", "b-h", "bh", "bh"), ("b-h",)),
+    "sparse_categorical_crossentropy": (("b", "b"), ("b",)),
+}
+
+
+def _else_whole(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """An op that runs on whole tensors, in every process, where DTensor has no rule for it."""
+    on_all = OnParts(fn, (), ("",))
+
+    @functools.wraps(fn)
+    def run(*args: Any) -> Any:
+        try:
+            return fn(*args)
+        except NotImplementedError as error:
+            if "sharding strategy" not in str(error):
+                raise
+            return on_all(*args)
+
+    return run
+
+
+# ---- ops of their own for meshes -------------------------------------------------------------------------------------
+
+
+def _mean(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def mean(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """Sums that are divided: DTensor cannot add a mean that is still to be made to a sum that is."""
+        if type(x) is not DTensor or axis == ():
+            return plain(x, axis, keepdims)
+        count = 1
+        for a in axes_of(axis, x.ndim):
+            count *= x.shape[a]
+        return torch.sum(x, axis, keepdims) / count if count else plain(x, axis, keepdims)
+
+    return mean
+
+
+def _moments(plain: Callable[..., Pair[Tensor]]) -> Callable[..., Pair[Tensor]]:
+    def moments(x: Any, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> Pair[Tensor]:
+        if type(x) is not DTensor:
+            return plain(x, axes, keepdims, synchronized)
+        kind = x.dtype
+        b, x = state.backend, x.float() if kind is torch.float16 else x
+        mean = settled(b.mean(x, axes, True))
+        variance = settled(b.mean(torch.square(x - mean), axes, True))
+        out = (mean, variance) if keepdims else (mean.squeeze(axes), variance.squeeze(axes))
+        if kind is not torch.float16:
+            return out
+        ends = torch.finfo(kind)
+        return out[0].clamp(ends.min, ends.max).to(kind), out[1].clamp(ends.min, ends.max).to(kind)
+
+    return moments
+
+
+def _var(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def var(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        if type(x) is not DTensor or axis == ():
+            return plain(x, axis, keepdims)
+        return state.backend.moments(x, axes_of(axis, x.ndim), keepdims)[1]
+
+    return var
+
+
+def _std(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def std(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        return torch.sqrt(state.backend.var(x, axis, keepdims)) if type(x) is DTensor else plain(x, axis, keepdims)
+
+    return std
+
+
+def _composed(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The op's own body on DTensors, whose means are those of the whole batch."""
+    body: Callable[..., Any] = OPS[plain.__name__].body  # type: ignore[assignment]
+
+    @functools.wraps(plain)
+    def run(*args: Any) -> Any:
+        return (body if any(type(x) is DTensor for x in args) else plain)(*args)
+
+    return run
+
+
+class _Like(threading.local):
+    """The tensor that random bits are drawn for at the moment."""
+
+    now: Any = None
+
+
+_drawn = _Like()
+
+
+def _dropout(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def dropout(inputs: Any, rate: float, noise_shape: ShapeLike | None = None, seed: Seed = None) -> Tensor:
+        """The mask of one device: its bits are computed by their place in the whole."""
+        if type(inputs) is not DTensor:
+            return plain(inputs, rate, noise_shape, seed)
+        inputs = settled(inputs)
+        before = _drawn.now, state.portable_random
+        _drawn.now, state.portable_random = inputs, True
+        try:
+            return OPS["dropout"].body(inputs, rate, noise_shape, seed)  # type: ignore[misc]
+        finally:
+            _drawn.now, state.portable_random = before
+
+    return dropout
+
+
+def _random_bits(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def random_bits(key: Tensor, shape: ShapeLike) -> Tensor:
+        like = _drawn.now
+        if like is None or tuple(shape) != tuple(like.shape):
+            return plain(key, shape)
+        mesh, places = like.device_mesh, like.placements
+        local, offset = place(shape, mesh, places)
+        return of_part(random.bits_at(key, tuple(shape), offset, local), shape, mesh, places)
+
+    return random_bits
+
+
+_OWN = {"mean": _mean, "moments": _moments, "var": _var, "std": _std, "dropout": _dropout, "random_bits": _random_bits}
+_COMPOSED = ("batch_normalization", "batch_normalization_train")
+
+
+# ---- gradients, optimizers -------------------------------------------------------------------------------------------
+
+
+def value_and_grad(
+    fn: Callable[[], Pair[Tensor]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+) -> tuple[Nested[Tensor], Nested[Tensor], list[Tensor]]:
+    """As `step.value_and_grad`, of the loss of all parts."""
+
+    def run() -> Pair[Tensor]:
+        loss, aux = fn()
+        return whole(loss), aux
+
+    return step.value_and_grad(run, variables, state)
+
+
+def vjp(fn: Closure[Tensor], holders: Sequence[Variable], once: bool = False) -> tuple[list[Tensor], list[Tensor], Any]:
+    """As `transforms.vjp`, of whole results."""
+
+    def run() -> Any:
+        results, others = fn()
+        return [whole(x) for x in results], others
+
+    return transforms.vjp(run, holders, once)
+
+
+def _part(x: Any) -> Any:
+    return x._local_tensor if type(x) is DTensor else x
+
+
+def _parts_like(xs: Any, like: Sequence[Any]) -> Any:
+    """A second operand of a method of Foreach, as it goes with the parts of the first."""
+    if not isinstance(xs, (list, tuple)):
+        return whole(xs)
+    return [
+        whole(x) if type(y) is not DTensor else _part(move(on_mesh(x, y.device_mesh), y.placements)) if x.ndim else x
+        for x, y in zip(xs, like, strict=True)
+    ]
+
+
+def _as_like(x: Tensor, like: Any) -> Any:
+    return DTensor(x, like._spec, requires_grad=False) if type(like) is DTensor and type(x) is not DTensor else x
+
+
+def _by_element(name: str) -> Callable[..., Any]:
+    """A method of TorchForeach on parts: what is done to each element needs no mesh."""
+    method = getattr(TorchForeach, name)
+
+    def run(self: MeshForeach, first: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        like = [x._value if isinstance(x, TorchVariable) else x for x in first]
+        args = tuple(_parts_like(x, like) if isinstance(x, (Tensor, list, tuple)) else x for x in args)
+        out = method(self, list(map(_part, first)), *args, **kwargs)
+        return out if out is None else [_as_like(x, y) for x, y in zip(out, like, strict=True)]
+
+    return run
+
+
+class MeshForeach(TorchForeach):
+    """Functions on lists of DTensors: by element on the parts; norms are those of the whole."""
+
+    def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
+        super().increment(variable, whole(by), whole(times))
+
+    def in_place(self, variables: Sequence[Variable]) -> list[Tensor] | None:
+        out = super().in_place(variables)
+        return None if out is None else list(map(_part, out))
+
+    def assign(self, variables: Sequence[Variable], values: Sequence[Any]) -> None:
+        if any(type(v._value) is DTensor or type(x) is DTensor for v, x in zip(variables, values, strict=True)):
+            for v, x in zip(variables, values, strict=True):
+                v.assign(_as_like(x, v._value))
+        else:
+            super().assign(variables, values)
+
+    def _squares(self, xs: Sequence[Any]) -> Tensor:
+        """The sum of squares of each tensor; one exchange for all."""
+        mesh = next((x.device_mesh for x in xs if type(x) is DTensor), None)
+        squares = torch.stack(torch._foreach_norm(list(map(_part, xs)))).square()
+        if mesh is None:
+            return squares
+        copies = [_copies(x, mesh) for x in xs]
+        squares = squares / torch.tensor(copies, dtype=squares.dtype, device=squares.device)
+        dist.all_reduce(squares)
+        return squares
+
+    def norms(self, xs: Sequence[Any]) -> list[Tensor]:
+        return list(self._squares(xs).sqrt().unbind())
+
+    def global_norm(self, xs: Sequence[Any]) -> Tensor:
+        return self._squares(xs).sum().sqrt()
+
+    def clip_norms(self, xs: Sequence[Any], most: float) -> list[Tensor]:
+        return self.mul(xs, [most / n.clamp(min=most) for n in self.norms(xs)])
+
+    def all_finite(self, xs: Sequence[Any]) -> Any:
+        finite = torch.stack([x.isfinite().all() for x in map(_part, xs)]).all().to(torch.float32)
+        if any(type(x) is DTensor for x in xs):
+            dist.all_reduce(finite, dist.ReduceOp.MIN)
+        return bool(finite) if finite.is_cpu and not torch.compiler.is_compiling() else finite > 0
+
+
+def _copies(x: Any, mesh: DeviceMesh) -> float:
+    """How many processes hold each element."""
+    if type(x) is not DTensor:
+        return float(mesh.size())
+    out = 1.0
+    for size, p in zip(mesh.shape, x.placements, strict=True):
+        out *= size if p == Replicate() else 1
+    return out
+
+
+for _name in (
+    *("add", "sub", "mul", "div", "pow", "maximum", "clip", "sqrt", "square", "abs", "neg", "sign"),
+    *("zeros_like", "lerp", "addcmul", "addcdiv", "add_to", "mul_to", "maximum_to", "lerp_to", "lerp_square_to"),
+    *("addcmul_to", "addcdiv_to"),
+):
+    setattr(MeshForeach, _name, _by_element(_name))
+
+
+# ---- the backend on a mesh -------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def install(b: Backend) -> None:
+    """Let a backend's ops take DTensors beside plain tensors, which count as copies."""
+    DTensor._op_dispatcher._allow_implicit_replication = True
+    b.types = b.types | {DTensor}
+    for name in OPS:
+        setattr(b, name, _else_whole(getattr(b, name)))
+    for name, (takes, gives) in ROWS.items():
+        if hasattr(b, name):
+            setattr(b, name, OnParts(getattr(b, name), takes, gives))
+    for name, make in _OWN.items():
+        setattr(b, name, make(getattr(b, name)))
+    for name in _COMPOSED:
+        setattr(b, name, _composed(getattr(b, name)))
+    b.value_and_grad, b.vjp = value_and_grad, vjp
+    fused = b.fused_sparse_crossentropy_mean
+    if fused is not None:
+        b.fused_sparse_crossentropy_mean = lambda target, output, from_logits: (
+            None if type(output) is DTensor else fused(target, output, from_logits)
+        )
+    fused = vars(b.foreach).get("adam")
+    b._foreach = mine = MeshForeach(b)
+    if fused is not None:
+        mine.adam = lambda variables, grads, *more: fused.__func__(mine, variables, list(map(_part, grads)), *more)

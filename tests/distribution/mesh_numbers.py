@@ -1,0 +1,167 @@
+"""Trains models on a mesh and prints what comes out as JSON: the same script on torch and JAX, in 1 to 4 processes.
+
+python mesh_numbers.py '{"engine": "torch", "mesh": [2, 2], "models": ["mlp"], "dtype": "float32", "steps": 50,
+                         "address": "127.0.0.1:1234", "count": 4, "process": 0}'
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+
+ASKED = json.loads(sys.argv[1])
+os.environ["KERAS_BACKEND"] = ASKED["engine"]
+if ASKED["engine"] == "jax":
+    local = ASKED["mesh"][0] * ASKED["mesh"][1] // ASKED.get("count", 1)
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={local}"
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    if ASKED["dtype"] == "float64":
+        os.environ["JAX_ENABLE_X64"] = "1"
+
+import numpy as np
+
+import kfront
+from kfront import distribution as D
+from kfront import layers
+
+BATCH, TIME, WORDS = 16, 12, 32
+
+
+def mlp():
+    return kfront.Sequential(
+        [
+            kfront.Input((32,)),
+            layers.Dense(64, "gelu", name="up"),
+            layers.Dropout(0.1),
+            layers.Dense(32, "tanh", name="down"),
+            layers.Dense(10, name="head"),
+        ]
+    )
+
+
+def cnn():
+    return kfront.Sequential(
+        [
+            kfront.Input((8, 8, 3)),
+            layers.Conv2D(8, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Activation("tanh"),
+            layers.AveragePooling2D(2),
+            layers.DepthwiseConv2D(3, padding="same", activation="gelu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(10, name="head"),
+        ]
+    )
+
+
+def lstm():
+    return kfront.Sequential(
+        [
+            kfront.Input((TIME,), dtype="int32"),
+            layers.Embedding(WORDS, 16, mask_zero=True),
+            layers.LSTM(16),
+            layers.Dense(10, name="head"),
+        ]
+    )
+
+
+def transformer():
+    tokens = kfront.Input((TIME,), dtype="int32")
+    x = layers.Embedding(WORDS, 32)(tokens)
+    x = layers.Dropout(0.1)(x)
+    for _ in range(2):
+        h = layers.LayerNormalization()(x)
+        x = x + layers.Dropout(0.1)(layers.MultiHeadAttention(4, 8)(h, h, use_causal_mask=True))
+        h = layers.LayerNormalization()(x)
+        h = layers.Dense(32, name=None)(layers.Dense(64, "gelu")(h))
+        x = x + layers.Dropout(0.1)(h)
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
+    return kfront.Model(tokens, layers.Dense(10, name="head")(x))
+
+
+RULES = {
+    ".*(up|dense_?[02468]?)/kernel": ("batch", "model"),
+    ".*up/bias": ("model",),
+    ".*(down|dense_[13579])/kernel": ("model", "batch"),
+    ".*embeddings": ("batch", "model"),
+    ".*(query|key|value)/kernel": ("batch", "model", None),
+    ".*(query|key|value)/bias": ("model", None),
+    ".*attention_output/kernel": ("model", None, "batch"),
+    ".*lstm_cell/kernel": ("batch", "model"),
+    ".*/conv2d/kernel": (None, None, None, "model"),
+    ".*gamma": ("batch",),
+}
+
+
+def data(name, count):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, count).astype("int32")
+    if name == "mlp":
+        return rng.normal(size=(count, 32)).astype(ASKED["dtype"]), y
+    if name == "cnn":
+        return rng.normal(size=(count, 8, 8, 3)).astype(ASKED["dtype"]), y
+    return rng.integers(0, WORDS, (count, TIME)).astype("int32"), y
+
+
+def digest(arrays):
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:16]
+
+
+def on_mesh():
+    shape = ASKED["mesh"]
+    if shape[0] * shape[1] == 1:
+        return contextlib.nullcontext()
+    layouts = D.LayoutMap(D.DeviceMesh(tuple(shape), ["batch", "model"]))
+    for key, axes in RULES.items():
+        layouts[key] = axes
+    return D.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope()
+
+
+class Losses(kfront.callbacks.Callback):
+    """The loss of each batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.total = [], 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.total = 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        total = float(logs["loss"]) * (batch + 1)  # the mean of all batches until now
+        self.found.append(total - self.total)
+        self.total = total
+
+
+def train(name):
+    """Weights at the start, the loss of each step, and what evaluation and prediction give."""
+    kfront.utils.set_random_seed(7)
+    steps = ASKED["steps"]
+    x, y = data(name, BATCH * steps)
+    with on_mesh():
+        model = globals()[name]()
+        start = digest([w.numpy() for w in model.weights])
+        optimizer = kfront.optimizers.Adam(3e-3, global_clipnorm=0.5)
+        loss = kfront.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=ASKED.get("jit", "auto"))
+        losses = []
+        for i in range(steps):
+            rows = slice(i * BATCH, (i + 1) * BATCH)
+            losses.append(float(model.train_on_batch(x[rows], y[rows])[0]))
+        tests = [float(t) for t in model.evaluate(x[:41], y[:41], batch_size=BATCH, verbose=0)]
+        outputs = model.predict(x[:41], batch_size=BATCH, verbose=0)
+    return {"start": start, "losses": losses, "tests": tests, "outputs": outputs.tolist()}
+
+
+if __name__ == "__main__":
+    if ASKED.get("count", 1) > 1:
+        D.initialize(ASKED["address"], ASKED["count"], ASKED["process"])
+    kfront.config.set_floatx(ASKED["dtype"])
+    kfront.config.set_portable_random(True)
+    out = {name: train(name) for name in ASKED["models"]}
+    if ASKED.get("process", 0) == 0:
+        print(json.dumps(out))
