@@ -10,6 +10,8 @@ import pytest
 import kfront
 from kfront import initializers
 from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from kfront.core.mesh import Region, Unmade
+from kfront.initializers import Constant, RandomUniform
 
 RANDOM = (
     "GlorotNormal",
@@ -155,3 +157,32 @@ def test_errors() -> None:
         with pytest.raises(kind) as found:
             bad()
         assert type(found.value) is kind
+
+
+PARTED = ("zeros", "ones", "random_normal", "truncated_normal", "random_uniform", "glorot_uniform", "he_normal")
+
+
+@pytest.mark.parametrize("name", [*PARTED, "orthogonal", "identity"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_parts_are_those_of_the_whole_value(name: str, dtype: str) -> None:
+    """Larger than what is drawn at once, divided along rows, columns and both."""
+    made = kfront.initializers.get(name)
+    shape = (400, 400)
+    whole = made.host(shape, dtype)
+    for offset, local in (((0, 0), (200, 400)), ((200, 0), (200, 400)), ((0, 100), (400, 100)), ((201, 7), (101, 33))):
+        part = made.part(shape, dtype, Region(shape, offset, local))
+        assert part.dtype == whole.dtype
+        rows, columns = (slice(o, o + n) for o, n in zip(offset, local, strict=True))
+        np.testing.assert_array_equal(part, whole[rows, columns])
+
+
+def test_parts_of_one_call_are_of_one_stream() -> None:
+    """A SeedGenerator moves on once, however many parts are made."""
+    with kfront.backend_scope("numpy"):
+        first, second = (RandomUniform(seed=kfront.random.SeedGenerator(3)) for _ in range(2))
+        value = Unmade(first, (8, 4), "float32")
+        parts = [value.part((i, 0), (4, 4)) for i in (0, 4)]
+        np.testing.assert_array_equal(np.concatenate(parts), second.host((8, 4), "float32"))
+        np.testing.assert_array_equal(first.host((8, 4), "float32"), second.host((8, 4), "float32"))
+        array = Constant(np.arange(4.0)).part((8, 4), "float32", Region((8, 4), (2, 1), (3, 2)))
+        assert array.tolist() == [[1.0, 2.0]] * 3

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, MutableMapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -229,6 +230,65 @@ class LayoutMap(MutableMapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layouts)
+
+
+class Region(NamedTuple):
+    """A part of an array.
+
+    Attributes:
+        shape: the whole's.
+        offset: where the part begins.
+        local: the part's shape.
+    """
+
+    shape: tuple[int, ...]
+    offset: tuple[int, ...]
+    local: tuple[int, ...]
+
+    def of(self, whole: np.ndarray) -> np.ndarray:
+        """The part, a copy."""
+        return whole[tuple(slice(o, o + n) for o, n in zip(self.offset, self.local, strict=True))].copy()
+
+    def span(self) -> tuple[int, int]:
+        """Flat positions in the whole that all elements of the part lie between."""
+        ends = [o + n - 1 for o, n in zip(self.offset, self.local, strict=True)]
+        low, high = (sum(i * s for i, s in zip(at, self._steps(), strict=True)) for at in (self.offset, ends))
+        return low, high + 1
+
+    def among(self, start: int, count: int) -> np.ndarray:
+        """Which of the elements at flat positions from `start` on are in the part; their order is the part's."""
+        at, out = np.arange(start, start + count), np.ones(count, bool)
+        for n, o, m, step in zip(self.shape, self.offset, self.local, self._steps(), strict=True):
+            if m < n:
+                here = at // step % n
+                out &= (here >= o) & (here < o + m)
+        return out
+
+    def _steps(self) -> list[int]:
+        return [math.prod(self.shape[i + 1 :]) for i in range(len(self.shape))]
+
+
+class Unmade:
+    """The first value of a Variable that may be divided: it is made in parts, once it is known who has which.
+
+    Args:
+        initializer: a `HostInitializer`; what it draws is that of one call, whichever parts are made.
+        shape: the whole's.
+        dtype: dtype name.
+    """
+
+    def __init__(self, initializer: Any, shape: tuple[int, ...], dtype: str) -> None:
+        self.initializer, self.shape, self.dtype = initializer.settled(), shape, dtype
+
+    def whole(self) -> np.ndarray:
+        """All of it."""
+        return self.initializer.host(self.shape, self.dtype)
+
+    def part(self, offset: tuple[int, ...], local: tuple[int, ...]) -> np.ndarray:
+        """The part of a shape that begins at `offset`; no more than that is held in memory."""
+        if local == self.shape:
+            return self.whole()
+        return self.initializer.part(self.shape, self.dtype, Region(self.shape, offset, local))
 
 
 def check_mesh(who: str, mesh: object) -> DeviceMesh:

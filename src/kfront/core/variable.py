@@ -14,7 +14,7 @@ import numpy as np
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.guard import public_name
-from kfront.core.mesh import as_layout
+from kfront.core.mesh import Unmade, as_layout
 from kfront.core.naming import auto_name, current_path
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor, standardize_shape
@@ -65,6 +65,7 @@ class Variable(VariableBase):
     _layout: Any = None
     _of_instance = frozenset({"name", "path", "_shape", "_value"})  # what the variables of layers made alike differ in
     _listed: bool = True  # whether its owner lists it
+    _divided: bool = False  # whether `_make` takes an `Unmade`
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Variable:
@@ -107,7 +108,7 @@ class Variable(VariableBase):
         self._shape: tuple[int, ...] = tuple(value.shape)
         if layout is not None or state.distribution is not None:
             self._lay_out()
-        self._make(value)
+        self._make(value.whole() if type(value) is Unmade and not self._divided else value)
 
     def _lay_out(self) -> None:
         """Choose the devices of the storage, before there is a value, from `layout` or the current distribution."""
@@ -135,6 +136,9 @@ class Variable(VariableBase):
                 raise ShapeError(f"[Variable {self.name}] expected a fully known `shape`, got {shape}.")
             if state.budget is not None:
                 state.budget.spend(shape, dtype)
+            if state.distribution is not None and hasattr(initializer, "part"):
+                self._dtype = dtype
+                return Unmade(initializer, shape, dtype)
             with b.eager():
                 value = initializer(shape, dtype=dtype)
         else:

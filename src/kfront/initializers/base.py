@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Self, TypeAlias
 
@@ -11,6 +12,7 @@ from kfront.backends import current
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentTypeError, DTypeError
+from kfront.core.mesh import Region
 from kfront.core.options import Configurable, normalisers
 from kfront.core.rng import SeedGenerator, make_default_seed, passing_generator
 from kfront.core.typing import Config, DTypeLike, Seed, Tensor
@@ -58,7 +60,10 @@ class Initializer(Configurable):
 
 
 class HostInitializer(Initializer):
-    """An initializer whose numbers are made with NumPy, the same on every backend; subclasses define `host`."""
+    """An initializer whose numbers are made with NumPy, the same on every backend.
+
+    Subclasses define `host`, or `part` if they can make parts of a value without the rest.
+    """
 
     def __call__(self, shape: IntShape, dtype: DTypeLike = None) -> Tensor:
         """The first value, a tensor of the current backend.
@@ -72,7 +77,17 @@ class HostInitializer(Initializer):
 
     def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
-        raise NotImplementedError
+        return self.part(plain_shape(shape), dtype, None)
+
+    def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
+        """A part of the first value, bit for bit; all of it for None."""
+        if region is None:
+            raise NotImplementedError
+        return region.of(self.host(shape, dtype))
+
+    def settled(self) -> Self:
+        """An initializer that gives what this one gives next, however often it is called."""
+        return self
 
 
 class RandomInitializer(HostInitializer):
@@ -102,12 +117,23 @@ class RandomInitializer(HostInitializer):
 
     def generator(self) -> np.random.Generator:
         """The stream that the next value is drawn from, at once."""
+        return passing_generator(self._next_seed())
+
+    def _next_seed(self) -> int:
         seed = self.seed
-        if isinstance(seed, SeedGenerator):
-            with seed.backend.eager():
-                start, count = np.asarray(seed.backend.to_numpy(seed.next())).tolist()
-            seed = (int(count) << 32) | int(start)
-        return passing_generator(seed)
+        if not isinstance(seed, SeedGenerator):
+            return seed
+        with seed.backend.eager():
+            start, count = np.asarray(seed.backend.to_numpy(seed.next())).tolist()
+        return (int(count) << 32) | int(start)
+
+    def settled(self) -> Self:
+        """An initializer that gives what this one gives next, however often it is called."""
+        if not isinstance(self.seed, SeedGenerator):
+            return self
+        found = copy.copy(self)
+        found.seed = self._next_seed()
+        return found
 
     def work_dtype(self, dtype: str) -> type[np.floating]:
         """The NumPy dtype to draw in for a result of `dtype`.

@@ -11,6 +11,7 @@ from kfront.backends import current
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.mesh import Region
 from kfront.core.operators import VariableBase
 from kfront.core.options import Option, normalisers, one_of
 from kfront.core.typing import Config, TensorLike
@@ -29,9 +30,9 @@ class Zeros(HostInitializer):
     0.0
     """
 
-    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
-        """The first value as a NumPy array."""
-        return np.zeros(plain_shape(shape), numpy_dtype(dtype))
+    def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
+        """A part of the first value; all of it for None."""
+        return np.zeros(shape if region is None else region.local, numpy_dtype(dtype))
 
 
 class Ones(HostInitializer):
@@ -44,9 +45,9 @@ class Ones(HostInitializer):
     1.0
     """
 
-    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
-        """The first value as a NumPy array."""
-        return np.ones(plain_shape(shape), numpy_dtype(dtype))
+    def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
+        """A part of the first value; all of it for None."""
+        return np.ones(shape if region is None else region.local, numpy_dtype(dtype))
 
 
 def _written(value: TensorLike) -> float | Config:
@@ -74,16 +75,17 @@ class Constant(HostInitializer):
     def __init__(self, value: TensorLike = 0.0) -> None:
         super().__init__(**self._store(locals()))
 
-    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
-        """The first value as a NumPy array."""
-        shape, value = plain_shape(shape), self.value
+    def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
+        """A part of the first value; all of it for None."""
+        value = self.value
         if isinstance(value, VariableBase):
             value = value.numpy()
         elif hasattr(value, "shape") and not isinstance(value, np.ndarray):
             value = current().to_numpy(current().convert(value))
         value = np.asarray(value)
         try:
-            return np.array(np.broadcast_to(value, shape)).astype(numpy_dtype(dtype), copy=False)
+            value = np.broadcast_to(value, shape)
+            return (np.array(value) if region is None else region.of(value)).astype(numpy_dtype(dtype), copy=False)
         except ValueError:
             raise ShapeError(
                 f"[Constant] expected a value that broadcasts to shape {shape}, got one of shape {value.shape}."

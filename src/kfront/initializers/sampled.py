@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
-from typing import Self, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ShapeError
+from kfront.core.mesh import Region
 from kfront.core.options import above_zero, kept, normalisers, one_of
 from kfront.core.typing import Config, Seed
 from kfront.initializers.base import IntShape, RandomInitializer, plain_shape
@@ -20,12 +21,54 @@ Axes: TypeAlias = int | Sequence[int] | None
 _TRUNCATED_STD = 0.87962566103423978  # standard deviation of a unit normal cut off at -2 and 2
 
 
-def _normal(rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating]) -> np.ndarray:
-    return rng.standard_normal(shape, dtype=kind)
+_CHUNK = 1 << 16  # elements that are drawn at once of a value of which a part is wanted
 
 
-def _truncated(rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating]) -> np.ndarray:
+class _Draw:
+    """Numbers of a stream in the order of an array's elements, all of them or a part.
+
+    Args:
+        fill: method of the generator.
+        jump: how many float32 numbers one step of Philox's counter gives, 0 if that varies.
+    """
+
+    def __init__(self, fill: str, jump: int = 0) -> None:
+        self.fill, self.jump = fill, jump
+
+    def __call__(
+        self, rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating], region: Region | None
+    ) -> np.ndarray:
+        """The numbers in the shape of the array, or of the part."""
+        if region is None:
+            return getattr(rng, self.fill)(shape, dtype=kind)
+        out, end = np.empty(math.prod(region.local), kind), 0
+        for start, values in self.chunks(rng, math.prod(shape), kind, region.span()):
+            found = values[region.among(start, len(values))]
+            out[end : end + len(found)], end = found, end + len(found)
+        return out.reshape(region.local)
+
+    def chunks(
+        self, rng: np.random.Generator, total: int, kind: type[np.floating], span: tuple[int, int]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Pairs (position, numbers from there on) of all that lie in `span`, and perhaps others."""
+        low, high = span
+        start = low // _CHUNK * _CHUNK if self.jump else 0
+        if start:
+            rng.bit_generator.advance(start * np.dtype(kind).itemsize // (4 * self.jump))  # type: ignore[attr-defined]
+        for at in range(start, high if self.jump else total, _CHUNK):
+            yield at, getattr(rng, self.fill)(min(_CHUNK, total - at), dtype=kind)
+
+
+_normal = _Draw("standard_normal")  # the ziggurat takes as many bits as it needs, so that all before have to be drawn
+_uniform = _Draw("random", jump=8)
+
+
+def _truncated(
+    rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating], region: Region | None
+) -> np.ndarray:
     """Unit normal values within [-2, 2]: those outside are drawn again."""
+    if region is not None:
+        return _truncated_part(rng, kind, region)
     out = rng.standard_normal(math.prod(shape), dtype=kind)
     bad = np.flatnonzero(np.abs(out) > 2)
     while bad.size:
@@ -35,8 +78,31 @@ def _truncated(rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.f
     return out.reshape(shape)
 
 
-def _uniform(rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating]) -> np.ndarray:
-    return rng.random(shape, dtype=kind)
+def _truncated_part(rng: np.random.Generator, kind: type[np.floating], region: Region) -> np.ndarray:
+    """Of those that are drawn again, the part's are known by their number among all of them."""
+    out, end = np.empty(math.prod(region.local), kind), 0
+    total, count = math.prod(region.shape), 0
+    where, numbers = [], []  # of the part's: positions in `out`, numbers among all that are drawn again
+    for start, values in _normal.chunks(rng, total, kind, (0, total)):
+        mine, bad = region.among(start, len(values)), np.abs(values) > 2
+        found = values[mine]
+        out[end : end + len(found)] = found
+        where.append(end + np.flatnonzero(bad[mine]))
+        numbers.append(count + np.cumsum(bad)[mine & bad] - 1)
+        end, count = end + len(found), count + int(bad.sum())
+    places, among = np.concatenate(where), np.concatenate(numbers)
+    while count:
+        left, following, low = [], [], 0
+        for start, values in _normal.chunks(rng, count, kind, (0, count)):
+            bad = np.abs(values) > 2
+            mine = (among >= start) & (among < start + len(values))
+            at = among[mine] - start
+            out[places[mine]] = values[at]
+            left.append(places[mine][bad[at]])
+            following.append(low + np.cumsum(bad)[at][bad[at]] - 1)
+            low += int(bad.sum())
+        places, among, count = np.concatenate(left), np.concatenate(following), low
+    return out.reshape(region.local)
 
 
 def _scaled(x: np.ndarray, factor: float, offset: float, dtype: str) -> np.ndarray:
@@ -63,14 +129,14 @@ class RandomNormal(RandomInitializer):
 
     mean: float
     stddev: float
-    _draw = staticmethod(_normal)
+    _draw: ClassVar[Any] = _normal
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed | Config = None) -> None:
         super().__init__(**self._store(locals()))
 
-    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
-        """The first value as a NumPy array."""
-        x = self._draw(self.generator(), plain_shape(shape), self.work_dtype(dtype))
+    def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
+        """A part of the first value; all of it for None."""
+        x = self._draw(self.generator(), shape, self.work_dtype(dtype), region)
         return _scaled(x, self.stddev, self.mean, dtype)
 
 
@@ -114,9 +180,9 @@ class RandomUniform(RandomInitializer):
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed | Config = None) -> None:
         super().__init__(**self._store(locals()))
 
-    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
-        """The first value as a NumPy array."""
-        x = _uniform(self.generator(), plain_shape(shape), self.work_dtype(dtype))
+    def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
+        """A part of the first value; all of it for None."""
+        x = _uniform(self.generator(), shape, self.work_dtype(dtype), region)
         return _scaled(x, self.maxval - self.minval, self.minval, dtype)
 
 
@@ -188,19 +254,18 @@ class VarianceScaling(RandomInitializer):
         distribution = "truncated_normal" if distribution == "normal" else distribution
         self._store(locals())
 
-    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
-        """The first value as a NumPy array."""
-        shape = plain_shape(shape)
+    def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
+        """A part of the first value; all of it for None."""
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         rng, kind = self.generator(), self.work_dtype(dtype)
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return _scaled(_uniform(rng, shape, kind), 2 * limit, -limit, dtype)
+            return _scaled(_uniform(rng, shape, kind, region), 2 * limit, -limit, dtype)
         if self.distribution == "truncated_normal":
-            return _scaled(_truncated(rng, shape, kind), math.sqrt(variance) / _TRUNCATED_STD, 0.0, dtype)
-        return _scaled(_normal(rng, shape, kind), math.sqrt(variance), 0.0, dtype)
+            return _scaled(_truncated(rng, shape, kind, region), math.sqrt(variance) / _TRUNCATED_STD, 0.0, dtype)
+        return _scaled(_normal(rng, shape, kind, region), math.sqrt(variance), 0.0, dtype)
 
     def counting(self, input_axes: tuple[int, ...], output_axes: tuple[int, ...]) -> Self:
         """The same with these axes of inputs and outputs, unless it has both itself.

@@ -21,6 +21,7 @@ from kfront.backends.jax.sparse import BCOO
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.typing import Closure
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.mesh import Unmade
 from kfront.core.rng import make_default_seed
 from kfront.core.typing import Nested
 
@@ -34,8 +35,16 @@ class PlacedVariable(JaxVariable):
     """A Variable whose values lie on a mesh; whatever is assigned is brought there."""
 
     _sharding: Sharding
+    _divided = True
 
-    def _make(self, value: Array) -> None:
+    def _make(self, value: Any) -> None:
+        if type(value) is Unmade:
+            if not self._sharding.is_fully_addressable:
+                self._dtype = canonical(self._dtype)
+                kind = np.dtype(self._dtype)
+                self._value = from_parts(self._shape, self._sharding, lambda *at: value.part(*at).astype(kind))
+                return
+            value = value.whole()
         if isinstance(value, TRACER):
             super()._make(value)
             return

@@ -28,6 +28,7 @@ from kfront.backends.torch.variable import TorchVariable
 from kfront.backends.typing import Axes, Closure, Pair
 from kfront.core import tree
 from kfront.core.errors import ShapeError
+from kfront.core.mesh import Unmade
 from kfront.core.op import OPS
 from kfront.core.state import state
 from kfront.core.typing import Nested, Seed, ShapeLike
@@ -161,13 +162,17 @@ class PlacedVariable(TorchVariable):
 
     laid: Layout
     read_as: Places
+    _divided = True
 
     def _make(self, value: Any) -> None:
         b = self._backend
         local, offset = place(self._shape, *self.laid)
         with b.eager():
-            part = value[tuple(slice(o, o + n) for o, n in zip(offset, local, strict=True))]
-            part = part.detach().clone() if isinstance(part, Tensor) else b.convert(part, self._dtype).clone()
+            if type(value) is Unmade:
+                part = b.convert(value.part(offset, local), self._dtype)
+            else:
+                part = value[tuple(slice(o, o + n) for o, n in zip(offset, local, strict=True))]
+                part = part.detach().clone() if isinstance(part, Tensor) else b.convert(part, self._dtype).clone()
             part = part.contiguous().to(self.laid.mesh.device_type)
             self._dtype = NAMES[part.dtype]
             tensor = of_part(part, self._shape, *self.laid)
