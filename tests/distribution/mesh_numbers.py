@@ -157,8 +157,13 @@ def train(name):
             times.append(time.perf_counter() - begun)
         tests = [float(t) for t in model.evaluate(x[:41], y[:41], batch_size=BATCH, verbose=0)]
         outputs = model.predict(x[:41], batch_size=BATCH, verbose=0)
-    return {"start": start, "losses": losses, "tests": tests, "outputs": outputs.tolist(),
-            "ms": [round(1e3 * t, 1) for t in (times[0], float(np.median(times)))]}
+    return {
+        "start": start,
+        "losses": losses,
+        "tests": tests,
+        "outputs": outputs.tolist(),
+        "ms": [round(1e3 * t, 1) for t in (times[0], float(np.median(times)))],
+    }
 
 
 if __name__ == "__main__":
@@ -169,8 +174,9 @@ if __name__ == "__main__":
     if os.environ.get("PROFILE") and ASKED.get("count", 1) > 1 and ASKED.get("process", 0) == 0:
         import cProfile
         import pstats
-        p = cProfile.Profile(); p.enable()
-        train(ASKED["models"][0]); p.disable()
+
+        p = cProfile.Profile()
+        p.runcall(train, ASKED["models"][0])
         pstats.Stats(p, stream=sys.stderr).sort_stats("cumtime").print_stats(70)
         pstats.Stats(p, stream=sys.stderr).sort_stats("tottime").print_stats(25)
         sys.exit(3)

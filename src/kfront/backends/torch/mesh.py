@@ -551,16 +551,32 @@ def _by_element(name: str) -> Callable[..., Any]:
     method = getattr(TorchForeach, name)
 
     def run(self: MeshForeach, first: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        if self.inside:
+            return method(self, first, *args, **kwargs)
         like = [x._value if isinstance(x, TorchVariable) else x for x in first]
         args = tuple(_parts_like(x, like) if isinstance(x, (Tensor, list, tuple)) else x for x in args)
-        out = method(self, list(map(_part, first)), *args, **kwargs)
+        self.inside = True
+        try:
+            out = method(self, list(map(_part, first)), *args, **kwargs)
+        finally:
+            self.inside = False
         return out if out is None else [_as_like(x, y) for x, y in zip(out, like, strict=True)]
 
     return run
 
 
 class MeshForeach(TorchForeach):
-    """Functions on lists of DTensors: by element on the parts; norms are those of the whole."""
+    """Functions on lists of DTensors: by element on the parts; norms are those of the whole.
+
+    Attributes:
+        inside: whether a method runs on parts at the moment, and what it calls gets and gives parts.
+    """
+
+    inside = False
+
+    def values(self, variables: Sequence[Variable]) -> list[Tensor]:
+        out = super().values(variables)
+        return list(map(_part, out)) if self.inside else out
 
     def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
         super().increment(variable, whole(by), whole(times))
@@ -572,7 +588,7 @@ class MeshForeach(TorchForeach):
     def assign(self, variables: Sequence[Variable], values: Sequence[Any]) -> None:
         if any(type(v._value) is DTensor or type(x) is DTensor for v, x in zip(variables, values, strict=True)):
             for v, x in zip(variables, values, strict=True):
-                v.assign(_as_like(x, v._value))
+                v.assign(_as_like(x, v._value) if self.inside else x)
         else:
             super().assign(variables, values)
 
