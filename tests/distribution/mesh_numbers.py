@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 
 ASKED = json.loads(sys.argv[1])
 os.environ["KERAS_BACKEND"] = ASKED["engine"]
@@ -148,13 +149,21 @@ def train(name):
         optimizer = kfront.optimizers.Adam(3e-3, global_clipnorm=0.5)
         loss = kfront.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=ASKED.get("jit", "auto"))
-        losses = []
+        losses, times = [], []
         for i in range(steps):
             rows = slice(i * BATCH, (i + 1) * BATCH)
+            begun = time.perf_counter()
             losses.append(float(model.train_on_batch(x[rows], y[rows])[0]))
+            times.append(time.perf_counter() - begun)
         tests = [float(t) for t in model.evaluate(x[:41], y[:41], batch_size=BATCH, verbose=0)]
         outputs = model.predict(x[:41], batch_size=BATCH, verbose=0)
-    return {"start": start, "losses": losses, "tests": tests, "outputs": outputs.tolist()}
+    return {
+        "start": start,
+        "losses": losses,
+        "tests": tests,
+        "outputs": outputs.tolist(),
+        "ms": [round(1e3 * t, 1) for t in (times[0], float(np.median(times)))],
+    }
 
 
 if __name__ == "__main__":
@@ -162,6 +171,15 @@ if __name__ == "__main__":
         D.initialize(ASKED["address"], ASKED["count"], ASKED["process"])
     kfront.config.set_floatx(ASKED["dtype"])
     kfront.config.set_portable_random(True)
+    if os.environ.get("PROFILE") and ASKED.get("count", 1) > 1 and ASKED.get("process", 0) == 0:
+        import cProfile
+        import pstats
+
+        p = cProfile.Profile()
+        p.runcall(train, ASKED["models"][0])
+        pstats.Stats(p, stream=sys.stderr).sort_stats("cumtime").print_stats(70)
+        pstats.Stats(p, stream=sys.stderr).sort_stats("tottime").print_stats(25)
+        sys.exit(3)
     out = {name: train(name) for name in ASKED["models"]}
     if ASKED.get("process", 0) == 0:
         print(json.dumps(out))

@@ -58,6 +58,11 @@ def torch_failures():
 
 
 @pytest.fixture(scope="module")
+def mesh_failures():
+    return run_two("torch", "on_a_mesh.py")
+
+
+@pytest.fixture(scope="module")
 def host_failures():
     return run_two("jax", "on_two_hosts.py")
 
@@ -71,6 +76,11 @@ def test_jax_on_eight_devices(jax_failures, name):
 @pytest.mark.parametrize("name", checks("two_processes.py"))
 def test_torch_in_two_processes(torch_failures, name):
     assert not any(name in failed for failed in torch_failures), [f.get(name) for f in torch_failures]
+
+
+@pytest.mark.parametrize("name", checks("on_a_mesh.py"))
+def test_torch_on_a_mesh(mesh_failures, name):
+    assert not any(name in failed for failed in mesh_failures), [f.get(name) for f in mesh_failures]
 
 
 @pytest.mark.parametrize("name", checks("on_two_hosts.py"))

@@ -25,7 +25,7 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
-from kfront.backends.torch.mesh import Feed, Layout, check_fits, fits, install, lay_out, move, on_mesh, settle, whole
+from kfront.backends.torch.mesh import Feed, Layout, check_fits, fits, install, lay_out, move, on_mesh, settle
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.backends.typing import Closure
 from kfront.core import tree
@@ -240,8 +240,7 @@ class TorchDistributor(Distributor):
         """The step on this process's part of a batch; `predict` gives the outputs of all parts."""
         count, mine = self.processes()
         if distribution.splits_variables and count > 1:
-            feed = Feed(distribution)
-            return lambda *args: tree.map_structure(whole, run(*feed(args)))
+            return self._step_on_mesh(run, kind, Feed(distribution))
         if count == 1 or not distribution.auto_shard_dataset:
             return run if kind != "predict" or count == 1 else lambda x: self._gather(run(x), None)
 
@@ -262,6 +261,17 @@ class TorchDistributor(Distributor):
             out = None
             for batch in args[0]:  # a list of batches: each has parts of its own size
                 out = one(lambda *local: run([local]), batch)
+            return out
+
+        return step
+
+    def _step_on_mesh(self, run: Closure[Tensor], kind: str, feed: Feed) -> Closure[Tensor]:
+        def step(*args: Any) -> Nested[Tensor]:
+            if kind == "predict" or len(args) > 1:
+                return feed(run, args)
+            out = None
+            for batch in args[0]:  # a list of batches, of which the last may be one that cannot be divided
+                out = feed(lambda *one: run([one]), batch)
             return out
 
         return step

@@ -124,29 +124,55 @@ def check_fits(who: str, shape: tuple[int, ...], layout: Layout) -> None:
 
 
 class Feed:
-    """Batches as DTensors: this process's rows; a batch that cannot be divided is computed by every process."""
+    """Runs a step on batches as DTensors of which this process has its rows.
+
+    A batch that cannot be divided, as the last one of an epoch often is, is computed by all processes along the axis.
+    """
 
     def __init__(self, distribution: Distribution) -> None:
         self.mesh: DeviceMesh = distribution.device_mesh.backend_mesh
         self.axis = list(distribution.device_mesh.axis_names).index(distribution.batch_dim_name)
-        self.parts, self.whole = self.mesh.shape[self.axis], distribution.auto_shard_dataset
-        copies = [Replicate()] * self.mesh.ndim
-        self.copies = tuple(copies)
-        self.rows = tuple(Shard(0) if i == self.axis and self.parts > 1 else p for i, p in enumerate(copies))
+        self.parts, self.shared = self.mesh.shape[self.axis], distribution.auto_shard_dataset
+        self.rows = tuple(Shard(0) if i == self.axis else Replicate() for i in range(self.mesh.ndim))
 
-    def __call__(self, batch: Any) -> Any:
-        return tree.map_structure(self._one, batch)
+    def __call__(self, run: Closure[Tensor], args: Nested[Any]) -> Nested[Tensor]:
+        """What the step gives for a batch, as plain tensors."""
+        leaves = [x for x in tree.flatten(args) if isinstance(x, Tensor) and x.ndim]
+        if self.shared and any(len(x) % self.parts or not len(x) for x in leaves):
+            _undivided.axis = self.axis
+            try:
+                return tree.map_structure(whole, run(*args))
+            finally:
+                _undivided.axis = None
+        return tree.map_structure(whole, run(*tree.map_structure(self._divided, args)))
 
-    def _one(self, x: Any) -> Any:
-        if not isinstance(x, Tensor) or x.layout is not torch.strided or type(x) is DTensor:
+    def _divided(self, x: Any) -> Any:
+        if not isinstance(x, Tensor) or not x.ndim or x.layout is not torch.strided or self.parts == 1:
             return x
-        if not self.whole and x.ndim:
-            return of_part(x, (x.shape[0] * self.parts, *x.shape[1:]), self.mesh, self.rows)
-        if not x.ndim or x.shape[0] % self.parts:
-            return of_part(x, x.shape, self.mesh, self.copies)
-        n = x.shape[0] // self.parts
+        if not self.shared:
+            return of_part(x, (len(x) * self.parts, *x.shape[1:]), self.mesh, self.rows)
+        n = len(x) // self.parts
         start = self.mesh.get_local_rank(self.axis) * n
         return of_part(x[start : start + n], x.shape, self.mesh, self.rows)
+
+
+class _Undivided(threading.local):
+    """The axis of the mesh that the batch is not divided over at the moment, though it should be."""
+
+    axis: int | None = None
+
+
+_undivided = _Undivided()
+
+
+def _without(x: Any, axis: int) -> Any:
+    """What all processes along an axis hold alike, on the mesh of the other axes: there it is never divided."""
+    names = [n for i, n in enumerate(x.device_mesh.mesh_dim_names or ()) if i != axis]
+    part = x.to_local(grad_placements=x.placements)
+    if not names:
+        return part
+    places = tuple(p for i, p in enumerate(x.placements) if i != axis)
+    return of_part(part, x.shape, x.device_mesh[tuple(names)], places)
 
 
 # ---- Variables -------------------------------------------------------------------------------------------------------
@@ -188,12 +214,13 @@ class PlacedVariable(TorchVariable):
         cast = state.autocast
         if cast is not None and self._autocast and cast != self._dtype and value.is_floating_point():
             value = value.to(native(cast))
-        return move(value, self.read_as)
+        value = move(value, self.read_as)
+        return value if _undivided.axis is None else _without(value, _undivided.axis)
 
     def _write(self, value: Any) -> None:
         value = value.detach()
-        if type(value) is not DTensor:
-            value = on_mesh(value, self.laid.mesh)
+        if type(value) is not DTensor or value.device_mesh != self.laid.mesh:
+            value = on_mesh(whole(value), self.laid.mesh)
         super()._write(move(value, self.laid.places))
 
     def _shown(self, layer: object) -> Any:
@@ -398,6 +425,39 @@ def _composed(plain: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _product(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Sums over processes are made at once, as by hand: left to itself DTensor divides what follows as it likes."""
+
+    @functools.wraps(plain)
+    def run(*args: Any) -> Tensor:
+        out = plain(*args)
+        return settled(out) if type(out) is DTensor else out
+
+    return run
+
+
+def _linear(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def linear(x: Any, kernel: Any, bias: Any = None) -> Tensor:
+        if type(x) is not DTensor and type(kernel) is not DTensor:
+            return plain(x, kernel, bias)
+        out = settled(torch.matmul(x, kernel))
+        return out if bias is None else out + bias
+
+    return linear
+
+
+def _embedding(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def embedding(indices: Any, table: Any) -> Tensor:
+        """A table divided by words is gathered; features come out whole."""
+        if type(table) is not DTensor:
+            return plain(indices, table)
+        table = move(table, tuple(Replicate() if p == Shard(0) else p for p in table.placements))
+        out: Any = plain(indices, table)
+        return move(out, tuple(Replicate() if p == Shard(out.ndim - 1) else p for p in out.placements))
+
+    return embedding
+
+
 class _Like(threading.local):
     """The tensor that random bits are drawn for at the moment."""
 
@@ -435,7 +495,11 @@ def _random_bits(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return random_bits
 
 
-_OWN = {"mean": _mean, "moments": _moments, "var": _var, "std": _std, "dropout": _dropout, "random_bits": _random_bits}
+_OWN = {
+    **{"mean": _mean, "moments": _moments, "var": _var, "std": _std, "dropout": _dropout, "random_bits": _random_bits},
+    **{"linear": _linear, "embedding": _embedding},
+    **dict.fromkeys(("matmul", "einsum", "tensordot"), _product),
+}
 _COMPOSED = ("batch_normalization", "batch_normalization_train")
 
 
@@ -487,16 +551,32 @@ def _by_element(name: str) -> Callable[..., Any]:
     method = getattr(TorchForeach, name)
 
     def run(self: MeshForeach, first: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        if self.inside:
+            return method(self, first, *args, **kwargs)
         like = [x._value if isinstance(x, TorchVariable) else x for x in first]
         args = tuple(_parts_like(x, like) if isinstance(x, (Tensor, list, tuple)) else x for x in args)
-        out = method(self, list(map(_part, first)), *args, **kwargs)
+        self.inside = True
+        try:
+            out = method(self, list(map(_part, first)), *args, **kwargs)
+        finally:
+            self.inside = False
         return out if out is None else [_as_like(x, y) for x, y in zip(out, like, strict=True)]
 
     return run
 
 
 class MeshForeach(TorchForeach):
-    """Functions on lists of DTensors: by element on the parts; norms are those of the whole."""
+    """Functions on lists of DTensors: by element on the parts; norms are those of the whole.
+
+    Attributes:
+        inside: whether a method runs on parts at the moment, and what it calls gets and gives parts.
+    """
+
+    inside = False
+
+    def values(self, variables: Sequence[Variable]) -> list[Tensor]:
+        out = super().values(variables)
+        return list(map(_part, out)) if self.inside else out
 
     def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
         super().increment(variable, whole(by), whole(times))
@@ -508,7 +588,7 @@ class MeshForeach(TorchForeach):
     def assign(self, variables: Sequence[Variable], values: Sequence[Any]) -> None:
         if any(type(v._value) is DTensor or type(x) is DTensor for v, x in zip(variables, values, strict=True)):
             for v, x in zip(variables, values, strict=True):
-                v.assign(_as_like(x, v._value))
+                v.assign(_as_like(x, v._value) if self.inside else x)
         else:
             super().assign(variables, values)
 
