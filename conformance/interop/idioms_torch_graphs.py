@@ -7,11 +7,25 @@ import io
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from ..suite import close
 from .idioms import Rows
-from .torch_pairs import ATTENTION, BATCH_NORM, CONV, DROPOUT, EMBEDDING, LINEAR, MLP, MODEL, NORM, Made, told
+from .torch_pairs import (
+    ATTENTION,
+    BATCH_NORM,
+    CONV,
+    DROPOUT,
+    EMBEDDING,
+    GRU,
+    LINEAR,
+    LSTM,
+    MLP,
+    MODEL,
+    NORM,
+    Made,
+    told,
+)
 
 __all__ = ["ROWS"]
 
@@ -271,8 +285,26 @@ def jit_traced(s: Made) -> Any:
     return torch.jit.trace(s.layer.eval(), s.x, check_trace=True)(s.x)
 
 
-for _name in ("Dense", "Conv2D", "layers", "a model", "LayerNormalization"):
+for _name in NETS:
     JIT.of(f"trace: {_name}", NETS[_name])(jit_traced)
+
+
+for _name, _pair in {"LSTM": LSTM, "GRU": GRU}.items():
+    JIT.of(f"trace: {_name}", _pair)(jit_traced)
+    JIT.of(f"a trace is differentiated: {_name}", _pair)(lambda s: _slopes(s, torch.jit.trace(s.layer, s.x)))
+
+
+def _slopes(s: Made, run: Any) -> Tensor:
+    x = s.x.clone().requires_grad_()
+    run(x).square().sum().backward()
+    return x.grad
+
+
+@JIT.of("new statistics are used by what is traced", BATCH_NORM)
+def _(s: Made) -> Any:
+    run = torch.jit.trace(s.layer.eval(), s.x)
+    s.layer.load_state_dict({n: torch.full_like(x, 2) for n, x in s.layer.state_dict().items()})
+    return run(s.x)
 
 
 @JIT.of("a traced module is saved and loaded", MLP)

@@ -7,6 +7,7 @@ table of idioms (`idioms.py`) tries single layers in all that an engine's users 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,8 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     for name in backends:
         yield Case("interop", "no other engine is imported", name, lambda n=name: alone.check(n))
         yield from idioms.cases(name, quick)
+        if name == "torch":
+            yield from importlib.import_module(".torch_graphs", __package__).cases(quick)  # imports torch
         for k, family in enumerate(FAMILIES):
             for what, check in NATIVE.get(name, {}).items():
                 if not quick or family in ("mlp", "encoder"):

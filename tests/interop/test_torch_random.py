@@ -13,6 +13,7 @@ from kfront import layers, ops
 torch = pytest.importorskip("torch")
 nn = torch.nn
 checkpoint = pytest.importorskip("torch.utils.checkpoint").checkpoint
+make_fx = pytest.importorskip("torch.fx.experimental.proxy_tensor").make_fx
 
 
 @pytest.fixture(autouse=True)
@@ -182,3 +183,24 @@ def test_a_checkpoint_inside_fit() -> None:
         model.compile(kfront.optimizers.SGD(0.1), "mse")
         results.append(model.fit(x, x[:, :1], epochs=3, batch_size=4, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+def test_transforms_of_torch_move_seeds_on():
+    """The next key stays in the layer: it is no value of the transform, which ends."""
+    x, layer = torch.ones(2, 50), layers.Dropout(0.5, seed=7)
+    transforms = {
+        "grad": lambda f: torch.func.grad(lambda a: f(a).sum())(x),
+        "vmap": lambda f: torch.func.vmap(f, randomness="different")(x),
+        "jvp": lambda f: torch.func.jvp(f, (x,), (x,))[0],
+        "make_fx": lambda f: make_fx(f)(x)(x),
+    }
+    for name, run in transforms.items():
+        state = layer.seed_generator.state
+        before = state.numpy()
+        run(lambda a: layer(a, training=True))
+        assert state.value is state.own and type(state.own) is torch.Tensor, name
+        assert state.numpy().tolist() == [before[0], before[1] + 1], name
+    before = state.numpy()
+    slope = transforms["grad"](lambda a: layer(a, training=True))
+    state.assign(before)
+    torch.testing.assert_close(slope, layer(x, training=True))  # the gradient of the mask that was drawn

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from kfront.backends.torch.conv import each, enter, leave, line, padded
 from kfront.backends.typing import Sizes
+from kfront.core.op import OPS
+from kfront.core.shapes_nn import spatial
 
 Tensor = torch.Tensor
 _MAX = (None, None, F.max_pool2d, F.max_pool3d)
 _AVERAGE = (None, None, F.avg_pool2d, F.avg_pool3d)
+_ADAPTIVE_MAX = (None, None, F.adaptive_max_pool2d, F.adaptive_max_pool3d)
+_ADAPTIVE_AVERAGE = (None, None, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
 _HALVES = (torch.float16, torch.bfloat16)
 
 
@@ -44,3 +49,18 @@ def average_pool(inputs: Tensor, pool_size: Sizes, strides: Sizes | None, paddin
         inside = pool(padded(ones, size, steps, padding)[0], size, steps)  # type: ignore[misc]
         out = pool(wide, size, steps) / inside  # type: ignore[misc]
     return leave(out, inputs.ndim, data_format)
+
+
+def adaptive_max_pool(inputs: Tensor, output_size: Sizes, data_format: str) -> Tensor:
+    if not inputs.is_floating_point():  # torch has it for floats only
+        return OPS["adaptive_max_pool"].body(inputs, output_size, data_format)  # type: ignore[misc]
+    return _adaptive(_ADAPTIVE_MAX, inputs, output_size, data_format)
+
+
+def adaptive_average_pool(inputs: Tensor, output_size: Sizes, data_format: str) -> Tensor:
+    return _adaptive(_ADAPTIVE_AVERAGE, inputs, output_size, data_format)
+
+
+def _adaptive(kernels: tuple[Any, ...], inputs: Tensor, output_size: Sizes, data_format: str) -> Tensor:
+    sizes = line(spatial(output_size, inputs.ndim - 2, "output_size"), 1)
+    return leave(kernels[len(sizes)](enter(inputs, data_format), sizes), inputs.ndim, data_format)

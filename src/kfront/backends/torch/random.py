@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from kfront.backends.torch.common import current_device, native
+from kfront.backends.torch.step import computing, recorded
 from kfront.core.op import OPS
 from kfront.core.rng import SeedGenerator
 from kfront.core.state import state
@@ -87,7 +88,13 @@ def _checkpointed(variable: Variable) -> Tensor | None:
 
 
 def _advance(variable: Variable) -> Tensor:
-    mine = variable._value
+    if recorded():
+        with computing():
+            return _next(variable._value)
+    return _next(variable._value)
+
+
+def _next(mine: Tensor) -> Tensor:
     key = mine.data
     mine.data = torch.add(key, _STEP)  # new memory: `key` keeps the old
     return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import warnings
@@ -9,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+from torch.utils._python_dispatch import _disable_current_modes
 
 from kfront.backends.typing import Closure, Pair
 from kfront.core.typing import Nested
@@ -44,6 +47,25 @@ class transforming:
 def inside_func() -> bool:
     """Whether a transform of `torch.func` runs, or must be taken for one: `torch.compile` follows those only."""
     return torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
+
+
+def recorded() -> bool:
+    """Whether an op gives no value that may stay: inside a transform, in a trace, or where a mode takes the ops."""
+    return (
+        inside_func() or torch._C._get_tracing_state() is not None or torch._C._len_torch_dispatch_stack() > 0  # type: ignore[attr-defined]
+    )
+
+
+class computing:
+    """Context in which ops are computed, whatever transform or mode of torch is around it."""
+
+    def __enter__(self) -> None:
+        self.stack = contextlib.ExitStack()
+        self.stack.enter_context(temporarily_clear_interpreter_stack())
+        self.stack.enter_context(_disable_current_modes())
+
+    def __exit__(self, *exc: object) -> None:
+        self.stack.close()
 
 
 def value_and_grad(

@@ -19,7 +19,7 @@ from torch.utils._device import DeviceContext
 from torch.utils._pytree import tree_map
 
 from kfront.backends.torch.common import NAMES, current_device, native
-from kfront.backends.torch.step import inside_func
+from kfront.backends.torch.step import inside_func, recorded
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
 from kfront.core.tracking import structure
@@ -84,12 +84,11 @@ class TorchVariable(Variable):
         mine = self.own
         if self._value is not mine:
             self._put(value)
-        elif self._aliased_by_autograd and not torch.compiler.is_compiling():
+        elif self._aliased_by_autograd and not recorded():
             mine.data = value.detach().to(mine.device, mine.dtype, copy=True)
             self._aliased_by_autograd = False
-        else:
-            with torch.no_grad():
-                mine.copy_(value if type(mine) is VariableParameter else _laid_out(value, mine))
+        else:  # not under `no_grad`, which is in no trace
+            mine.detach().copy_((value if type(mine) is VariableParameter else _laid_out(value, mine)).detach())
 
     @property
     def trainable(self) -> bool:
@@ -173,7 +172,7 @@ class TorchVariable(Variable):
         user's, operators and ops do, which a Parameter leaves as it is.
         """
         value = self._value
-        if type(value) is not VariableParameter and not isinstance(value, Parameter):
+        if type(value) is not VariableParameter and (inside_func() or not isinstance(value, Parameter)):
             return self
         casts = layer.__dict__.get("_scope_dtype") is not None
         return self if casts and not type(layer)._unbound.__module__.startswith("kfront.") else value
@@ -263,8 +262,8 @@ def _laid_out(value: Tensor, mine: Any) -> Tensor:
 
 
 def _may_be_saved(value: Tensor) -> bool:
-    """Whether autograd could save a storage that may be assigned: a floating constant, not while compiling."""
-    return not value.requires_grad and value.is_floating_point() and not torch.compiler.is_compiling()
+    """Whether autograd could save a storage that may be assigned: a floating constant, not in a recorded program."""
+    return not value.requires_grad and value.is_floating_point() and not recorded()
 
 
 def _differentiable(tensor: Tensor) -> bool:

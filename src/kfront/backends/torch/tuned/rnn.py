@@ -117,7 +117,8 @@ def _call(kernel: Function[Tensor], x: Tensor, carry: tuple[Tensor, ...], weight
     states = [h.unsqueeze(0) for h in carry]
     hx = states if len(states) > 1 else states[0]
     given = [weights[0].t(), *weights[1:]]
-    out, *last = kernel(x, hx, given, len(given) > 2, 1, 0.0, torch.is_grad_enabled(), False, True)
+    trained = torch.is_grad_enabled() or torch.jit.is_tracing()  # a trace is differentiated later
+    out, *last = kernel(x, hx, given, len(given) > 2, 1, 0.0, trained, False, True)
     return (out, *(h.squeeze(0) for h in last))
 
 
