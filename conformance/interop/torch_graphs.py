@@ -52,7 +52,7 @@ class One(Caller):
         return self.layer(inputs, **self.row.call)
 
 
-WAYS: dict[str, Callable[[nn.Module, tuple[Tensor, ...], bool], Callable[..., Any]]] = {
+WAYS: dict[str, Callable[[nn.Module, tuple[Tensor, ...], bool], Any]] = {
     "jit.trace": lambda module, x, random: torch.jit.trace(module, x, check_trace=not random),  # it compares two runs
     "make_fx": lambda module, x, random: make_fx(module)(*x),
     "export": lambda module, x, random: torch.export.export(module, x, strict=False).module(),
