@@ -52,6 +52,8 @@ def times(v: Any, by: float) -> Any:
     return kfront.ops.multiply(v, by)
 
 
+PASSED = "gradients go past the rounding of the kernel, see tests/keras_next"
+
 DENSE = [
     row("Dense", "plain", lambda: L.Dense(4), x(3)),
     row("Dense", "relu, no bias", lambda: L.Dense(4, activation="relu", use_bias=False), x(3)),
@@ -62,6 +64,13 @@ DENSE = [
         "regularized",
         lambda: L.Dense(2, kernel_regularizer="l2", kernel_constraint="max_norm", bias_initializer="ones"),
         x(3),
+    ),
+    row("TernaryDense", "plain", lambda: L.TernaryDense(4), x(3), smooth=False, reason=PASSED),
+    row(
+        *("TernaryDense", "threshold, rank 3", lambda: L.TernaryDense(4, threshold=0.4), x(5, 3)),
+        free=(1,),
+        smooth=False,
+        reason=PASSED,
     ),
     row("Dense", "activity", lambda: L.Dense(2, activity_regularizer="l1"), x(3)),
     row(

@@ -93,7 +93,7 @@ def _random() -> list[Row]:
 def _mixing() -> list[Row]:
     out = []
     labels = np.eye(4, dtype="float32")[np.arange(BATCH) % 4]
-    for name in ("MixUp", "CutMix"):
+    for name in ("MixUp", "CutMix", "Mosaic"):
         for tag, args in {"plain": {}, "channels first": FIRST}.items():
             make = lambda name=name, args=args: getattr(L, name)(seed=2, **args)  # noqa: E731
             data = {"images": pictures(bool(args)), "labels": labels}

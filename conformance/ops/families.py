@@ -111,8 +111,8 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("threshold", each(threshold=(0.5, 1.0), default_value=(-1.0,))),
     ("cast saturate_cast", each(dtype=_FLOATING)),
     (
-        "add subtract multiply divide power float_power copysign arctan2 logaddexp heaviside divide_no_nan logaddexp2 "
-        "hypot mod fmod ldexp left_shift right_shift gcd lcm",
+        "add subtract multiply divide power float_power copysign arctan2 logaddexp gammainc heaviside divide_no_nan "
+        "logaddexp2 hypot mod fmod ldexp left_shift right_shift gcd lcm",
         spread(),
     ),
     (

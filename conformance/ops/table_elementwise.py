@@ -27,6 +27,19 @@ def _lgamma(x: float) -> float:
     return math.inf if math.isinf(x) or (x <= 0 and x == math.floor(x)) else math.lgamma(x)
 
 
+@np.vectorize(otypes=["float64"])
+def _gammainc(a: float, x: float) -> float:
+    """Up to moderate arguments, by the power series of the integral from 0."""
+    if math.isnan(a) or math.isnan(x) or min(a, x) < 0 or (a == x and a in (0, math.inf)):
+        return NAN
+    if a == 0 or math.isinf(x) or math.isinf(a) or x == 0:
+        return float(x > 0 and not math.isinf(a))
+    terms = [math.exp(a * math.log(x) - x - math.lgamma(a + 1))]
+    while terms[-1] > 1e-18 * terms[0] or len(terms) < x:
+        terms.append(terms[-1] * x / (a + len(terms)))
+    return math.fsum(terms)
+
+
 def _erfinv(y: float) -> float:
     if not -1 < y < 1:
         return math.copysign(INF, y) if abs(y) == 1 else NAN
@@ -284,6 +297,7 @@ _BINARY: dict[str, tuple[Any, ...]] = {
     "arctan2": (np.arctan2, tol(), False, FAR, (_half(0.0, 0.0, 0.0, 0.0),)),
     "logaddexp": (np.logaddexp, tol(), False, FAR, (_half(1.0, 1.0, 0.5, 0.5),)),
     "hypot": (np.hypot, tol(), False, FAR, (_half(0.0, 0.0, 0.0, 0.0),)),
+    "gammainc": (_gammainc, tol(16), False, (), ()),
     "copysign": (lambda x, y: np.copysign(x * 1.0, y * 1.0), tol(0, 0), False, FAR, ()),
     "float_power": (lambda x, y: np.power(x * 1.0, y * 1.0), tol(8, 2), False, (), ()),
     "heaviside": (np.heaviside, tol(0, 0), False, FAR, (_half(0.0, 0.5, 0.0, 1.0),)),

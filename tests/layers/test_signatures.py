@@ -37,7 +37,7 @@ pickle.dump(out, open(sys.argv[1], "wb"))
 """
 SPACES = ("layers", "initializers", "regularizers", "constraints", "dtype_policies")
 # a namespace that Keras has not, and names that it has from 3.16 on
-OWN = {("layers", "graph"), ("layers", "GroupedQueryAttention")}
+OWN = {("layers", "graph"), *(("layers", n) for n in ("GroupedQueryAttention", "Mosaic", "TernaryDense"))}
 OURS = [(s, n) for s in SPACES for n in dir(getattr(kfront, s)) if not n.startswith("_") and (s, n) not in OWN]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 
 import numpy as np
 import pytest
@@ -35,6 +34,7 @@ def test_grids_layouts_and_outputs_are_those_of_keras(backend, name):
     got, want = calibration.result(kfront, structure), WANT[name]
     assert got["names"] == want["names"]
     ties = "symmetric" in name
+    newer = "awq" in name  # values are those of Keras 3.16, see tests/keras_next
     for layer, values in want["values"].items():
         have, wanted = ([np.asarray(v) for v in x] for x in (got["values"][layer], values))
         wanted[-1] = np.floor(wanted[-1])  # Keras leaves the groups unrounded in GPTQ's variables
@@ -42,8 +42,10 @@ def test_grids_layouts_and_outputs_are_those_of_keras(backend, name):
             compare_levels(have.pop(1), wanted.pop(1))
         for g, w in zip(have, wanted, strict=True):
             assert g.shape == w.shape
+            if newer:
+                continue
             np.testing.assert_allclose(g, w, rtol=1e-4, atol=2e-6)
-    if not ties:
+    if not ties and not newer:
         np.testing.assert_allclose(got["outputs"], want["outputs"], rtol=1e-3, atol=1e-3)
 
 
@@ -125,20 +127,21 @@ def test_gptq_of_fewer_rows_than_inputs_and_of_inputs_that_are_never_seen():
         assert np.abs(found.matrix - weight)[:, 3].max() <= found.scale.max() * 0.51
 
 
-def test_awq_takes_the_best_power_of_the_activations():
+def test_awq_takes_the_best_power_of_the_activations_and_weights():
     weight, x, statistics = problem(mixed=False)
-    found = awq(weight, statistics, quantizers.AWQConfig(None, None, group_size=4, num_grid_points=8))
-    errors = []
+    config = quantizers.AWQConfig(None, None, group_size=4, num_grid_points=8, apply_clip=False)
+    found = awq(weight, statistics, config)
+    grouped = np.abs(weight).reshape(60, 3, 4)
+    sizes = (grouped / grouped.max(-1, keepdims=True)).reshape(60, 12).mean(0)
+    activations, tried = np.abs(x).mean(0), []
     for power in np.arange(8) / 8:
-        s = np.abs(x).mean(0) ** power
+        s = activations**power / sizes ** (1 - power)
         s /= np.sqrt(s.max() * s.min())
         rounded = nearest(weight * s, 4, np.arange(12) // 4).matrix / s
-        errors.append(np.square(x @ (rounded - weight).T).sum())
-    best = int(np.argmin(errors))
-    assert best > 0
-    np.testing.assert_allclose(statistics.error(found.matrix - weight), errors[best], rtol=1e-8)
-    s = np.abs(x).mean(0) ** (best / 8)
-    np.testing.assert_allclose(found.factors, s / np.sqrt(s.max() * s.min()), rtol=1e-8)
+        tried.append((np.square(activations * (rounded - weight)).sum(), s))
+    best = min(tried, key=lambda t: t[0])
+    assert best is not tried[0]
+    np.testing.assert_allclose(found.factors, best[1], rtol=1e-8)
 
 
 # ---- models ----------------------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ def test_low_rank_adaptation_on_top(trainable_backend, tmp_path):
     assert (np.abs(merged.numpy() - layer.kernel.numpy()) <= 1.01 * step).all()
 
 
-def test_filters_subclasses_and_layers_without_such_a_form(caplog):
+def test_filters_subclasses_and_layers_without_such_a_form():
     class Mine(layers.Dense):
         pass
 
@@ -224,10 +227,12 @@ def test_filters_subclasses_and_layers_without_such_a_form(caplog):
     model = kfront.Sequential([kfront.Input((6,), dtype="int32"), table, block])
     structure = {"pre_block_layers": [table], "sequential_blocks": [block]}
     config = calibration.config(kfront, "gptq groups", quantization_layer_structure=structure)
-    with caplog.at_level(logging.WARNING, "kfront"):
-        model.quantize("gptq", config, filters="taken|mine|batched")
+    with pytest.warns(UserWarning, match="have no such form"):
+        report = model.quantize("gptq", config, filters="taken|mine|batched")
     assert [x.quantization_mode for x in block.layers] == [None, None, None, None, "gptq"]
-    assert "Mine is not a built-in layer" in caplog.text
+    why = {path.rpartition("/")[2]: reason for path, reason in report.skipped}
+    assert (why["left"], why["mine"]) == (report.SKIP_FILTERED, report.SKIP_NO_SUPPORT)
+    assert [path for path, *_ in report.quantized] == [block.layers[-1].path]
     assert model.predict(calibration.DATA, verbose=0).shape == (24, 6, 8)
 
 
@@ -273,6 +278,7 @@ def test_configs():
         ("AWQConfig", {"weight_bits": 8}),
         ("AWQConfig", {"group_size": -2}),
         ("AWQConfig", {"num_grid_points": 0}),
+        ("GPTQConfig", {"calibration_batch_size": 0}),
     ],
 )
 def test_wrong_configs(cls, wrong):
@@ -321,5 +327,19 @@ def test_errors():
         structure["pre_block_layers"][0].quantize(config=calibration.config(kfront, "gptq"))
     config = calibration.config(kfront, "gptq", quantization_layer_structure=structure)
     model.quantize(config=config)
-    with pytest.raises(ArgumentError, match="not quantized"):
-        model.quantize(config=config)
+    report = model.quantize(config=config)
+    assert not report.quantized and len(report.skipped_by_reason(report.SKIP_ALREADY_QUANTIZED)) == 8
+    assert report.skipped_by_reason(report.SKIP_OUTSIDE_STRUCTURE)
+
+
+def test_the_size_of_batches_changes_nothing():
+    found = []
+    for size in (3, 24):
+        config = {"group_size": 4, "calibration_batch_size": size}
+        model, structure = calibration.model(kfront)
+        given = GPTQ(
+            calibration.DATA, None, num_samples=24, sequence_length=6, quantization_layer_structure=structure, **config
+        )
+        model.quantize(config=given)
+        found.append(outputs(structure))
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-5)

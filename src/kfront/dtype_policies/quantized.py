@@ -13,7 +13,7 @@ class QuantizedDTypePolicy(DTypePolicy):
     """How a layer is quantized, and the policy that it had before.
 
     Args:
-        mode: "int8" or "int4".
+        mode: "int8", "int4" or "ternary".
         source_name: name of the policy before; the global one if None.
 
     Raises:
@@ -27,8 +27,8 @@ class QuantizedDTypePolicy(DTypePolicy):
     ('int8_from_mixed_bfloat16', 'bfloat16', 'int8')
     """
 
-    _form = re.compile(r"(int8|int4)")
-    _expected = "'int8' or 'int4'"
+    _form = re.compile(r"(int8|int4|ternary)")
+    _expected = "'int8', 'int4' or 'ternary'"
 
     def __init__(self, mode: str, source_name: str | None = None) -> None:
         found = self._form.fullmatch(mode) if isinstance(mode, str) else None

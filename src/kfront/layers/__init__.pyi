@@ -34,7 +34,7 @@ from kfront.layers.augment.geometry import (
     RandomTranslation as RandomTranslation,
     RandomZoom as RandomZoom,
 )
-from kfront.layers.augment.mixing import CutMix as CutMix, MixUp as MixUp
+from kfront.layers.augment.mixing import CutMix as CutMix, MixUp as MixUp, Mosaic as Mosaic
 from kfront.layers.augment.policies import AugMix as AugMix, RandAugment as RandAugment
 from kfront.layers.augment.resize import CenterCrop as CenterCrop, RandomCrop as RandomCrop, Resizing as Resizing
 from kfront.layers.augment.tone import (
@@ -190,6 +190,7 @@ from kfront.layers.separable_conv import (
 )
 from kfront.layers.serialization import deserialize as deserialize, serialize as serialize
 from kfront.layers.spectral_norm import SpectralNormalization as SpectralNormalization
+from kfront.layers.ternary import TernaryDense as TernaryDense
 from kfront.layers.wrappers import (
     Bidirectional as Bidirectional,
     TimeDistributed as TimeDistributed,
@@ -300,6 +301,7 @@ __all__ = [
     "MelSpectrogram",
     "Minimum",
     "MixUp",
+    "Mosaic",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
@@ -352,6 +354,7 @@ __all__ = [
     "StringLookup",
     "Subtract",
     "TFSMLayer",
+    "TernaryDense",
     "TextVectorization",
     "TimeDistributed",
     "TorchModuleWrapper",

@@ -83,6 +83,7 @@ class Dense(Quantizable):
     bias_constraint: ConstraintLike
     kernel: Any = None
     bias: Variable | None = None
+    _modes = ("int8", "int4", "float8", "ternary", "gptq", "awq")
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
 from kfront.quantizers.calibrated import Quantized, Statistics, nearest
 from kfront.quantizers.configs import CALIBRATED, config_for
-from kfront.quantizers.functions import dequantize_grouped
+from kfront.quantizers.functions import dequantize_grouped, to_ternary
 
 INT4 = (-8, 7)
 
@@ -179,6 +179,35 @@ class QuantizedWeight(DerivedWeight):
         return f"<QuantizedWeight {self.path}, shape={self.shape}, {self.mode}>"
 
 
+class TernaryWeight(QuantizedWeight):
+    """A matrix of -1, 0 and 1, five to a byte, and one scale.
+
+    Args:
+        layout: how the weight is cut up.
+        variables: the stored Variables: values and scale.
+        threshold: up to which absolute value floating weights count as 0; half of their mean if None.
+    """
+
+    def __init__(self, layout: Layout, variables: Sequence[Any], threshold: float | None) -> None:
+        super().__init__(layout, "ternary", variables)
+        self.threshold = threshold
+
+    @property
+    def value(self) -> Any:
+        """The native tensor."""
+        scale = self.scale.value
+        return ops.multiply(ops.cast(self.unpacked(), scale.dtype), scale)
+
+    def unpacked(self) -> Tensor:
+        """The matrix of values, one in a byte."""
+        return quantizers.unpack_ternary(self.stored.value, self.layout.shape[-1], -1)
+
+    def quantized(self, value: Any, quantizer: Any) -> list[Any]:
+        """What the stored Variables of a floating weight are."""
+        values, scale = to_ternary(ops.cast(value, "float32"), self.threshold)
+        return [quantizers.pack_ternary(values, -1)[0], scale]
+
+
 class CalibratedWeight(QuantizedWeight):
     """A weight that GPTQ or AWQ chose: a matrix of unsigned values with one row for each output.
 
@@ -277,6 +306,7 @@ class Quantizable(LoraLayer):
     kernel: Any
     g_idx: Any
     _modes: tuple[str, ...] = ("int8", "int4", "float8", "gptq", "awq")
+    threshold: float | None = None  # of ternary weights
     _zero_name = "kernel_zero"  # of the zero points that calibration gives
     _float8: Any = None
     _special = False  # whether the product needs more than the weight
@@ -288,13 +318,18 @@ class Quantizable(LoraLayer):
         """How the weight is cut up; subclasses define it."""
         raise NotImplementedError
 
+    def _set_lora(self, rank: Any, alpha: Any) -> None:
+        if rank is not None and self.quantization_mode == "ternary":
+            raise UnsupportedError(f"[{self.name}] expected no low-rank adaptation of a ternary weight, got {rank}.")
+        super()._set_lora(rank, alpha)
+
     # -- quantizing ---------------------------------------------------------------------------------------------------
 
     def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
         """Keep the weight in few bits from now on, or train in float8.
 
         Args:
-            mode: "int8", "int4" or "float8"; that of the config if None.
+            mode: "int8", "int4", "float8" or "ternary"; that of the config if None.
             type_check: whether subclasses of the built-in layers are refused, whose `call` may read the weight.
             config: a `QuantizationConfig`; that of the layer, else the default of the mode, if None.
 
@@ -321,6 +356,8 @@ class Quantizable(LoraLayer):
             raise ArgumentError(f"[{self.name}] expected a layer that is not quantized, got {self._dtype_policy!r}.")
         if not self.built:
             raise NotBuiltError(f"[{self.name}] expected a built layer for `quantize`; call it on data first.")
+        if config.mode == "ternary" and self.lora_enabled:
+            raise UnsupportedError(f"[{self.name}] expected no low-rank adaptation of a ternary weight; save it first.")
         self._take_config(config)
         self._quantize(config)
 
@@ -374,7 +411,7 @@ class Quantizable(LoraLayer):
 
         Args:
             kernel_shape: shape of the weight.
-            mode: "int8", "int4", "float8", "gptq" or "awq".
+            mode: "int8", "int4", "float8", "ternary", "gptq" or "awq".
             config: a `QuantizationConfig`; for "int4" it tells the size of blocks.
         """
         if mode in CALIBRATED:
@@ -408,6 +445,11 @@ class Quantizable(LoraLayer):
             setattr(self, place, variable)
             return variable
 
+        if mode == "ternary":
+            parts = [add("", (*layout.shape[:-1], -(-layout.shape[-1] // 5)), "uint8")]
+            parts.append(add("_scale", (), self.variable_dtype, "ones"))
+            self.__dict__[attribute] = TernaryWeight(layout, parts, self.threshold)
+            return
         inputs, outputs = layout.sizes
         values = add("", layout.shape if mode == "int8" else layout.packed, "int8")
         if mode == "int8" or block == -1:
@@ -570,13 +612,11 @@ class Quantizable(LoraLayer):
         name, plain = self._adapted, [self._adapted, *(["bias"] if hasattr(type(self), "bias") else [])]
         scaled = [*plain, f"{name}_scale"]
         spec: dict[str | None, list[str]] = {None: plain, "int8": scaled, "int4": [*scaled, f"{name}_zero", "g_idx"]}
-        if "float8" in self._modes:
-            pairs = [(f"{x}_scale", f"{x}_amax_history") for x in ("inputs", "kernel", "outputs_grad")]
-            spec["float8"] = [*plain, *(n for pair in pairs for n in pair)]
-        if "gptq" in self._modes:
-            first = [*plain[1:], "quantized_kernel", "kernel_scale", "kernel_zero"]
-            spec.update(gptq=[*first, "g_idx"], awq=[*first, "awq_scales", "g_idx"])
-        return spec
+        pairs = [(f"{x}_scale", f"{x}_amax_history") for x in ("inputs", "kernel", "outputs_grad")]
+        first = [*plain[1:], "quantized_kernel", "kernel_scale", "kernel_zero"]
+        spec.update(ternary=scaled, float8=[*plain, *(n for pair in pairs for n in pair)])
+        spec.update(gptq=[*first, "g_idx"], awq=[*first, "awq_scales", "g_idx"])
+        return {mode: names for mode, names in spec.items() if mode is None or mode in self._modes}
 
     def _file_order(self) -> list[Any]:
         """The variables in the order that files have: weight, others, what quantization adds; after GPTQ and AWQ all

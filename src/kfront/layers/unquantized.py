@@ -20,6 +20,18 @@ class Unquantized:
         """How the layer is quantized; None if it is not."""
         return self._dtype_policy.quantization_mode
 
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]] | None:
+        """For each way of quantization the names of the variables in the order that files have; None if there is none.
+
+        Example:
+
+        >>> import kfront
+        >>> kfront.layers.Embedding(4, 2).variable_serialization_spec["int8"]
+        ['embeddings', 'embeddings_scale']
+        """
+        return None
+
     def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
         """Keep the weight in few bits; layers that can override it.
 

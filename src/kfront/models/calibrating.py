@@ -20,27 +20,32 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 _log = logging.getLogger("kfront")
-_BATCH = 8
 
 
-def calibrate(model: Model, config: Any, wanted: Callable[[Any], bool]) -> None:
+def calibrate(model: Model, config: Any, chosen: list[Layer]) -> set[int]:
     """Quantize the layers of block after block, each on the outputs of the quantized blocks before.
 
     Args:
         model: a built model.
         config: a `GPTQConfig` or `AWQConfig`.
-        wanted: which layers.
+        chosen: which layers, as far as they are in the blocks.
+
+    Returns:
+        Which layers with a quantized form are in the blocks, by `id`.
 
     Raises:
         ArgumentError: if the model's structure or the data is missing or does not fit.
     """
     before, blocks = _structure(model, config)
+    wanted = {id(x) for x in chosen}
+    inside = {id(x) for block in blocks for x in _inner(block)}
     tokens = windows(config)
-    batches: list[Any] = [tokens[i : i + _BATCH] for i in range(0, len(tokens), _BATCH)]
+    size = config.calibration_batch_size
+    batches: list[Any] = [tokens[i : i + size] for i in range(0, len(tokens), size)]
     for layer in before:
         batches = [_through(layer, x) for x in batches]
     for block in blocks:
-        layers = [x for x in _inner(block) if x._calibrates(config.mode) and wanted(x)]
+        layers = [x for x in _inner(block) if x._calibrates(config.mode) and id(x) in wanted]
         with _watched(layers) as found:
             for x in batches:
                 _through(block, x)
@@ -50,6 +55,7 @@ def calibrate(model: Model, config: Any, wanted: Callable[[Any], bool]) -> None:
             else:
                 _log.warning("[quantize] %s is left as it is: no data reached it.", layer.name)
         batches = [_through(block, x) for x in batches]
+    return inside
 
 
 def _structure(model: Any, config: Any) -> tuple[list[Any], list[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, overload
 
 from kfront import saving
@@ -17,9 +18,18 @@ from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
 from kfront.models.stateless import Stateless
 from kfront.training.trainer import Trainer
+from kfront.utils.io_utils import print_msg
 
 if TYPE_CHECKING:
     from kfront.models.functional import Functional
+    from kfront.quantizers.report import QuantizationReport
+
+
+def _quantizing() -> ModuleType:
+    """The module that quantizes models."""
+    from kfront.models import quantizing  # what most programs do not need, so not at import
+
+    return quantizing
 
 
 def _functional() -> Any:
@@ -129,35 +139,63 @@ class Model(Stateless, Trainer, Layer):
                 return layer
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
 
-    def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
+    def quantize(
+        self, mode: str | None = None, config: Any = None, filters: Any = None, verbose: bool = False, **kwargs: Any
+    ) -> QuantizationReport:
         """Quantize the weights of the layers that support it, or train them in float8.
 
         Args:
-            mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.
+            mode: "int8", "int4", "float8", "ternary", "gptq" or "awq"; that of the config if None.
             config: a `kfront.quantizers.QuantizationConfig`; the default of the mode if None. "gptq" and "awq" need
                 one, with data: they quantize the layers of block after block, see `get_quantization_layer_structure`.
             filters: which layers: a regular expression searched for in their names, a list of them, or a function of
                 the layer; all if None.
+            verbose: whether the report is printed.
             **kwargs: `type_check`, whether layers of subclasses are left out (True).
+
+        Returns:
+            A `kfront.quantizers.QuantizationReport`: which layers are quantized now, and why others are not. If some
+            cannot be, there is one warning.
 
         Raises:
             NotBuiltError: if the model has no weights yet.
-            ArgumentError: if mode and config do not fit, or a layer is quantized already.
+            ArgumentError: if mode and config do not fit.
 
         Example:
 
         >>> import kfront
         >>> model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(8), kfront.layers.Dense(2)])
-        >>> model.quantize("int8", filters=lambda layer: layer.units > 2)
+        >>> model.quantize("int8", filters=lambda layer: layer.units > 2).num_quantized
+        1
         >>> [layer.quantization_mode for layer in model.layers]
         ['int8', None]
         """
-        from kfront.models.quantizing import quantize_model  # what most programs do not need, so not at import
-
         type_check = kwargs.pop("type_check", True)
         if kwargs:
             raise ArgumentTypeError(f"[{self.name}] expected only `type_check` besides, got {', '.join(kwargs)}.")
-        quantize_model(self, mode, config, filters, type_check)
+        return _quantizing().quantize_model(self, mode, config, filters, type_check, verbose)
+
+    def quantization_summary(self, verbose: bool = True) -> str:
+        """What the quantized layers store, and how much of float32 that is.
+
+        Args:
+            verbose: whether it is printed.
+
+        Returns:
+            The text.
+
+        Example:
+
+        >>> import kfront
+        >>> model = kfront.Sequential([kfront.Input((64,)), kfront.layers.Dense(8, use_bias=False)])
+        >>> report = model.quantize("int8")
+        >>> model.quantization_summary(verbose=False).splitlines()[-1]
+        '544 bytes instead of 2,048 bytes in float32, 3.76 times as small'
+        """
+        text = _quantizing().storage(self)
+        if verbose:
+            print_msg(text)
+        return text
 
     def get_quantization_layer_structure(self, mode: str | None = None) -> Config | None:
         """What quantization with calibration data needs to know of the model; overridden by its author.

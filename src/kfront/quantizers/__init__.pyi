@@ -12,6 +12,7 @@ from kfront.quantizers.configs import (
     Int4QuantizationConfig as Int4QuantizationConfig,
     Int8QuantizationConfig as Int8QuantizationConfig,
     QuantizationConfig as QuantizationConfig,
+    TernaryQuantizationConfig as TernaryQuantizationConfig,
 )
 from kfront.quantizers.functions import (
     abs_max_quantize as abs_max_quantize,
@@ -29,6 +30,7 @@ from kfront.quantizers.packing import (
     unpack_int2 as unpack_int2,
     unpack_ternary as unpack_ternary,
 )
+from kfront.quantizers.report import QuantizationReport as QuantizationReport
 
 __all__ = [
     "AWQConfig",
@@ -38,7 +40,9 @@ __all__ = [
     "Int4QuantizationConfig",
     "Int8QuantizationConfig",
     "QuantizationConfig",
+    "QuantizationReport",
     "Quantizer",
+    "TernaryQuantizationConfig",
     "abs_max_quantize",
     "abs_max_quantize_grouped_with_zero_point",
     "compute_float8_amax_history",

@@ -18,6 +18,7 @@ from kfront.core.options import Option, is_int, kept, normalisers, number, posit
 from kfront.core.typing import AnyCallable, Config
 from kfront.quantizers.configs import QuantizationConfig
 
+_PARTS = 1 - np.arange(20) / 40  # of the largest weight: where it may be cut off
 _CHUNK = 128  # columns whose errors are passed on to those behind them at once
 
 
@@ -46,6 +47,7 @@ class _CalibratedConfig(QuantizationConfig):
     sequence_length: int
     group_size: int
     quantization_layer_structure: Config | None
+    calibration_batch_size = 8
     _normalise = normalisers(
         dataset=_DATA,
         tokenizer=_DATA,
@@ -87,6 +89,7 @@ class GPTQConfig(_CalibratedConfig):
         tokenizer: function text -> tokens, or an object with a method `tokenize`; None for tokens.
         weight_bits: 2, 3, 4 or 8.
         num_samples: how many windows of the tokens are taken, from the first on.
+        calibration_batch_size: how many of them go through a block at once; it changes no result.
         per_channel: whether each output has its own scale.
         sequence_length: tokens in a window.
         hessian_damping: what is added to the diagonal of the Hessian, as a part of its mean, between 0 and 1.
@@ -115,11 +118,14 @@ class GPTQConfig(_CalibratedConfig):
     Reference: Frantar et al., 2022, https://arxiv.org/abs/2210.17323.
     """
 
+    calibration_batch_size: int
     per_channel: bool
     hessian_damping: float
     symmetric: bool
     activation_order: bool
-    _normalise = normalisers(hessian_damping=number("between 0 and 1", lambda x: 0 <= x <= 1))
+    _normalise = normalisers(
+        calibration_batch_size=positive, hessian_damping=number("between 0 and 1", lambda x: 0 <= x <= 1)
+    )
     _mode = "gptq"
     _bits = (2, 3, 4, 8)
 
@@ -130,6 +136,7 @@ class GPTQConfig(_CalibratedConfig):
         *,
         weight_bits: int = 4,
         num_samples: int = 128,
+        calibration_batch_size: int = 8,
         per_channel: bool = True,
         sequence_length: int = 512,
         hessian_damping: float = 0.01,
@@ -148,6 +155,8 @@ class GPTQConfig(_CalibratedConfig):
 class AWQConfig(_CalibratedConfig):
     """Weights in 4 bits by AWQ: inputs with large activations get a finer grid, by factors that are searched for.
 
+    The factors are those that change the weights least, each input weighted by the square of its mean activation.
+
     Args:
         dataset: iterable of texts, or of integer tokens of any shape; it is read as one row of tokens.
         tokenizer: function text -> tokens, or an object with a method `tokenize`; None for tokens.
@@ -155,7 +164,9 @@ class AWQConfig(_CalibratedConfig):
         num_samples: how many windows of the tokens are taken, from the first on.
         sequence_length: tokens in a window.
         group_size: how many inputs share a scale, -1 for all.
-        num_grid_points: how many exponents of the activations are tried as factors.
+        num_grid_points: how many exponents of activations and weights are tried as factors.
+        apply_clip: whether large weights of a group may be cut off, to at least half of the largest, which makes the
+            grid of the others finer.
         quantization_layer_structure: dict with "pre_block_layers" and "sequential_blocks"; that of
             `model.get_quantization_layer_structure` if None.
 
@@ -172,6 +183,7 @@ class AWQConfig(_CalibratedConfig):
     """
 
     num_grid_points: int
+    apply_clip: bool
     _normalise = normalisers(num_grid_points=positive)
     _mode = "awq"
     _bits = (4,)
@@ -186,6 +198,7 @@ class AWQConfig(_CalibratedConfig):
         sequence_length: int = 512,
         group_size: int = 128,
         num_grid_points: int = 20,
+        apply_clip: bool = True,
         quantization_layer_structure: Config | None = None,
     ) -> None:
         super().__init__(**self._store(locals()))
@@ -330,7 +343,7 @@ def _chunks(inputs: int, size: int) -> list[tuple[int, int]]:
 
 
 def awq(weight: np.ndarray, statistics: Statistics, config: AWQConfig) -> Quantized:
-    """A weight whose inputs are multiplied by the power of their activations that changes the outputs least.
+    """A weight whose inputs are multiplied by factors from activations and weights, the ones that change it least.
 
     Args:
         weight: matrix of shape (outputs, inputs).
@@ -339,14 +352,49 @@ def awq(weight: np.ndarray, statistics: Statistics, config: AWQConfig) -> Quanti
     """
     group = _groups(weight.shape[1], config.group_size)
     activations = np.maximum(statistics.magnitudes / max(statistics.count, 1), 1e-4)
+    sizes = np.maximum(_relative(np.abs(weight.astype("float64")), group).mean(0), 1e-6)
     best, least = None, np.inf
     for power in np.arange(config.num_grid_points) / config.num_grid_points:
-        factors = activations**power
+        factors = activations**power / sizes ** (1 - power)
         factors = factors / np.sqrt(factors.max() * factors.min())
         found = nearest(weight, config.weight_bits, group, factors)
-        error = statistics.error(found.matrix - weight)
+        error = float(((activations * (found.matrix - weight)) ** 2).sum())
         if error < least:
             best, least = found, error
-    if best is None:
+    if best is None or best.factors is None:
         raise ArgumentError("[AWQConfig] expected finite weights and activations, got NaN or infinity.")
-    return best
+    if not config.apply_clip:
+        return best
+    clipped = _clipped(weight * best.factors, best.factors, statistics.products, group, config.weight_bits)
+    return nearest(clipped / best.factors, config.weight_bits, group, best.factors)
+
+
+def _relative(sizes: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Values as parts of the largest of their group."""
+    largest = [sizes[:, group == g].max(1) for g in range(int(group.max()) + 1)]
+    return sizes / np.maximum(np.stack(largest, 1), 1e-12)[:, group]
+
+
+def _clipped(weight: np.ndarray, factors: np.ndarray, products: np.ndarray, group: np.ndarray, bits: int) -> np.ndarray:
+    """A weight cut off, in each group of each output, at the part of its largest value that changes the output least.
+
+    Args:
+        weight: matrix of shape (outputs, inputs), times the factors.
+        factors: of the inputs.
+        products: see `Statistics`.
+        group: the group of each input.
+        bits: bits of a value.
+    """
+    out, products = weight.copy(), products / np.outer(factors, factors)
+    for g in range(int(group.max()) + 1):
+        columns = np.flatnonzero(group == g)
+        whole, inner = weight[:, columns], products[np.ix_(columns, columns)]
+        largest, least = np.abs(whole).max(1, keepdims=True), np.full(len(whole), np.inf)
+        for part in _PARTS:
+            cut = np.clip(whole, -part * largest, part * largest)
+            change = nearest(cut, bits, np.zeros(len(columns), "int32")).matrix - whole
+            error = ((change @ inner) * change).sum(1)
+            better = error < least
+            least = np.where(better, error, least)
+            out[np.ix_(better, columns)] = cut[better]
+    return out

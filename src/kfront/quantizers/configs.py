@@ -10,7 +10,7 @@ from kfront.core.typing import Config
 from kfront.quantizers.classes import AbsMaxQuantizer, Quantizer, QuantizerLike, deserialize
 
 CALIBRATED = ("gptq", "awq")  # these look at data
-MODES = ("int8", "int4", "float8", *CALIBRATED)
+MODES = ("int8", "int4", "float8", "ternary", *CALIBRATED)
 
 
 class QuantizationConfig(Configurable):
@@ -48,7 +48,7 @@ class QuantizationConfig(Configurable):
 
     @property
     def mode(self) -> str:
-        """One of "int8", "int4", "float8", "gptq", "awq"."""
+        """One of "int8", "int4", "float8", "ternary", "gptq", "awq"."""
         return self._mode
 
     def dtype_policy_string(self) -> str:
@@ -148,7 +148,32 @@ class Int4QuantizationConfig(QuantizationConfig):
         return f"int4/{-1 if self.block_size is None else self.block_size}"
 
 
-class Float8QuantizationConfig(QuantizationConfig):
+class _PlainConfig(QuantizationConfig):
+    """What configs without options have."""
+
+    _normalise = normalisers(weight_quantizer=kept, activation_quantizer=kept)
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class TernaryQuantizationConfig(_PlainConfig):
+    """Weights of -1, 0 and 1 with one scale, five of them in a byte (https://arxiv.org/abs/2402.17764).
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Dense(10)
+    >>> layer.build((None, 3))
+    >>> layer.quantize(config=kfront.quantizers.TernaryQuantizationConfig())
+    >>> layer.weights[1].shape, layer.weights[1].dtype
+    ((3, 2), 'uint8')
+    """
+
+    _mode = "ternary"
+
+
+class Float8QuantizationConfig(_PlainConfig):
     """Training with inputs, weights and gradients in 8-bit floats (https://arxiv.org/abs/2209.05433).
 
     Example:
@@ -158,14 +183,11 @@ class Float8QuantizationConfig(QuantizationConfig):
     'float8'
     """
 
-    _normalise = normalisers(weight_quantizer=kept, activation_quantizer=kept)
     _mode = "float8"
 
-    def __init__(self) -> None:
-        super().__init__()
 
-
-_BY_MODE = {c._mode: c for c in (Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig)}
+_PLAIN = (Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig, TernaryQuantizationConfig)
+_BY_MODE = {c._mode: c for c in _PLAIN}
 
 
 def config_for(who: str, mode: str | None, config: object) -> QuantizationConfig:

@@ -73,6 +73,24 @@ def abs_max_quantize(
     return _rounded(ops.multiply(x, scale), value_range, standardize(dtype)), ops.cast(scale, given)
 
 
+def to_ternary(weight: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
+    """A floating weight as -1, 0 and 1, and their scale.
+
+    Args:
+        weight: the weight.
+        threshold: up to which absolute value it counts as 0, with a scale of 1; if None, half of the mean absolute
+            value, which is the scale then.
+    """
+    size = ops.abs(weight)
+    if threshold is None:
+        scale = ops.mean(size)
+        bound = ops.multiply(scale, 0.5)
+    else:
+        scale = ops.ones_like(ops.mean(size))
+        bound = ops.multiply(scale, threshold)
+    return ops.where(ops.greater(size, bound), ops.sign(weight), ops.zeros_like(weight)), scale
+
+
 def abs_max_quantize_grouped_with_zero_point(
     inputs: TensorLike,
     block_size: int,

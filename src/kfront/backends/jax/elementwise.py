@@ -94,6 +94,14 @@ def lgamma(x: Array) -> Array:
     return found - lax.stop_gradient(jnp.where((x == 1) | (x == 2), found, 0))
 
 
+@compiled()
+def gammainc(x1: Array, x2: Array) -> Array:
+    """The incomplete gamma function; lax.igamma is wrong where an argument is infinite."""
+    all_of_it = jnp.where(jnp.isinf(x2), jnp.nan, jnp.where(x2 >= 0, 0.0, jnp.nan)).astype(x1.dtype)
+    found = jax.scipy.special.gammainc(jnp.where(jnp.isposinf(x1), 1, x1), x2)
+    return jnp.where(jnp.isposinf(x1), all_of_it, found)
+
+
 sigmoid = jax.nn.sigmoid
 relu = compiled()(jax.nn.relu)
 floor_divide = compiled()(jnp.floor_divide)

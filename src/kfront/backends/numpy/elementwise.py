@@ -235,6 +235,24 @@ def lgamma(x: np.ndarray) -> np.ndarray:
 
 
 @quiet
+def gammainc(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
+    """The sum of x^(a + n) exp(-x) / gamma(a + n + 1), whose terms are all positive (https://dlmf.nist.gov/8.7#E1)."""
+    a, x = np.broadcast_arrays(np.asarray(x1, np.float64), np.asarray(x2, np.float64))
+    near = (a > 0) & (x > 0) & np.isfinite(a) & (x < a + 10 * np.sqrt(np.abs(a)) + 40)  # beyond, the rest is below eps
+    safe, at = np.where(near, a, 1.0), np.where(near, x, 1.0)
+    total = term = np.ones_like(safe)
+    n = 0
+    while np.any(term > np.finfo(np.float64).eps * total / 4):
+        n += 1
+        term = term * at / (safe + n)
+        total = total + term
+    found = np.minimum(np.exp(safe * np.log(at) - at - lgamma(safe + 1)) * total, 1.0)
+    limit = np.where(np.isinf(a) | (x == 0), 0.0, 1.0)
+    ill = ~(a >= 0) | ~(x >= 0) | ((a == 0) & (x == 0)) | (np.isinf(a) & np.isinf(x))
+    return np.where(ill, np.nan, np.where(near, found, limit)).astype(np.result_type(x1))
+
+
+@quiet
 def erfinv(x: np.ndarray) -> np.ndarray:
     y = np.asarray(x, np.float64)
     log = np.log1p(-y) + np.log1p(y)

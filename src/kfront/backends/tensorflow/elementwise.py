@@ -69,6 +69,18 @@ def _erfinv64(x: Tensor) -> Tensor:
 
 
 lgamma = _half_through_float32(raw("Lgamma"))
+_igamma = _half_through_float32(raw("Igamma"))
+
+
+def gammainc(x1: Tensor, x2: Tensor) -> Tensor:
+    """The incomplete gamma function; the kernel is wrong where the first argument is 0, and at some ill arguments."""
+    nan, zero, one = (constant(v, x1.dtype) for v in (math.nan, 0.0, 1.0))
+    found = tf.where(x1 > zero, _igamma(tf.where(x1 > zero, x1, one), x2), one)
+    known = tf.logical_and(x1 >= zero, x2 >= zero)
+    ends = tf.logical_and(tf.equal(x1, x2), tf.logical_or(tf.equal(x1, zero), tf.math.is_inf(x1)))
+    return tf.where(tf.logical_and(known, tf.logical_not(ends)), found, nan)
+
+
 nextafter = _half_through_float32(raw("NextAfter"))
 
 

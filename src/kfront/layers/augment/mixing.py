@@ -1,4 +1,4 @@
-"""Layers that mix the images of a batch with each other: MixUp and CutMix."""
+"""Layers that mix the images of a batch with each other: MixUp, CutMix and Mosaic."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.options import normalisers
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.effects import random_boxes
+from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
 from kfront.layers.augment.image_layer import (
     Boxes,
+    Extent,
     ImageData,
     Limits,
     RandomImageLayer,
@@ -21,7 +23,7 @@ from kfront.layers.augment.image_layer import (
     strength,
 )
 from kfront.ops.primitives.dtypes import dtype_of
-from kfront.ops.random import beta, shuffle
+from kfront.ops.random import beta, randint, shuffle
 
 
 class BaseMixing(RandomImageLayer):
@@ -196,3 +198,156 @@ class CutMix(BaseMixing):
             f"[{self.name}] expected inputs without 'bounding_boxes': CutMix is defined for labels and masks; "
             "use MixUp for boxes."
         )
+
+
+def _center_limits(layer: Mosaic, name: str, value: object) -> tuple[float, float]:
+    pair = tuple(value) if isinstance(value, (list, tuple)) else (0.0, value)
+    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in pair):
+        raise ArgumentTypeError(f"[Mosaic] expected `offset` to be a number or a pair of numbers, got {value!r}.")
+    if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= 1:
+        raise ArgumentError(f"[Mosaic] expected `offset` between 0 and 1, or such a pair in order, got {value!r}.")
+    return pair
+
+
+class Mosaic(RandomImageLayer):
+    """Puts parts of four images side by side: each image of a batch with three others, around a random center.
+
+    The four images form a grid of two by two, the image itself above on the left; what is seen is a window of the size
+    of one image. A single image takes all four places.
+
+    Args:
+        offset: where the center may be, as a part of width and height: a pair of limits between 0 and 1 from which both
+            are drawn, or a number f, which stands for (0, f).
+        seed: int, for the same transformations in each run.
+        bounding_box_format: format of bounding boxes among the inputs, e.g. "xyxy"; needed if there are any.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `data`, a dict with "images", shape (batch, height, width, channels), and any of "labels", floating
+    one-hot, shape (batch, classes), "bounding_boxes" and "segmentation_masks", or images alone; `training`, True by
+    default. Returns floating images; labels in the proportion of the areas; the boxes of all four images, so four times
+    as many, those of which nothing is seen with the label -1; masks put together as the images are.
+
+    Raises:
+        ArgumentError: if `offset` is out of bounds, or labels are not one-hot.
+
+    References:
+        Bochkovskiy et al., 2020, https://arxiv.org/abs/2004.10934.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> layer = kfront.layers.Mosaic(offset=(0.5, 0.5), seed=1)
+    >>> out = layer({"images": np.ones((2, 4, 4, 3)), "labels": np.eye(2)})
+    >>> out["images"].shape, out["labels"].sum(1).tolist()
+    ((2, 4, 4, 3), [1.0, 1.0])
+    """
+
+    _USE_BASE_FACTOR = False
+    _normalise = normalisers(offset=_center_limits)
+    offset: tuple[float, float]
+
+    def __init__(
+        self,
+        offset: Limits = (0.25, 0.75),
+        seed: Seed = None,
+        bounding_box_format: str | None = None,
+        data_format: str | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**self._store(locals()))
+
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
+        """Images and centers; None if `training` is false."""
+        if not training:
+            return None
+        shape = ops.shape(self._images(data))
+        size = ops.cast(ops.stack([shape[self.width_axis], shape[self.height_axis]]), "float32")
+        centers = ops.divide(ops.round(ops.multiply(self._draw(data, *self.offset, 2, seed=seed), size)), size)
+        return {"permutation_order": self._neighbours(data, seed), "mosaic_centers": centers, "input_shape": shape}
+
+    def _neighbours(self, data: ImageData, seed: Seed) -> Tensor:
+        """For each place of the grids, from left to right and from above, the number of the image."""
+        images, batch = self._images(data), self._batch_size(data)
+        if isinstance(images, KerasTensor):
+            return Abstract((images.shape[0] if len(images.shape) == 4 else 1, 4), "int32")
+        others = randint((batch, 3), 0, batch, seed=self.generator if seed is None else seed)
+        return ops.concatenate([ops.expand_dims(ops.arange(batch, dtype="int32"), 1), others], axis=1)
+
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
+        """The windows; floating."""
+        return self._seen(self._computed(images), transformation, training)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
+        """The windows of the masks."""
+        return with_channels(self, segmentation_masks, lambda m: self._seen(m, transformation, training))
+
+    def _seen(self, x: Tensor, transformation: Transformation, training: bool) -> Tensor:
+        """A pixel of the window is that of its image at the same place, seen from the center, around the borders."""
+        if not training or transformation is None:
+            return x
+        first = self.data_format == "channels_first"
+        x = ops.transpose(x, (0, 2, 3, 1)) if first else x
+        order, sizes = transformation["permutation_order"], self._window_size(transformation)
+        rows, columns = (
+            ops.subtract(ops.expand_dims(ops.arange(n, dtype="int32"), 0), ops.expand_dims(at, 1))
+            for n, at in zip(sizes, self._in_pixels(transformation), strict=True)
+        )
+        below, right = (ops.cast(ops.greater_equal(i, 0), "int32") for i in (rows, columns))
+        place = ops.add(ops.expand_dims(ops.multiply(below, 2), 2), ops.expand_dims(right, 1))
+        image = ops.take_along_axis(order, ops.reshape(place, (-1, sizes[0] * sizes[1])), axis=1)
+        image = ops.reshape(image, (-1, *sizes))
+        row = ops.expand_dims(ops.mod(rows, sizes[0]), 2)
+        column = ops.expand_dims(ops.mod(columns, sizes[1]), 1)
+        at = ops.add(ops.multiply(ops.add(ops.multiply(image, sizes[0]), row), sizes[1]), column)
+        seen = ops.take(ops.reshape(x, (-1, ops.shape(x)[-1])), at, axis=0)
+        return ops.transpose(seen, (0, 3, 1, 2)) if first else seen
+
+    def _window_size(self, transformation: Transformation) -> tuple[Extent, Extent]:
+        """Height and width."""
+        shape = transformation["input_shape"]
+        return shape[self.height_axis], shape[self.width_axis]
+
+    def _in_pixels(self, transformation: Transformation) -> tuple[Tensor, Tensor]:
+        """Row and column of each center."""
+        centers, sizes = transformation["mosaic_centers"], self._window_size(transformation)
+        parts = zip((centers[:, 1], centers[:, 0]), sizes, strict=True)
+        row, column = (ops.cast(ops.round(ops.multiply(c, ops.cast(n, "float32"))), "int32") for c, n in parts)
+        return row, column
+
+    def transform_labels(self, labels: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
+        """The labels in the proportion of the areas."""
+        if not training or transformation is None:
+            return labels
+        if len(labels.shape) != 2 or not is_float(dtype_of(labels)):
+            raise ArgumentError(
+                f"[{self.name}] expected floating one-hot labels of shape (batch, classes), got shape "
+                f"{tuple(labels.shape)} and dtype {dtype_of(labels)}; see kfront.ops.one_hot."
+            )
+        x, y = transformation["mosaic_centers"][:, 0], transformation["mosaic_centers"][:, 1]
+        wide, tall = ops.stack([x, ops.subtract(1.0, x)], 1), ops.stack([y, ops.subtract(1.0, y)], 1)
+        areas = ops.reshape(ops.multiply(ops.expand_dims(tall, 2), ops.expand_dims(wide, 1)), (-1, 4, 1))
+        four = ops.take(labels, transformation["permutation_order"], axis=0)
+        return ops.sum(ops.multiply(four, ops.cast(areas, dtype_of(labels))), axis=1)
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
+        """The boxes of the four images where they are seen."""
+        if not training or transformation is None:
+            return bounding_boxes
+        order, (height, width) = transformation["permutation_order"], self._window_size(transformation)
+        row, column = self._in_pixels(transformation)
+        corners, moved = boxes_in_pixels(self, bounding_boxes, height, width), []
+        for place in range(4):
+            down = row if place > 1 else ops.subtract(row, height)
+            aside = column if place % 2 else ops.subtract(column, width)
+            shift = ops.cast(ops.stack([aside, down, aside, down], -1), dtype_of(corners))
+            moved.append(ops.add(ops.take(corners, order[:, place], axis=0), ops.expand_dims(shift, 1)))
+        four = {
+            key: ops.concatenate([ops.take(x, order[:, place], axis=0) for place in range(4)], axis=1)
+            for key, x in bounding_boxes.items()
+        }
+        return boxes_of_pixels(self, four, ops.concatenate(moved, axis=1), height, width)

@@ -220,6 +220,27 @@ def logaddexp(x1: TensorLike, x2: TensorLike) -> Tensor:
     """
 
 
+@op(2, floating, shapes.elementwise, home="math")
+def gammainc(x1: TensorLike, x2: TensorLike) -> Tensor:
+    """Regularized lower incomplete gamma function: the integral of t^(x1 - 1) exp(-t) from 0 to x2, as a part of gamma.
+
+    It is the probability that a number of the gamma distribution of shape x1 is at most x2.
+
+    Args:
+        x1: tensor, or Python scalar; NaN below 0.
+        x2: tensor, or Python scalar; NaN below 0. The shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> f"{float(ops.gammainc(1.0, 2.0)):.4f}"
+    '0.8647'
+    """
+
+
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def floor(x: TensorLike) -> Tensor:
     """Largest integer <= x, as a floating number.
