@@ -213,6 +213,23 @@ def check_files():
     same(pickle.load(buffer).get_weights(), wanted, 0)
 
 
+def check_the_table_of_layouts():
+    layouts = D.get_layout_map(D.DeviceMesh((2, 1), ["batch", "model"]), "model", "batch", smallest=8)
+    with D.ModelParallel(layout_map=layouts).scope():
+        model = kfront.Sequential([kfront.Input((6,)), layers.Dense(8, name="up")], name="net")
+        model.compile("sgd", "mse")
+        rows = [row.split() for row in D.layout_table(model).splitlines()]
+        assert rows[1] == ["net/up/kernel", "(6,", "8)", "(None,", "batch)", "96"]
+        assert rows[-1] == ["total", str(96 + 16 + 8), "of", str(192 + 32 + 8)], rows
+        layouts["nothing/kernel"] = (None, "model")
+        try:
+            D.layout_table(model)
+        except errors.ArgumentError as error:
+            assert "nothing/kernel" in str(error)
+        else:
+            raise AssertionError("expected an ArgumentError")
+
+
 def check_errors():
     mesh = D.DeviceMesh((1, 2), ["batch", "model"])
     layouts = D.LayoutMap(mesh)
