@@ -115,6 +115,48 @@ def test_distributions(mesh):
                 make()
 
 
+TRANSFORMER = {
+    "net/embedding/embeddings": ((512, 64), (None, None), ("batch", None), ("batch", None)),
+    "net/attention/query/kernel": ((64, 8, 8), (None, "model", None), ("batch", None, None), ("batch", "model", None)),
+    "net/attention/query/bias": ((8, 8), ("model", None), None, ("model", None)),
+    "net/attention/attention_output/kernel": (
+        (8, 8, 64),
+        ("model", None, None),
+        (None, None, "batch"),
+        ("model", None, "batch"),
+    ),
+    "net/attention/attention_output/bias": ((64,), None, None, None),
+    "net/up/kernel": ((64, 256), (None, "model"), (None, "batch"), ("batch", "model")),
+    "net/up/bias": ((256,), ("model",), None, ("model",)),
+    "net/down/kernel": ((256, 64), ("model", None), ("batch", None), ("model", "batch")),
+    "net/down/bias": ((64,), None, None, None),
+    "net/square/kernel": ((64, 64), None, ("batch", None), ("batch", None)),
+    "net/odd/kernel": ((63, 33), None, None, None),
+    "net/seed_generator/seed_generator_state": ((2,), None, None, None),
+}
+
+
+@pytest.mark.parametrize(("axes", "column"), [(("model", None), 1), ((None, "batch"), 2), (("model", "batch"), 3)])
+def test_layouts_for_the_usual_cases(mesh, axes, column):
+    layouts = D.get_layout_map(mesh, *axes)
+    for path, row in TRANSFORMER.items():
+        found = layouts.for_variable(path, row[0])
+        assert (None if found is None else found.axes) == (row[column] if any(row[column] or ()) else None), path
+    layouts["net/up/kernel"] = ("model", None)
+    assert layouts.for_variable("net/up/kernel", (64, 256)).axes == ("model", None)
+    for wrong in (("pages",), ("model", "model")):
+        with pytest.raises(errors.ArgumentError, match="axes of the mesh"):
+            D.get_layout_map(mesh, *wrong)
+
+
+def test_a_size_that_cannot_be_divided(mesh):
+    layout = D.TensorLayout((None, "model"), mesh)
+    with pytest.raises(errors.ShapeError, match=r"10 elements for 4 devices of the axis 'model'; pad it to 12"):
+        layout.check_shape("Variable w", (3, 10))
+    with pytest.raises(errors.ShapeError, match="at most 1 axes"):
+        layout.check_shape("Variable w", (8,))
+
+
 def test_engines_without(backend, mesh):
     assert D.list_devices("cpu")[0] == "cpu:0" and D.get_device_count("cpu") >= 1
     layouts = D.LayoutMap(mesh)
@@ -141,7 +183,7 @@ def test_a_mesh_of_one_process_of_torch():
             model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
             assert model.weights[0].layout.axes == ("batch", "model")
             assert model.predict(np.ones((3, 2)), verbose=0).shape == (3, 1)
-        assert D.distribute_tensor(np.ones(3), layouts["kernel"]).tolist() == [1, 1, 1]
+        assert D.distribute_tensor(np.ones((1, 3)), layouts["kernel"]).tolist() == [[1, 1, 1]]
 
 
 def test_processes_that_nobody_started(backend):

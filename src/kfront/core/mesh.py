@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.naming import matching
 from kfront.core.state import current
 
@@ -145,6 +145,31 @@ class TensorLayout:
             self._native = current().distributor.layout(self)
         return self._native
 
+    def check_shape(self, who: str, shape: Sequence[int]) -> None:
+        """Raise unless the mesh divides a shape into parts of one size.
+
+        Args:
+            who: the name for messages.
+            shape: a tensor's.
+
+        Raises:
+            ShapeError: it cannot be divided.
+        """
+        mesh = self._device_mesh
+        if len(self._axes) > len(shape):
+            raise ShapeError(
+                f"[{who}] expected a layout of at most {len(shape)} axes for the shape {tuple(shape)}, got "
+                f"{self._axes}; change the LayoutMap."
+            )
+        for i, (n, axis) in enumerate(zip(shape, self._axes, strict=False)):
+            parts = 1 if axis is None or mesh is None else mesh.size(axis)
+            if n % parts:
+                raise ShapeError(
+                    f"[{who}] expected a shape that the devices can divide, got {tuple(shape)}, of which dimension {i} "
+                    f"has {n} elements for {parts} devices of the axis {axis!r}; pad it to {n + parts - n % parts}, or "
+                    "change the layout or the mesh."
+                )
+
     def _check(self) -> None:
         if self._device_mesh is None:
             return
@@ -199,6 +224,15 @@ class LayoutMap(MutableMapping[str, Any]):
         """
         found = matching("LayoutMap", self._layouts, key)
         return None if found is None else self._layouts[found]
+
+    def for_variable(self, path: str, shape: tuple[int, ...]) -> TensorLayout | None:
+        """The layout of a variable, None if no key fits its path.
+
+        Args:
+            path: its path.
+            shape: its shape.
+        """
+        return self[path]
 
     def __setitem__(self, key: str, layout: object) -> None:
         """Add a layout.

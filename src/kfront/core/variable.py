@@ -118,6 +118,7 @@ class Variable(VariableBase):
         if now is not None:
             layout = now.get_variable_layout(self)
         if layout is not None:
+            layout.check_shape(f"Variable {self.path}", self._shape)
             self._backend.distributor.lay_out(self, layout)
 
     def _initial(self, initializer: Any, shape: Any, dtype: DTypeLike) -> Any:

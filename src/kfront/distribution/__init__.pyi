@@ -1,5 +1,6 @@
 # Written by tools/stubs.py from the table in the module of the same name.
 from kfront.core.mesh import DeviceMesh as DeviceMesh, LayoutMap as LayoutMap, TensorLayout as TensorLayout
+from kfront.distribution.layouts import get_layout_map as get_layout_map, layout_table as layout_table
 from kfront.distribution.running import (
     distribute_tensor as distribute_tensor,
     get_device_count as get_device_count,
@@ -22,7 +23,9 @@ __all__ = [
     "distribute_tensor",
     "distribution",
     "get_device_count",
+    "get_layout_map",
     "initialize",
+    "layout_table",
     "list_devices",
     "set_distribution",
 ]

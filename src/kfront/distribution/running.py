@@ -115,6 +115,9 @@ def distribute_tensor(tensor: object, layout: object) -> Any:
     (2, 3)
     """
     distributor = current().distributor
+    tensor = current().convert(tensor)
     if not distributor.is_layout(layout):
-        layout = as_layout("distribute_tensor", layout, None).backend_layout
-    return distributor.place(current().convert(tensor), layout)
+        given = as_layout("distribute_tensor", layout, None)
+        given.check_shape("distribute_tensor", tensor.shape)
+        layout = given.backend_layout
+    return distributor.place(tensor, layout)

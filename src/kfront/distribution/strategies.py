@@ -219,8 +219,10 @@ class ModelParallel(Distribution):
     A variable that no key fits has a copy on each device. Slots of optimizers have the layout of their variables. A key
     that fits the path of a layer with "/output" behind it gives the layout of what the layer computes.
 
-    JAX alone can do this; the compiler finds out what has to be exchanged between devices (GSPMD: Xu et al., 2021,
-    https://arxiv.org/abs/2105.04663).
+    A variable that is split over the axis of the batches is gathered where it is read, as in sharded data parallelism;
+    one that is split over another axis is computed with in parts. On JAX the compiler finds out what has to be
+    exchanged (GSPMD: Xu et al., 2021, https://arxiv.org/abs/2105.04663), on torch DTensors do. There each process has
+    one device (`torchrun script.py`), calls `initialize`, and runs the same script on the same data.
 
     Args:
         layout_map: layouts by path, on the mesh to use.
@@ -230,7 +232,7 @@ class ModelParallel(Distribution):
 
     Raises:
         ArgumentError: `layout_map` is none.
-        UnsupportedError: on torch, TensorFlow and NumPy.
+        UnsupportedError: on TensorFlow and NumPy.
 
     Example:
 
@@ -272,7 +274,7 @@ class ModelParallel(Distribution):
             variable: a Variable.
         """
         own = getattr(variable, "_layout", None)
-        found = own if own is not None else self._layout_map[variable.path]
+        found = own if own is not None else self._layout_map.for_variable(variable.path, tuple(variable.shape))
         return found if found is not None else super().get_variable_layout(variable)
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:

@@ -156,7 +156,12 @@ class JaxDistributor(Distributor):
 
     def place(self, tensor: Array, layout: TensorLayout) -> Array:
         """The tensor in a sharding."""
-        _check_fits("distribute_tensor", tensor.shape, layout)
+        if not _fits(tensor.shape, layout):
+            spec, mesh = getattr(layout, "spec", layout), getattr(layout, "mesh", layout)
+            raise ShapeError(
+                f"[distribute_tensor] expected a shape that the devices can divide as {spec}, got "
+                f"{tuple(tensor.shape)} on {mesh}; change the layout or the mesh."
+            )
         return put(tensor, layout)
 
     def constrain(self, tensor: Array, layout: TensorLayout) -> Array:
@@ -193,12 +198,6 @@ class JaxDistributor(Distributor):
 
     def lay_out(self, variable: Variable, layout: TensorLayout) -> None:
         """Let the Variable be made on the mesh."""
-        if len(layout.axes) > len(variable.shape):
-            raise ShapeError(
-                f"[Variable {variable.path}] expected a layout of at most {len(variable.shape)} axes for the shape "
-                f"{variable.shape}, got {layout.axes}; change the LayoutMap."
-            )
-        _check_fits(f"Variable {variable.path}", variable.shape, layout.backend_layout)
         variable._layout, variable.__class__ = layout, PlacedVariable
         variable._sharding = _short(layout.backend_layout)
 
@@ -247,16 +246,6 @@ class _Feed:
         if own or (shape and shape[0] % self.parts == 0):
             return layout.backend_layout
         return NamedSharding(layout.device_mesh.backend_mesh, PartitionSpec())
-
-
-def _check_fits(who: str, shape: tuple[int, ...], sharding: Sharding) -> None:
-    """Whether the devices divide a shape."""
-    if not _fits(shape, sharding):
-        spec = getattr(sharding, "spec", sharding)
-        raise ShapeError(
-            f"[{who}] expected a shape that the devices can divide as {spec}, got {tuple(shape)} on "
-            f"{getattr(sharding, 'mesh', sharding)}; change the layout or the mesh."
-        )
 
 
 def _fits(shape: tuple[int, ...], sharding: Sharding) -> bool:

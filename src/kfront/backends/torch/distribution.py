@@ -25,11 +25,11 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
-from kfront.backends.torch.mesh import Feed, Layout, check_fits, fits, install, lay_out, move, on_mesh, settle
+from kfront.backends.torch.mesh import Feed, Layout, fits, install, lay_out, move, on_mesh, settle
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.backends.typing import Closure
 from kfront.core import tree
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.rng import make_default_seed
 from kfront.core.state import distribution_on
 from kfront.core.typing import Nested
@@ -219,7 +219,11 @@ class TorchDistributor(Distributor):
         """The tensor as a DTensor."""
         if layout.mesh is None:
             return tensor
-        check_fits("distribute_tensor", tuple(tensor.shape), layout)
+        if not fits(tuple(tensor.shape), layout):
+            raise ShapeError(
+                f"[distribute_tensor] expected a shape that the devices can divide as {layout.places}, got "
+                f"{tuple(tensor.shape)} on {layout.mesh}; change the layout or the mesh."
+            )
         return move(on_mesh(tensor, layout.mesh), layout.places)
 
     def constrain(self, tensor: Tensor, layout: Any) -> Tensor:
@@ -247,7 +251,6 @@ class TorchDistributor(Distributor):
         if given is None and not now.splits_variables:
             variable.__class__ = SharedVariable
             return
-        check_fits(f"Variable {variable.path}", variable.shape, layout.backend_layout)
         lay_out(variable, layout.backend_layout, None if now is None else now.batch_dim_name)
 
     def step(self, run: Closure[Tensor], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:

@@ -27,7 +27,6 @@ from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.variable import TorchVariable
 from kfront.backends.typing import Axes, Closure, Pair
 from kfront.core import tree
-from kfront.core.errors import ShapeError
 from kfront.core.mesh import Unmade
 from kfront.core.op import OPS
 from kfront.core.state import state
@@ -110,17 +109,6 @@ def fits(shape: tuple[int, ...], layout: Layout) -> bool:
                 return False
             parts[p.dim] *= size
     return all(n % k == 0 for n, k in zip(shape, parts, strict=True))
-
-
-def check_fits(who: str, shape: tuple[int, ...], layout: Layout) -> None:
-    """Raise a ShapeError unless the mesh divides the shape."""
-    if not fits(shape, layout):
-        names = layout.mesh.mesh_dim_names or ()
-        spec = ", ".join(f"{n} ({s}) at {p}" for n, s, p in zip(names, layout.mesh.shape, layout.places, strict=True))
-        raise ShapeError(
-            f"[{who}] expected a shape that the devices can divide, got {shape} for {spec}; change the layout or the "
-            "mesh."
-        )
 
 
 class Feed:
