@@ -7,7 +7,8 @@ full                             everything whole: what `tests` and `.ci/run` sa
 lint, types                      ruff and the counts; pyright on the public API
 conformance, plain, mutations    engines against NumPy; the same without tuned kernels; faults that it must notice
 benchmarks                       speed against the engines and Keras
-docs                             the examples in docstrings and documents
+docs [-- quick]                  the examples in docstrings and documents, and the site, in build/site/html
+tuning                           a hundred kills of a search for hyper-parameters
 packages [-- -k NAME]            published packages written for Keras, run on kfront
 keras-next                       what the newest pre-release of Keras has and kfront has not
 """
@@ -175,20 +176,23 @@ def benchmarks(session: nox.Session) -> None:
     session.run(_shared(session), "-m", "benchmarks", *session.posargs, env={**QUIET, **ONE_THREAD}, external=True)
 
 
-@nox.session(python=False)
+@nox.session(venv_backend="virtualenv", reuse_venv=True)
 def docs(session: nox.Session) -> None:
-    """The examples in docstrings and documents run."""
-    where = ["src", "docs", "README.md", *session.posargs]
-    session.run(
-        _shared(session),
-        "-m",
-        "pytest",
-        "--doctest-modules",
-        "--doctest-glob=*.md",
-        *where,
-        env=TEST_ENV,
-        external=True,
-    )
+    """Run the examples in docstrings and documents, build the site and open it in a browser.
+
+    `-- quick` builds the site only, without running the gallery's programs.
+    """
+    quick = "quick" in session.posargs
+    if not quick:
+        python = _shared(session)
+        where = ["src", "docs", "README.md", *session.posargs]
+        run = [python, "-m", "pytest", "--doctest-modules", "--doctest-glob=*.md", *where, "--ignore=docs/conf.py"]
+        session.run(*run, env=TEST_ENV, external=True)
+        session.run(python, "tools/site/examples.py", "build/examples.json", env=TEST_ENV, external=True)
+    session.install("--quiet", "-e", ".[docs]")
+    env = {**QUIET, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg", "KERAS_BACKEND": "torch"}
+    session.run("python", "tools/site/build.py", *(["--quick"] if quick else []), env=env)
+    session.run("python", "-m", "pytest", "tests/site/test_browse.py", env=env)
 
 
 @nox.session(venv_backend="virtualenv")

@@ -3,9 +3,14 @@
 Messages have one form: ``[Name] expected …, got …; do …``.
 """
 
+from typing import ClassVar
+
 
 class KfrontError(Exception):
     """Base class of every exception that kfront raises on purpose.
+
+    Attributes:
+        help: the page of the documentation with wrong and right code, of the class and of each error.
 
     Example:
 
@@ -13,9 +18,15 @@ class KfrontError(Exception):
     >>> try:
     ...     kfront.layers.Dense(-1)
     ... except kfront.errors.KfrontError as error:
-    ...     print(type(error).__name__)
-    ArgumentError
+    ...     print(type(error).__name__, error.help)
+    ArgumentError errors/ArgumentError
     """
+
+    help: ClassVar[str] = "errors/KfrontError"
+
+    def __init_subclass__(cls) -> None:
+        if cls.__module__ == __name__:  # subclasses elsewhere have the page of their base
+            cls.help = f"errors/{cls.__name__}"
 
 
 class ShapeError(KfrontError, ValueError):

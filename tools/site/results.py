@@ -1,0 +1,95 @@
+"""Write the pages of results: conformance, benchmarks and accuracy, from the JSON that their programs write.
+
+Usage: python tools/site/results.py FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFORMANCE = ROOT / "build" / "conformance" / "results.json"
+BENCHMARKS = ROOT / "build" / "benchmarks"
+ACCURACY = ROOT / "conformance" / "accuracy" / "recorded.json"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def conformance() -> str:
+    """Passed cases by area and engine."""
+    text = (
+        "# Conformance\n\nThe suite runs every op and layer on every engine against NumPy and against the other "
+        "engines: values, dtypes, shapes, gradients, compiled runs, files, errors. `python -m kfront.conformance` "
+        "runs it on your machine; third-party backends run it with `--backend NAME`.\n\n"
+    )
+    if not CONFORMANCE.exists():
+        return text + "This build has no results: `python -m conformance --quick --out build/conformance` makes them.\n"
+    body = json.loads(CONFORMANCE.read_text())
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for row in body["results"]:
+        counts[row["area"], row["backend"]][row["status"]] += 1
+    engines = list(dict.fromkeys(b for _, b in counts))
+    rows = []
+    for area in dict.fromkeys(a for a, _ in counts):
+        cells = [counts.get((area, e), Counter()) for e in engines]
+        rows.append([area, *(f"{c['pass']:,} of {c.total():,}" if c else "" for c in cells)])
+    versions = ", ".join(f"{name} {version}" for name, version in body["versions"].items())
+    return f"{text}Passed of all cases; those left are expected failures with a reason each. {versions}.\n\n" + table(
+        ["area", *engines], rows
+    )
+
+
+def benchmarks() -> str:
+    """Measures by engine, beside code written by hand for the engine and beside Keras."""
+    text = (
+        "# Benchmarks\n\nEach row is timed beside the same computation written by hand for the engine, in turn, and "
+        "beside Keras where it is installed. A ratio of 1.00 is the speed of the engine's own code; less is faster. "
+        "`python3 -m nox -s benchmarks` measures on your machine.\n\n"
+    )
+    files = sorted(BENCHMARKS.glob("*.json")) if BENCHMARKS.is_dir() else []
+    if not files:
+        return text + "This build has no results: `python -m benchmarks --out build/benchmarks` makes them.\n"
+    for file in files:
+        rows = [
+            [r["name"], r["unit"], *(f"{r[k]:.2f}" if r[k] is not None else "" for k in ("kfront", "keras"))]
+            for r in json.loads(file.read_text())
+        ]
+        text += f"## {file.stem}\n\n{table(['measure', 'unit', 'kfront', 'Keras'], rows)}\n\n"
+    return text
+
+
+def accuracy() -> str:
+    """The worst error of each op, by engine and dtype."""
+    recorded = json.loads(ACCURACY.read_text())
+    engines, dtypes = list(recorded), ("float16", "bfloat16", "float32", "float64")
+    text = (
+        "# Accuracy of each dtype\n\nThe largest error in units of the last place over ordinary arguments, from "
+        "`conformance/accuracy/recorded.json`. [Accuracy](../accuracy.md) tells how it is measured.\n\n"
+    )
+    for dtype in dtypes:
+        rows = []
+        for op in sorted({op for e in engines for op in recorded[e]}):
+            found = [recorded[e].get(op, {}).get(dtype, {}).get("ordinary", [None])[0] for e in engines]
+            if any(f is not None for f in found):
+                rows.append([op, *("" if f is None else f"{f:.2f}" if f < 1e4 else "no digits" for f in found)])
+        text += f"## {dtype}\n\n{table(['op', *engines], rows)}\n\n"
+    return text
+
+
+def main(folder: Path) -> None:
+    """Write the pages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for make in (conformance, benchmarks, accuracy):
+        (folder / f"{make.__name__}.md").write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
