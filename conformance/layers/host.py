@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import kfront
+from kfront.backends import current
 
 from ..suite import Case
 from .running import world
@@ -142,7 +143,8 @@ def _compiled(name: str, row: HostRow) -> None:
     with world(name) as b:
         layer = row.make()
         arrays = [b.convert(a) for a in row.arrays]
-        _check(b, row, _COMPILED[name](lambda *a: layer(_given(row, a)), arrays))
+        compiled = _COMPILED.get(name, _by_step)
+        _check(b, row, compiled(lambda *a: layer(_given(row, a)), arrays))
 
 
 def _torch(run: Callable[..., Any], arrays: list[Any]) -> Any:
@@ -162,6 +164,10 @@ def _tensorflow(run: Callable[..., Any], arrays: list[Any]) -> Any:
     import tensorflow as tf
 
     return tf.function(run)(*arrays)
+
+
+def _by_step(run: Callable[..., Any], arrays: list[Any]) -> Any:
+    return current().compile_step(run, list, True)(*arrays)
 
 
 _COMPILED: dict[str, Callable[..., Any]] = {"torch": _torch, "jax": _jax, "tensorflow": _tensorflow}

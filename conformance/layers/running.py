@@ -166,7 +166,7 @@ def eager(backend: str, row: Row) -> list[np.ndarray]:
 def compiled(backend: str, row: Row, counts: tuple[int | None, ...]) -> list[list[np.ndarray]]:
     """The outputs of the compiled layer for the first samples, as many as each of `counts` says (None: all)."""
     with world(backend) as b:
-        return _COMPILED[backend](b, row, counts)
+        return _COMPILED.get(backend, _by_step)(b, row, counts)
 
 
 def _jax(b: Any, row: Row, counts: tuple[int | None, ...]) -> list[list[np.ndarray]]:
@@ -207,6 +207,18 @@ def _tensorflow(b: Any, row: Row, counts: tuple[int | None, ...]) -> list[list[n
         return tensors(b, out)
 
     return [host(b, run(*(b.convert(np.ascontiguousarray(a[:n])) for a in arrays))) for n in counts]
+
+
+def _by_step(b: Any, row: Row, counts: tuple[int | None, ...]) -> list[list[np.ndarray]]:
+    """On any engine: as a step of `Backend.compile_step`."""
+    layer = ready(row)
+    arrays = arrays_of((row.args, row.kwargs))
+
+    def run(flat: list[Any]) -> Any:
+        return tensors(b, call(layer, row, with_arrays((row.args, row.kwargs), flat)))
+
+    step = b.compile_step(run, lambda: layer.variables, True)
+    return [host(b, step([b.convert(np.ascontiguousarray(a[:n])) for a in arrays])) for n in counts]
 
 
 def arrays_of_specs(arguments: Any) -> list[Any]:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 import kfront
-from kfront.backends import get
+from kfront.backends import current, get
+from kfront.backends.base import Backend
 
 from ..suite import Case, close, in_turn
 from . import randoms
@@ -21,22 +22,23 @@ from .entry import EPS, Entry, Sample, arrays_of, kind_of, with_arrays
 from .running import eager, quiet, supported
 from .samples import function_of, table
 
-__all__ = ["COMPILERS", "as_one", "cases"]
+__all__ = ["COMPILERS", "as_one", "cases", "compiles"]
 
 _MOST = {"jax": (4, 2), "tensorflow": (12, 3), "torch": (6, 2)}  # samples of an op: (all, quick)
+_OTHERWISE = (6, 2)  # on a backend from elsewhere
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """One case for each op and backend that compiles."""
     for b in backends:
-        if b not in COMPILERS:
+        if not compiles(b):
             continue
         for entry in table().values():
             if entry.random or not entry.compiles or not in_turn(quick, 3, "compiled", b, entry.name):
                 continue
             samples = [s for s in entry.samples if arrays_of((s.args, s.kwargs)) and supported(get(b), s)]
             if samples:
-                yield Case("compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST[b][quick])))
+                yield Case("compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST.get(b, _OTHERWISE)[quick])))
         for name in (n for n in randoms.DRAWS if in_turn(quick, 3, "drawn", b, n)):
             yield Case("compiled", f"{name}/same numbers", b, _random(b, name, False))
         for name in (n for n in randoms.PORTABLE if in_turn(quick, 3, "portable", b, n)):
@@ -49,7 +51,8 @@ def _random(backend: str, name: str, portable: bool) -> Callable[[], None]:
     def check() -> None:
         want = randoms.draw(backend, name, 5, portable)
         with quiet(), kfront.backend_scope(backend) as b, randoms.portable_mode(portable):
-            got = b.to_numpy(COMPILERS[backend](lambda values: [randoms.tensor(name, 5)], [], [])[0])
+            compiler = COMPILERS.get(backend, _by_step)
+            got = b.to_numpy(compiler(lambda values: [randoms.tensor(name, 5)], [], [])[0])
         if portable:
             randoms.alike(name, got, want)
         else:
@@ -139,6 +142,26 @@ def _dynamo(fn: Function, samples: Sequence[Sample], values: list[Any]) -> Any:
         return compiled(values)
 
 
+def _by_step(fn: Function, samples: Sequence[Sample], values: list[Any]) -> Any:
+    """On any engine: as a step of `Backend.compile_step`."""
+    runs: list[None] = []
+
+    def step(values: list[Any]) -> Any:
+        runs.append(None)
+        return fn(values)
+
+    compiled = current().compile_step(step, list, True)
+    compiled(values)
+    out = compiled(values)
+    assert len(runs) == 1, "expected one tracing for two calls alike"
+    return out
+
+
+def compiles(backend: str) -> bool:
+    """Whether an engine compiles."""
+    return type(get(backend)).compile_step is not Backend.compile_step
+
+
 COMPILERS = {"jax": _jit, "tensorflow": _graph, "torch": _dynamo}
 
 
@@ -146,7 +169,7 @@ def as_one(backend: str, entry: Entry, samples: Sequence[Sample]) -> list[list[n
     """The results of each sample, from one compiled function."""
     with quiet(), kfront.backend_scope(backend) as b:
         values = [b.convert(x) for s in samples for x in arrays_of((s.args, s.kwargs))]
-        compiled = COMPILERS[backend](_function(entry, samples), samples, values)
+        compiled = COMPILERS.get(backend, _by_step)(_function(entry, samples), samples, values)
         return [[b.to_numpy(x) if b.is_tensor(x) else np.asarray(x) for x in results] for results in compiled]
 
 

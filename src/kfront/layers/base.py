@@ -128,8 +128,8 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         backend = current()
-        bound = bind_class(cls, backend, Layer)
-        self = object.__new__(bound)
+        bound: Any = bind_class(cls, backend, Layer)
+        self = bound._blank(bound)
         fields = self.__dict__
         fields["_backend"] = backend
         fields["_init_args"], fields["_lists"] = (args, kwargs), (-1, {}, ())

@@ -45,6 +45,7 @@ def _make(cls: type, backend: Backend, root: type) -> type:
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
         "_unbound": cls,
+        "_blank": staticmethod(object.__new__ if native is None else native.__new__),  # a dict is made by its own
     }
     fields.update(backend.native_members(cls, root))
     bases = (cls,) if native is None or issubclass(cls, native) else (cls, native)
@@ -100,6 +101,7 @@ def rebuild(cls: type, backend_name: str) -> Any:
     from kfront.layers.base import Layer  # which imports this module
 
     backend = get(backend_name)
-    out = object.__new__(bind_class(cls, backend, Layer))
+    bound: Any = bind_class(cls, backend, Layer)
+    out = bound._blank(bound)
     out.__dict__["_backend"] = backend
     return out

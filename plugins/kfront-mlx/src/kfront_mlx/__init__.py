@@ -139,15 +139,15 @@ class MlxBackend(Backend):
 
     def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
         """A variable became an attribute of a layer."""
-        native.file(layer, attribute.partition(".")[0])
+        native.file(layer)
 
     def track_layer(self, layer: Layer, attribute: str, sublayer: Layer) -> None:
         """A layer became an attribute of a layer."""
-        native.file(layer, attribute.partition(".")[0])
+        native.file(layer)
 
     def untrack(self, layer: Layer, attribute: str) -> None:
         """An attribute that held a variable or layer is gone."""
-        native.file(layer, attribute.partition(".")[0])
+        native.file(layer)
 
     # -- execution ----------------------------------------------------------------------------------------------------
 

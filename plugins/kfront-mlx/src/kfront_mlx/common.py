@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ DTYPES: dict[str, mx.Dtype] = {
     )
 }  # fmt: skip
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
+copyreg.pickle(mx.Dtype, lambda dtype: (native, (NAMES[dtype],)))  # layers keep dtypes, and are copied  # type: ignore[arg-type]
 HALVES = frozenset((mx.float16, mx.bfloat16))
 FLOATING = frozenset((mx.float16, mx.bfloat16, mx.float32, mx.float64))
 UNSIGNED = frozenset((mx.uint8, mx.uint16, mx.uint32, mx.uint64))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import mlx.core as mx
@@ -35,7 +35,7 @@ local = _Local()
 
 
 class MlxVariable(Variable):
-    """A Variable whose array is an item of a dict or list: its layer's, or one of its own."""
+    """A Variable whose array is an item of a dict: its layer's, or one of its own."""
 
     _home: Any
     _key: Any = "value"
@@ -171,8 +171,7 @@ def members(cls: type) -> dict[str, Any]:
 
     def __setstate__(self: Any, saved: dict[str, Any]) -> None:
         cls.__setstate__(self, saved)  # type: ignore[attr-defined]
-        for attribute in self._tracker.items:
-            file(self, attribute)
+        file(self)
 
     return {
         "__setstate__": __setstate__,
@@ -186,24 +185,18 @@ def members(cls: type) -> dict[str, Any]:
 
 
 class Frozen:
-    """`_no_grad` of a module: the items that are not trained. It is a view of the Variables' `trainable`."""
+    """`_no_grad` of a module, the items that are not trained: a view of the Variables' `trainable`."""
 
     def __init__(self, layer: Any) -> None:
-        self.layer = layer
-
-    def _variables(self, name: str) -> list[Any]:
-        tracked = self.layer._tracker.items
-        attribute = next((a for a in tracked if key_of(a) == name), name)
-        return [x for _, x in _variables(tracked.get(attribute, ()))]
+        self.filed = layer.__dict__.get("_filed", {})
 
     def __contains__(self, name: str) -> bool:
-        found = self._variables(name)
-        return bool(found) and not any(v.trainable for v in found)
+        return isinstance(self.filed.get(name), Variable) and not self.filed[name].trainable
 
     def _set(self, names: Iterable[str], trainable: bool) -> None:
         for name in names:
-            for v in self._variables(name):
-                v.trainable = trainable and v._settable_trainable
+            if isinstance(self.filed.get(name), Variable):
+                self.filed[name].trainable = trainable and self.filed[name]._settable_trainable
 
     def update(self, names: Iterable[str]) -> None:
         """Freeze items."""
@@ -215,69 +208,47 @@ class Frozen:
 
     def clear(self) -> None:
         """Train all items again."""
-        self._set(list(self.layer), True)
+        self._set(self.filed, True)
 
 
-def key_of(attribute: str) -> str:
-    """The item that stands for an attribute; modules leave out those that begin with an underscore."""
-    return attribute.lstrip("_") or attribute
+def _owned(layer: Any) -> dict[str, Any]:
+    """The Variables and layers that a layer holds, by the names of their items.
+
+    Each has one: of an attribute rather than of those that begin with an underscore, which modules leave out.
+    """
+    found: dict[int, tuple[str, Any]] = {}
+    for attribute, items in layer._tracker.items.items():
+        for key, x in items:
+            name = f"{attribute}.{key}" if key else attribute
+            if getattr(type(x), "_tracked_kind", None) == "seed":
+                name, x = f"{name}.seed_generator_state", x.state
+            if not isinstance(x, (Variable, mlx.nn.Module)):
+                continue
+            before = found.get(id(x))
+            if before is None or (before[0].startswith("_") and not name.startswith("_")):
+                found[id(x)] = name, x
+    return {name.lstrip("_").replace(".", "_"): x for name, x in found.values()}
 
 
-def _variables(items: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """(path within the attribute, Variable) of what is tracked, with the states of seed generators."""
-    for key, x in items:
-        if isinstance(x, Variable):
-            yield key, x
-        elif getattr(type(x), "_tracked_kind", None) == "seed":
-            yield f"{key}.seed_generator_state" if key else "seed_generator_state", x.state
+def file(layer: Any) -> None:
+    """Have in a layer's dict what it holds: layers, and the arrays of its Variables."""
+    if "_tracker" not in layer.__dict__:  # a copy that is being put together
+        return
+    before, now = layer.__dict__.get("_filed", {}), _owned(layer)
+    for name, x in before.items():
+        if now.get(name) is not x:
+            if isinstance(x, Variable) and x._home is layer and x._key == name:
+                _move(x, {}, "value")
+            dict.pop(layer, name, None)
+    for name, x in now.items():
+        if not isinstance(x, Variable):
+            dict.__setitem__(layer, name, x)
+        elif x._home is not layer and not isinstance(x._home, mlx.nn.Module):  # else another layer has it already
+            _move(x, layer, name)
+    layer.__dict__["_filed"] = now
 
 
-def file(layer: Any, attribute: str) -> None:
-    """Make the item of a module that stands for what an attribute holds."""
-    items = layer._tracker.items.get(attribute, ())
-    held = [(k, x) for k, x in items if isinstance(x, mlx.nn.Module)]
-    owned = [(k, v) for k, v in _variables(items) if v._home is layer or _is_free(v)]
-    name = key_of(attribute)
-    whole = next((x for k, x in [*held, *owned] if not k), None)
-    dict.pop(layer, name, None) if whole is None or isinstance(whole, Variable) else None
-    if whole is not None:
-        if isinstance(whole, Variable):
-            _move(whole, layer, name)
-        else:
-            dict.__setitem__(layer, name, whole)
-    elif held or owned:
-        nested: dict[str, Any] = {}
-        for k, x in [*held, *owned]:
-            _put(nested, k.split("."), x)
-        dict.__setitem__(layer, name, _homes(nested))
-
-
-def _is_free(variable: Any) -> bool:
-    """Whether a Variable has its array in no other layer."""
-    return not isinstance(variable._home, mlx.nn.Module) and variable.__dict__.get("_filed") is None
-
-
-def _put(nested: dict[str, Any], path: list[str], x: Any) -> None:
-    *outer, last = path
-    for k in outer:
-        nested = nested.setdefault(k, {})
-    nested[last] = x
-
-
-def _homes(nested: dict[str, Any]) -> Any:
-    """Dicts and lists of modules and arrays; Variables have their homes in them afterwards."""
-    listed = list(nested) == [str(i) for i in range(len(nested))]
-    out: Any = [None] * len(nested) if listed else {}
-    for i, (k, x) in enumerate(nested.items()):
-        at: Any = i if listed else k
-        if isinstance(x, Variable):
-            _move(x, out, at)
-        else:
-            out[at] = x if isinstance(x, mlx.nn.Module) else _homes(x)
-    return out
-
-
-def _move(variable: Any, home: Any, key: Any) -> None:
+def _move(variable: Any, home: dict[str, Any], key: str) -> None:
     value = variable._value
     variable._home, variable._key = home, key
-    variable._value = value
+    dict.__setitem__(home, key, value)
