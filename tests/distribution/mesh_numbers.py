@@ -122,22 +122,6 @@ def on_mesh():
     return D.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope()
 
 
-class Losses(kfront.callbacks.Callback):
-    """The loss of each batch."""
-
-    def __init__(self):
-        super().__init__()
-        self.found, self.total = [], 0.0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.total = 0.0
-
-    def on_train_batch_end(self, batch, logs=None):
-        total = float(logs["loss"]) * (batch + 1)  # the mean of all batches until now
-        self.found.append(total - self.total)
-        self.total = total
-
-
 def train(name):
     """Weights at the start, the loss of each step, and what evaluation and prediction give."""
     kfront.utils.set_random_seed(7)
@@ -171,15 +155,6 @@ if __name__ == "__main__":
         D.initialize(ASKED["address"], ASKED["count"], ASKED["process"])
     kfront.config.set_floatx(ASKED["dtype"])
     kfront.config.set_portable_random(True)
-    if os.environ.get("PROFILE") and ASKED.get("count", 1) > 1 and ASKED.get("process", 0) == 0:
-        import cProfile
-        import pstats
-
-        p = cProfile.Profile()
-        p.runcall(train, ASKED["models"][0])
-        pstats.Stats(p, stream=sys.stderr).sort_stats("cumtime").print_stats(70)
-        pstats.Stats(p, stream=sys.stderr).sort_stats("tottime").print_stats(25)
-        sys.exit(3)
     out = {name: train(name) for name in ASKED["models"]}
     if ASKED.get("process", 0) == 0:
         print(json.dumps(out))

@@ -72,22 +72,22 @@ def same(got, wanted, tolerance=2e-5):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-O = kfront.optimizers
+optimizers = kfront.optimizers
 CASES = {
-    "adam": (lambda: make(lambda: O.Adam(0.01, global_clipnorm=0.1)), {}),
+    "adam": (lambda: make(lambda: optimizers.Adam(0.01, global_clipnorm=0.1)), {}),
     "class_weight": (make, {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5, 3: 1.0}}),
     "sample_weight": (make, {"sample_weight": np.linspace(0.1, 1, 21)}),
-    "clipnorm": (lambda: make(lambda: O.RMSprop(0.01, clipnorm=0.05)), {}),
-    "clipvalue": (lambda: make(lambda: O.SGD(0.1, momentum=0.9, clipvalue=0.01)), {}),
-    "accumulation": (lambda: make(lambda: O.AdamW(0.01, gradient_accumulation_steps=2)), {}),
-    "averages": (lambda: make(lambda: O.Adam(0.01, use_ema=True, ema_momentum=0.5)), {}),
-    "loss scale": (lambda: make(lambda: O.LossScaleOptimizer(O.SGD(0.1), initial_scale=8.0)), {}),
+    "clipnorm": (lambda: make(lambda: optimizers.RMSprop(0.01, clipnorm=0.05)), {}),
+    "clipvalue": (lambda: make(lambda: optimizers.SGD(0.1, momentum=0.9, clipvalue=0.01)), {}),
+    "accumulation": (lambda: make(lambda: optimizers.AdamW(0.01, gradient_accumulation_steps=2)), {}),
+    "averages": (lambda: make(lambda: optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5)), {}),
+    "loss scale": (lambda: make(lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.1), initial_scale=8.0)), {}),
     "several steps": (lambda: make(steps_per_execution=2), {}),
-    "adafactor": (lambda: make(lambda: O.Adafactor(0.01)), {}),
-    "lion": (lambda: make(lambda: O.Lion(0.001)), {}),
-    "ftrl": (lambda: make(lambda: O.Ftrl(0.01)), {}),
-    "lamb": (lambda: make(lambda: O.Lamb(0.01)), {}),
-    "muon": (lambda: make(lambda: O.Muon(0.01)), {}),
+    "adafactor": (lambda: make(lambda: optimizers.Adafactor(0.01)), {}),
+    "lion": (lambda: make(lambda: optimizers.Lion(0.001)), {}),
+    "ftrl": (lambda: make(lambda: optimizers.Ftrl(0.01)), {}),
+    "lamb": (lambda: make(lambda: optimizers.Lamb(0.01)), {}),
+    "muon": (lambda: make(lambda: optimizers.Muon(0.01)), {}),
 }
 
 
@@ -153,7 +153,7 @@ def check_calls_by_hand():
             same([ops.convert_to_numpy(model(X[:5]))], [ALONE["outputs"]])
             grads = kfront.grad(lambda: ops.mean(model(X[:6]) ** 2), wrt=model.trainable_variables)()
             same([ops.convert_to_numpy(g) for g in grads], ALONE["grads"])
-            optimizer = O.Adam(0.1)
+            optimizer = optimizers.Adam(0.1)
             optimizer.apply(grads, model.trainable_variables)
             same([w.numpy() for w in model.trainable_variables], ALONE["stepped"])
             same([model.predict_on_batch(X[:3])], [ALONE["batch"]])
@@ -239,7 +239,7 @@ def alone():
     found["outputs"] = model(X[:5]).detach().numpy()
     grads = kfront.grad(lambda: ops.mean(model(X[:6]) ** 2), wrt=model.trainable_variables)()
     found["grads"] = [g.numpy() for g in grads]
-    O.Adam(0.1).apply(grads, model.trainable_variables)
+    optimizers.Adam(0.1).apply(grads, model.trainable_variables)
     found["stepped"] = [w.numpy() for w in model.trainable_variables]
     found["batch"] = model.predict_on_batch(X[:3])
     for policy in ("mixed_bfloat16", "mixed_float16"):
