@@ -64,6 +64,11 @@ def installed() -> list[str]:
     return [*names, *(n for n in _entry_points() if n not in _BUILTIN)]
 
 
+def is_loaded(name: str) -> bool:
+    """Whether a backend is in use in this process."""
+    return name in _loaded
+
+
 def get(name: str) -> Any:
     """The backend called `name`, loaded on first use.
 

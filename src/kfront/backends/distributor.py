@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -71,6 +71,10 @@ class Distributor:
         """Bring processes together."""
         raise self._unsupported("processes that work together")
 
+    def agreed(self, numbers: list[int]) -> list[int]:
+        """The numbers that the first process gives, in all of them; every process calls it."""
+        return numbers
+
     # -- layouts ------------------------------------------------------------------------------------------------------
 
     def mesh(self, mesh: object) -> object:
@@ -107,6 +111,9 @@ class Distributor:
             read: gives the values of a part, from its offset in the whole and its shape.
         """
         variable._handle.assign(read((0,) * variable.ndim, variable.shape))
+
+    def share_out(self, variables: Iterable[Variable]) -> None:
+        """Variables were given what all processes have together, or the first: keep or make this one's share of it."""
 
     # -- models -------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".checkpoint", "ModelCheckpoint BackupAndRestore"),
         "TensorBoard": ".tensorboard",
         "OrbaxCheckpoint": ".orbax",
+        "ShardedCheckpoint": ".sharded",
         **names(".simple", "LambdaCallback LearningRateScheduler TerminateOnNaN CSVLogger RemoteMonitor"),
         **names(".simple", "SwapEMAWeights"),
     },

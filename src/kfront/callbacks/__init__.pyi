@@ -5,6 +5,7 @@ from kfront.callbacks.checkpoint import BackupAndRestore as BackupAndRestore, Mo
 from kfront.callbacks.history import History as History, ProgbarLogger as ProgbarLogger
 from kfront.callbacks.monitor import EarlyStopping as EarlyStopping, ReduceLROnPlateau as ReduceLROnPlateau
 from kfront.callbacks.orbax import OrbaxCheckpoint as OrbaxCheckpoint
+from kfront.callbacks.sharded import ShardedCheckpoint as ShardedCheckpoint
 from kfront.callbacks.simple import (
     CSVLogger as CSVLogger,
     LambdaCallback as LambdaCallback,
@@ -29,6 +30,7 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "ShardedCheckpoint",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",

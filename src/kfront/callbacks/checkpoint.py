@@ -187,7 +187,80 @@ class ModelCheckpoint(SavingCallback):
             ) from None
 
 
-class BackupAndRestore(Callback):
+class ResumingCallback(Callback):
+    """Base of callbacks that save a run, from which another process goes on; a subclass has `follow` and `_save`.
+
+    Args:
+        save_freq: ``"epoch"``, a number of batches, or False to save nothing.
+
+    Raises:
+        ArgumentError: `save_freq` is none of these.
+    """
+
+    _last = True  # what is saved is what the other callbacks have just changed
+    _remembered = ("_batches_since_save",)
+
+    def __init__(self, save_freq: int | str | bool) -> None:
+        super().__init__()
+        counts = isinstance(save_freq, int) and save_freq >= 1
+        if not counts and save_freq is not False and save_freq != "epoch":
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected `save_freq` to be 'epoch', False or a number of batches, "
+                f"got {save_freq!r}."
+            )
+        self.save_freq = save_freq
+        self._epoch = self._batches_since_save = self._last_batch_seen = 0
+        self._progress: Progress | None = None
+
+    def follow(self, progress: Progress) -> None:
+        """Called when `fit` begins: go on from what was saved, if there is something.
+
+        Args:
+            progress: of the run.
+
+        Raises:
+            SavingError: it is unreadable, or of another model.
+        """
+        raise NotImplementedError
+
+    def _save(self, progress: Progress, epoch: int, batch: int) -> None:
+        raise NotImplementedError
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note the epoch."""
+        if epoch != self._epoch:
+            self._last_batch_seen = 0
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Save, if so many batches have passed."""
+        if self.save_freq == "epoch" or self.save_freq is False:
+            return
+        self._batches_since_save += batch + 1 - self._last_batch_seen
+        self._last_batch_seen = batch + 1
+        if self._batches_since_save >= int(self.save_freq):
+            self._batches_since_save = 0
+            self._save_at(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save, if `save_freq` counts epochs."""
+        self._epoch, self._last_batch_seen = epoch + 1, 0
+        if self.save_freq == "epoch":
+            self._save_at(epoch + 1, 0)
+
+    def _save_at(self, epoch: int, batch: int) -> None:
+        if self._progress is None:
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected to be passed to `fit`, got called from another loop."
+            )
+        self._save(self._progress, epoch, batch)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """The run is over."""
+        self._progress = None
+
+
+class BackupAndRestore(ResumingCallback):
     """Backs up training, so that a `fit` which was cut off, even by a crash or SIGKILL, continues where it was.
 
     After each epoch (or number of batches) one file is written to a folder: weights, optimizer, metrics, seeds and
@@ -215,9 +288,6 @@ class BackupAndRestore(Callback):
     'epoch'
     """
 
-    _last = True  # a backup holds what the other callbacks have just changed
-    _remembered = ("_batches_since_save",)
-
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
@@ -225,29 +295,15 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(save_freq)
         if not backup_dir:
             raise ArgumentError(f"[BackupAndRestore] expected the name of a folder, got {backup_dir!r}.")
-        if save_freq not in ("epoch", False) and (not isinstance(save_freq, int) or save_freq < 1):
-            raise ArgumentError(
-                f"[BackupAndRestore] expected `save_freq` to be 'epoch', False or a number of batches, "
-                f"got {save_freq!r}."
-            )
-        self.backup_dir, self.save_freq = os.fspath(backup_dir), save_freq
+        self.backup_dir = os.fspath(backup_dir)
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self._latest, self._previous = (Path(self.backup_dir) / f"{name}.backup" for name in ("latest", "previous"))
-        self._epoch = self._batches_since_save = self._last_batch_seen = 0
-        self._progress: Progress | None = None
 
     def follow(self, progress: Progress) -> None:
-        """Called when `fit` begins: go on from the backup, if there is one.
-
-        Args:
-            progress: of the run.
-
-        Raises:
-            SavingError: the backup is unreadable, or of another model.
-        """
+        """Go on from the backup, if there is one."""
         self._progress = progress
         progress.stored = stored_variables
         found = self._read()
@@ -270,32 +326,8 @@ class BackupAndRestore(Callback):
                 warnings.warn(f"{problem}; the one before it is used.", stacklevel=2)
         return None
 
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Note the epoch."""
-        if epoch != self._epoch:
-            self._last_batch_seen = 0
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Save, if so many batches have passed."""
-        if self.save_freq == "epoch" or self.save_freq is False:
-            return
-        self._batches_since_save += batch + 1 - self._last_batch_seen
-        self._last_batch_seen = batch + 1
-        if self._batches_since_save >= int(self.save_freq):
-            self._batches_since_save = 0
-            self._save(self._epoch, batch + 1)
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Save, if `save_freq` counts epochs."""
-        self._epoch, self._last_batch_seen = epoch + 1, 0
-        if self.save_freq == "epoch":
-            self._save(epoch + 1, 0)
-
-    def _save(self, epoch: int, batch: int) -> None:
-        if self._progress is None:
-            raise ArgumentError("[BackupAndRestore] expected to be passed to `fit`, got called from another loop.")
-        text, arrays = pack(self._progress.snapshot(epoch, batch))
+    def _save(self, progress: Progress, epoch: int, batch: int) -> None:
+        text, arrays = pack(progress.snapshot(epoch, batch))
         weights = io.BytesIO()
         write_weights(self.model, weights)
         self._latest.parent.mkdir(parents=True, exist_ok=True)
@@ -307,7 +339,7 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Delete the backup."""
-        self._progress = None
+        super().on_train_end(logs)
         folder = Path(self.backup_dir)
         if self.delete_checkpoint and folder.exists():
             for path in (self._latest, self._previous):

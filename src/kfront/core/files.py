@@ -66,7 +66,7 @@ def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator
         with _freed_later(path):
             os.replace(name, path)
             name = None
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise SavingError(
             f"[save] expected to write {path}, the system refused: {error}; the old file is kept."
@@ -104,15 +104,15 @@ def atomic_folder(target: Any, known: frozenset[str], overwrite: bool = True) ->
         for folder, _, files in os.walk(new):
             for name in files:
                 _sync_file(os.path.join(folder, name))
-            _sync_folder(Path(folder))
-        _exchange(new, path)
+            sync_folder(Path(folder))
+        exchange(new, path)
     except OSError as error:
         raise SavingError(
             f"[save] expected to write {path}, the system refused: {error}; the old one is kept."
         ) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _reserve(file: BinaryIO, size: int) -> None:
@@ -169,7 +169,7 @@ def _sync_file(name: str) -> None:
         os.close(descriptor)
 
 
-def _exchange(new: Path, path: Path) -> None:
+def exchange(new: Path, path: Path) -> None:
     """Exchange two folders by name."""
     if not path.exists():
         os.rename(new, path)
@@ -260,7 +260,8 @@ def _keep_mode(path: Path, file: BinaryIO) -> None:
         os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.core.codec", "deserialize_keras_object serialize_keras_object"),
         **names(".keras_format", "load_model save_model"),
         **names(".saving_api", "load_weights save_weights"),
+        **names(".checkpoints", "load_checkpoint save_checkpoint"),
         "KerasFileEditor": ".file_editor",
         **names(".state_dict", "export_state_dict import_state_dict torch_names"),
         **names(".safetensors", "read_safetensors_metadata=read_metadata"),

@@ -11,6 +11,7 @@ from kfront.core.registry import (
     get_registered_object as get_registered_object,
     register_keras_serializable as register_keras_serializable,
 )
+from kfront.saving.checkpoints import load_checkpoint as load_checkpoint, save_checkpoint as save_checkpoint
 from kfront.saving.file_editor import KerasFileEditor as KerasFileEditor
 from kfront.saving.keras_format import load_model as load_model, save_model as save_model
 from kfront.saving.safetensors import read_metadata as read_safetensors_metadata
@@ -31,10 +32,12 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "import_state_dict",
+    "load_checkpoint",
     "load_model",
     "load_weights",
     "read_safetensors_metadata",
     "register_keras_serializable",
+    "save_checkpoint",
     "save_model",
     "save_weights",
     "serialize_keras_object",

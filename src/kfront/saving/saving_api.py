@@ -11,7 +11,7 @@ from kfront.core.errors import SavingError
 from kfront.core.files import atomic_write
 from kfront.core.guard import shown
 from kfront.core.typing import Config
-from kfront.saving import background, orbax
+from kfront.saving import background, checkpoints, orbax
 from kfront.saving.archive import ArchiveReader
 from kfront.saving.directory import DirectoryReader
 from kfront.saving.hub import download, is_hub_path
@@ -101,7 +101,8 @@ def load_weights(
     Args:
         model: a built model or layer.
         filepath: path that ends in ``.weights.h5``, ``.weights.json`` (several files), ``.h5`` (the legacy form),
-            ``.keras`` or ``.safetensors``; a folder that was saved with ``zipped=False``; ``hf://user/name/file`` on
+            ``.keras`` or ``.safetensors``; a folder that was saved with ``zipped=False``, or by `save_checkpoint`;
+            ``hf://user/name/file`` on
             the Hugging Face hub, with the package `huggingface_hub`; or a binary file that is open.
         skip_mismatch: whether layers that do not fit are passed over, with a warning that lists them.
         **kwargs: `by_name`, for files of the legacy form: load into the layers of the same name, leave others alone.
@@ -132,6 +133,9 @@ def load_weights(
     named = isinstance(path, (str, os.PathLike))
     endings = (".h5", ".hdf5", ".keras", ".safetensors", ".weights.json")
     if named and os.path.isdir(path):
+        if checkpoints.is_checkpoint(path):
+            checkpoints.load_checkpoint(model, path)
+            return None
         if orbax.is_checkpoint(path):
             return orbax.load_weights(model, path)
         load_archive_weights(model, DirectoryReader(Path(path), what), what, skip_mismatch)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kfront.backends import is_loaded
 from kfront.core import tree
 from kfront.core.dtypes import numpy_dtype, standardize
 from kfront.core.errors import SavingError
@@ -47,13 +48,14 @@ def random_state(engines: Any) -> Config:
 
 
 def set_random_state(saved: Config) -> None:
-    """Set the generators to what `random_state` gave."""
+    """Set the generators to what `random_state` gave, those of engines that are not loaded left out."""
     version, words, gauss = saved["python"]
     python_random.setstate((version, tuple(words.tolist()), gauss))
     kind, keys, position, has_gauss, cached = saved["numpy"]
     np.random.set_state((kind, keys, position, has_gauss, cached))
     for name, state in saved["engines"].items():
-        named(name).set_random_state(state)
+        if is_loaded(name):
+            named(name).set_random_state(state)
 
 
 # ---- one fit ---------------------------------------------------------------------------------------------------------
@@ -78,6 +80,7 @@ class Progress:
         self._mark: Any = None
         self._specs: Any = None
         self._load: Callable[[], None] | None = None
+        self._together = False
         self._validation: Any = None
         self._validation_mark: Any = None
         self.resumed: Config | None = None
@@ -163,14 +166,15 @@ class Progress:
 
     # -- going on ------------------------------------------------------------------------------------------------------
 
-    def go_on(self, snapshot: dict[str, object], load: Callable[[], None]) -> None:
+    def go_on(self, snapshot: dict[str, object], load: Callable[[], None], together: bool = False) -> None:
         """Resume a run; the model is built without reading its data.
 
         Args:
             snapshot: what the earlier process wrote.
             load: sets the variables that have a place in a weights file.
+            together: whether the other variables have the values of all processes together.
         """
-        self.resumed, self._load = snapshot, load
+        self.resumed, self._load, self._together = snapshot, load, together
         self._mark, self._specs = snapshot["mark"], snapshot["specs"]
         self.model._prepare(*self.zeros(), train=True)
 
@@ -210,6 +214,8 @@ class Progress:
             )
         for v, (_, value) in zip(mine, saved["variables"], strict=True):
             v.assign(value)
+        if self._together:
+            self.model._backend.distributor.share_out(mine)
         self.model._last_logs = saved["logs"]
         self.model.stop_training = saved["stopped"]
         for name, c in self._listening():

@@ -10,7 +10,7 @@ al., 2020, https://arxiv.org/abs/2006.15704.)
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -143,6 +143,19 @@ class TorchDistributor(Distributor):
                     f"`torchrun` has started, got {address!r}, {count} and {mine}: {error}"
                 ) from error
         set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
+
+    def agreed(self, numbers: list[int]) -> list[int]:
+        """The numbers that the first process gives."""
+        return _from_first(torch.tensor(numbers)).tolist() if self.processes()[0] > 1 else numbers
+
+    def share_out(self, variables: Iterable[Variable]) -> None:
+        """Sums stay in the first process; streams of random numbers are those that `SharedVariable` gives."""
+        mine = self.processes()[1]
+        for v in variables if mine else ():
+            if v.aggregation == "sum":
+                v.assign(torch.zeros_like(v._value))
+            elif v.name == SEED_NAME and isinstance(v, SharedVariable):
+                v._value.data[0] += mine
 
     # -- parts of Variables -------------------------------------------------------------------------------------------
 
