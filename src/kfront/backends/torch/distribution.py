@@ -149,9 +149,10 @@ class TorchDistributor(Distributor):
         return _from_first(torch.tensor(numbers)).tolist() if self.processes()[0] > 1 else numbers
 
     def share_out(self, variables: Iterable[Variable]) -> None:
-        """Sums stay in the first process; streams of random numbers are those that `SharedVariable` gives."""
-        mine = self.processes()[1]
-        for v in variables if mine else ():
+        """Sums stay in the first process, random streams are those that `SharedVariable` gives; a mesh shares all."""
+        mine, now = self.processes()[1], distribution_on(self.b)
+        apart = mine and not (now is not None and now.splits_variables)
+        for v in variables if apart else ():
             if v.aggregation == "sum":
                 v.assign(torch.zeros_like(v._value))
             elif v.name == SEED_NAME and isinstance(v, SharedVariable):
