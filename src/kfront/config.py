@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.core.settings", "epsilon floatx image_data_format set_epsilon set_floatx"),
         **names("kfront.core.settings", "set_image_data_format is_portable_random set_portable_random max_epochs"),
         **names("kfront.core.settings", "max_steps_per_epoch read_ahead set_max_epochs set_max_steps_per_epoch"),
+        **names("kfront.core.settings", "process_timeout set_process_timeout"),
         **names("kfront.core.settings", "set_read_ahead disable_flash_attention enable_flash_attention"),
         **names("kfront.core.settings", "is_flash_attention_enabled disable_interactive_logging"),
         **names("kfront.core.settings", "enable_interactive_logging is_interactive_logging_enabled"),

@@ -24,6 +24,7 @@ from kfront.core.settings import (
     is_traceback_filtering_enabled as is_traceback_filtering_enabled,
     max_epochs as max_epochs,
     max_steps_per_epoch as max_steps_per_epoch,
+    process_timeout as process_timeout,
     read_ahead as read_ahead,
     set_epsilon as set_epsilon,
     set_floatx as set_floatx,
@@ -31,6 +32,7 @@ from kfront.core.settings import (
     set_max_epochs as set_max_epochs,
     set_max_steps_per_epoch as set_max_steps_per_epoch,
     set_portable_random as set_portable_random,
+    set_process_timeout as set_process_timeout,
     set_read_ahead as set_read_ahead,
 )
 from kfront.dtype_policies.policies import dtype_policy as dtype_policy, set_dtype_policy as set_dtype_policy
@@ -56,6 +58,7 @@ __all__ = [
     "is_traceback_filtering_enabled",
     "max_epochs",
     "max_steps_per_epoch",
+    "process_timeout",
     "read_ahead",
     "set_backend",
     "set_dtype_policy",
@@ -65,6 +68,7 @@ __all__ = [
     "set_max_epochs",
     "set_max_steps_per_epoch",
     "set_portable_random",
+    "set_process_timeout",
     "set_read_ahead",
     "set_tuned_kernels",
     "tuned_kernels",

@@ -7,6 +7,6 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     names(
         "kfront.core.errors",
         "ArgumentError ArgumentTypeError BackendError DTypeError DataError KfrontError NotBuiltError NotCompiledError "
-        "SavingError ShapeError UnsafeFileError UnsupportedError",
+        "ProcessError SavingError ShapeError UnsafeFileError UnsupportedError",
     ),
 )

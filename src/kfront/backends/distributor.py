@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from kfront.backends.typing import Closure
+from kfront.backends.watch import Store, Watch, digest
+from kfront.core import tree
 from kfront.core.errors import UnsupportedError
-from kfront.core.typing import Tensor
+from kfront.core.settings import process_timeout
+from kfront.core.typing import Config, Nested, Tensor
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from kfront.distribution import Distribution, TensorLayout
     from kfront.models.model import Model
 
+
+HEAD = 64  # bytes
 
 ReadPart: TypeAlias = Callable[[tuple[int, ...], tuple[int, ...]], np.ndarray]  # (offset, shape) -> values
 
@@ -45,6 +50,8 @@ class Distributor:
     Args:
         backend: the Backend.
     """
+
+    watch: Watch | None = None  # over the processes that `initialize` has brought together
 
     def __init__(self, backend: Backend) -> None:
         self.b = backend
@@ -114,6 +121,55 @@ class Distributor:
 
     def share_out(self, variables: Iterable[Variable]) -> None:
         """Variables were given what all processes have together, or the first: keep or make this one's share of it."""
+
+    # -- watching -----------------------------------------------------------------------------------------------------
+
+    def start_watch(self, store: Store, keeper: str) -> None:
+        """Watch over the processes from now on.
+
+        Args:
+            store: of them all.
+            keeper: who keeps it.
+        """
+        if self.watch is None and process_timeout():
+            self.watch = Watch(store, *self.processes(), keeper)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Context of a loop that all processes run."""
+        return nullcontext() if self.watch is None else self.watch.together()
+
+    def compare(self, facts: Callable[[], Config]) -> None:
+        """Raise an error if another process is about to do something else.
+
+        Args:
+            facts: gives what this one is about to do, by name.
+        """
+        if self.watch is not None:
+            self.watch.compare(facts())
+
+    def watched(self, step: Closure[Tensor], kind: str, distribution: Distribution) -> Closure[Tensor]:
+        """A step that is compared with those of other processes: what it is, and what batches it is given."""
+        watch, name = self.watch, digest(kind)
+        if watch is None:
+            return step
+        whole = distribution.auto_shard_dataset
+
+        def run(*args: object) -> Nested[Tensor]:
+            plain = not whole or not any(map(tree.is_nested, args))
+            watch.step((name, *map(self._glance, args if plain else tree.flatten(args))) if whole else (name,))
+            return step(*args)
+
+        run.expect = getattr(step, "expect", None)  # type: ignore[attr-defined]
+        return run
+
+    def _glance(self, x: Any) -> int:
+        """A number for the shape of an array and its first bytes, where these are at hand."""
+        return 0 if x is None else hash((digest(self._head(x)), *x.shape))
+
+    def _head(self, x: Tensor) -> bytes:
+        """The first bytes of an array that is in the host's memory, else none."""
+        plain = isinstance(x, np.ndarray) and x.flags.c_contiguous and not x.dtype.hasobject
+        return x.reshape(-1)[: HEAD // x.itemsize].tobytes() if plain and x.itemsize else b""
 
     # -- models -------------------------------------------------------------------------------------------------------
 

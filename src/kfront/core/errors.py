@@ -184,3 +184,14 @@ class DataError(KfrontError, ValueError):
     ...     print("4 inputs, 3 targets")
     4 inputs, 3 targets
     """
+
+
+class ProcessError(KfrontError, RuntimeError):
+    """Of several processes that work together, one has ended, failed, or done something else than the others.
+
+    Example:
+
+    >>> import kfront
+    >>> issubclass(kfront.errors.ProcessError, RuntimeError)
+    True
+    """

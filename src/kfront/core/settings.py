@@ -457,6 +457,7 @@ class _Limit:
 
 _epochs, _steps = _Limit("KERAS_MAX_EPOCHS"), _Limit("KERAS_MAX_STEPS_PER_EPOCH")
 _ahead = _Limit("KFRONT_READ_AHEAD")
+_silence = _Limit("KFRONT_PROCESS_TIMEOUT")
 
 
 def max_epochs() -> int | None:
@@ -569,3 +570,42 @@ def set_read_ahead(batches: int | None) -> None:
     >>> kfront.config.set_read_ahead(None)
     """
     _ahead.put("set_read_ahead", batches)
+
+
+def process_timeout() -> int:
+    """After how many seconds without a sign of life a process of several counts as stopped.
+
+    Returns:
+        What `set_process_timeout` set, else what the environment variable `KFRONT_PROCESS_TIMEOUT` says, else 15.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.process_timeout()
+    15
+    """
+    found = _silence.get()
+    return 15 if found is None else found
+
+
+def set_process_timeout(seconds: int | None) -> None:
+    """Set after how many seconds without a sign of life a process of several counts as stopped.
+
+    Signs are given by a thread, whatever the process computes. Raise it where processes are stopped for long, such as
+    on machines that swap. It holds for `kfront.distribution.initialize` calls that come after.
+
+    Args:
+        seconds: their number; 0 turns the watch off, None is what `KFRONT_PROCESS_TIMEOUT` says.
+
+    Raises:
+        ArgumentError: not None and not an integer of at least 0.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_process_timeout(60)
+    >>> kfront.config.process_timeout()
+    60
+    >>> kfront.config.set_process_timeout(None)
+    """
+    _silence.put("set_process_timeout", seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,9 +12,11 @@ import numpy as np
 
 from kfront import callbacks as callback_module
 from kfront import config
+from kfront.backends.watch import digest
 from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.core.spec import is_text
+from kfront.core.state import distribution_on
 from kfront.core.tracking import structure
 from kfront.core.typing import Backend
 from kfront.training.data import Data, make_data
@@ -95,19 +98,36 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     plan = plan._replace(steps=_within(plan.steps, config.max_steps_per_epoch()))
     model.stop_training = False
     model._initial_epoch = None  # a callback that resumes a run may set it in `on_train_begin`
-    progress = Progress.of(model, data, callbacks)
-    validator = _Validator(model, validation, callbacks, progress)
-    try:
-        run = _Run(model, data, plan, callbacks, progress, asked)
-        callbacks.on_train_begin()
-        logs = run.epochs(validator)
-        if model.optimizer is not None and model.optimizer.built:
-            model.optimizer.finalize_variable_values(model.trainable_variables)
-    finally:
-        data.close()
-        validator.close()
-    callbacks.on_train_end(logs)
-    return model.history
+    with model._backend.distributor.together():
+        progress = Progress.of(model, data, callbacks)
+        validator = _Validator(model, validation, callbacks, progress)
+        try:
+            run = _Run(model, data, plan, callbacks, progress, asked)
+            callbacks.on_train_begin()
+            logs = run.epochs(validator)
+            if model.optimizer is not None and model.optimizer.built:
+                model.optimizer.finalize_variable_values(model.trainable_variables)
+        finally:
+            data.close()
+            validator.close()
+        callbacks.on_train_end(logs)
+        return model.history
+
+
+def _compare(model: Any, call: str, data: Data, **more: object) -> None:
+    """Before a loop, or an epoch of one: do all processes begin the same?"""
+    now = distribution_on(model._backend)
+    if now is None:
+        return
+
+    def facts() -> dict[str, Any]:
+        shapes = "".join(str(v.shape) for v in model.variables)
+        out = {"call": call, "model": digest(shapes), **more}
+        if now.auto_shard_dataset:  # all of them are given the same batches
+            out |= {"seeds": digest(random.getstate()), "batches": data.steps, "batch size": data.batch_size}
+        return out
+
+    now._backend.distributor.compare(facts)
 
 
 class _Run:
@@ -126,6 +146,7 @@ class _Run:
         self.batches: Iterator[Any] | None = None
         if progress is not None and progress.resumed is not None:
             self.first, self.done = progress.resumed["epoch"], progress.resumed["batch"]
+            _compare(model, "fit, resumed", data, epoch=self.first, batch=self.done)
             self.batches = progress.rest()
             self._expect(progress.zeros())
         elif self.first < plan.epochs:
@@ -147,6 +168,7 @@ class _Run:
         self.model._steps().expect(batch, self.data.remainder if whole else 0, steps if whole else limit)
 
     def _new_epoch(self) -> Iterator[Any]:
+        _compare(self.model, "fit", self.data)
         self.data.on_epoch_begin()
         if self.progress is not None:
             self.progress.begin_epoch()
@@ -300,6 +322,12 @@ def _validation_data(model: Any, validation: Validation) -> Data:
 
 def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
     """Results by name over all batches."""
+    with model._backend.distributor.together():
+        _compare(model, "evaluate", data)
+        return _evaluate(model, data, plan, nested)
+
+
+def _evaluate(model: Any, data: Data, plan: Plan, nested: bool) -> dict[str, Any]:
     callbacks = _callback_list(model, plan, data, history=False)
     first, batches = _first(data.batches(), "evaluate")
     model._prepare(*first, train=False)
@@ -339,6 +367,12 @@ def _test_batches(model: Any, batches: Iterator[Any], data: Data, callbacks: Any
 
 def predict(model: Any, data: Data, plan: Plan) -> Any:
     """Outputs of all batches, joined."""
+    with model._backend.distributor.together():
+        _compare(model, "predict", data)
+        return _predict(model, data, plan)
+
+
+def _predict(model: Any, data: Data, plan: Plan) -> Any:
     b = model._backend
     callbacks = _callback_list(model, plan, data, history=False)
     first, batches = _first(data.batches(), "predict")

@@ -254,7 +254,10 @@ class StepMaker:
     def _distributed(self, run: AnyCallable, kind: str) -> Callable[..., Any]:
         """The step on the devices of the current distribution."""
         now = distribution_on(self.model._backend)
-        return run if now is None else now._backend.distributor.step(run, kind, now, self.model)
+        if now is None:
+            return run
+        distributor = now._backend.distributor
+        return distributor.watched(distributor.step(run, kind, now, self.model), kind, now)
 
     def _or_eagerly(self, compiled: AnyCallable, raw: AnyCallable) -> Callable[..., Any]:
         """With jit_compile="auto", a step that can run but cannot be traced runs as it is, after one warning."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 from jax import Array, lax
+from jax._src.distributed import global_state  # private: the client of the coordination service
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
@@ -23,6 +24,7 @@ from kfront.backends.typing import Closure
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.mesh import Unmade
 from kfront.core.rng import make_default_seed
+from kfront.core.settings import process_timeout
 from kfront.core.typing import Nested
 
 if TYPE_CHECKING:
@@ -100,6 +102,24 @@ def from_parts(shape: tuple[int, ...], sharding: Sharding, read: ReadPart) -> Ar
     return jax.make_array_from_callback(shape, sharding, part)
 
 
+class _Store:
+    """The coordination service's store of texts."""
+
+    def __init__(self) -> None:
+        self.client: Any = global_state.client
+
+    def put(self, name: str, text: str) -> None:
+        self.client.key_value_set(f"kfront/{name}", text, allow_overwrite=True)
+
+    def find(self, name: str) -> str | None:
+        try:
+            return self.client.key_value_try_get(f"kfront/{name}")
+        except jax.errors.JaxRuntimeError as error:
+            if "NOT_FOUND" in str(error):
+                return None
+            raise
+
+
 class JaxDistributor(Distributor):
     """Devices are those that JAX lists."""
 
@@ -118,14 +138,23 @@ class JaxDistributor(Distributor):
         """Connect to the first process; draw the seeds that it draws."""
         if count == 1:
             return
+        limit = {"heartbeat_timeout_seconds": process_timeout()} if process_timeout() else {}
         try:
-            jax.distributed.initialize(coordinator_address=address, num_processes=count, process_id=mine)
+            jax.distributed.initialize(coordinator_address=address, num_processes=count, process_id=mine, **limit)
         except (RuntimeError, ValueError) as error:
             raise ArgumentError(
                 "[initialize] expected a call before anything is computed, with `job_addresses`, `num_processes` and "
                 f"`process_id` unless the cluster tells them, got {address!r}, {count} and {mine}: {error}"
             ) from error
         set_random_seed(int(multihost_utils.broadcast_one_to_all(np.int32(make_default_seed()))))
+        self.start_watch(_Store(), "rank 0")
+
+    def agreed(self, numbers: list[int]) -> list[int]:
+        """The numbers that the first process gives."""
+        if jax.process_count() == 1:
+            return numbers
+        halves = np.array([divmod(n, 1 << 31) for n in numbers], np.int32)  # 64-bit numbers are off by default
+        return [int(high) << 31 | int(low) for high, low in multihost_utils.broadcast_one_to_all(halves)]
 
     def agreed(self, numbers: list[int]) -> list[int]:
         """The numbers that the first process gives."""

@@ -9,6 +9,7 @@ al., 2020, https://arxiv.org/abs/2006.15704.)
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
+from kfront.backends.distributor import HEAD, Distributor, Part, ReadPart, Reduction
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
 from kfront.backends.torch.mesh import Feed, Layout, fits, install, lay_out, move, on_mesh, settle
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 
 Tensor = torch.Tensor
+_CPU = torch.device("cpu")
 
 
 class SharedVariable(TorchVariable):
@@ -100,6 +102,19 @@ def total(tensor: Tensor) -> Tensor:
     return _Total.apply(tensor)  # type: ignore[return-value]
 
 
+class _Store:
+    """The store by which the processes found each other, over a connection of its own."""
+
+    def __init__(self) -> None:
+        self.store = dist.PrefixStore("kfront", dist.distributed_c10d._get_default_store().clone())
+
+    def put(self, name: str, text: str) -> None:
+        self.store.set(name, text)
+
+    def find(self, name: str) -> str | None:
+        return self.store.get(name).decode() if self.store.check([name]) else None
+
+
 class TorchDistributor(Distributor):
     """Each process has one device.
 
@@ -143,6 +158,26 @@ class TorchDistributor(Distributor):
                     f"`torchrun` has started, got {address!r}, {count} and {mine}: {error}"
                 ) from error
         set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
+        by_agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        self.start_watch(_Store(), "the agent of torchrun" if by_agent else "rank 0")
+
+    def _head(self, x: Tensor) -> bytes:
+        plain = isinstance(x, torch.Tensor) and x.device == _CPU and x.layout is torch.strided and x.is_contiguous()
+        return ctypes.string_at(x.data_ptr(), min(HEAD, x.nbytes)) if plain else super()._head(x)
+
+    def agreed(self, numbers: list[int]) -> list[int]:
+        """The numbers that the first process gives."""
+        return _from_first(torch.tensor(numbers)).tolist() if self.processes()[0] > 1 else numbers
+
+    def share_out(self, variables: Iterable[Variable]) -> None:
+        """Sums stay in the first process, random streams are those that `SharedVariable` gives; a mesh shares all."""
+        mine, now = self.processes()[1], distribution_on(self.b)
+        apart = mine and not (now is not None and now.splits_variables)
+        for v in variables if apart else ():
+            if v.aggregation == "sum":
+                v.assign(torch.zeros_like(v._value))
+            elif v.name == SEED_NAME and isinstance(v, SharedVariable):
+                v._value.data[0] += mine
 
     def agreed(self, numbers: list[int]) -> list[int]:
         """The numbers that the first process gives."""
