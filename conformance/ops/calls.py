@@ -441,6 +441,13 @@ def scaled_norm(d: Draw, offset: bool) -> Call:
     return (x, *weights), {AXIS: a, "epsilon": d.pick(1e-3, 0.1)}
 
 
+def at_places(d: Draw) -> Call:
+    batch, length, heads, half = (d.number(1, 3) for _ in range(4))
+    places = np.arange(length, dtype="int32")[None] * d.pick(1, 3)
+    x = d.array((batch, length, heads, 2 * half))
+    return (x, places), d.some(base=(OMIT, 100.0), factor=(OMIT, 2.0), interleaved=(OMIT, True))
+
+
 def normalized(d: Draw) -> Call:
     x = d.array(d.shape(1, 4, 1))
     return (x,), d.some(axis=(OMIT, d.axis(x.ndim)), order=(OMIT, 1, 3))

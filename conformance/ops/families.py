@@ -240,6 +240,8 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("layer_normalization", built(lambda d: calls.scaled_norm(d, True))),
     ("rms_normalization", built(lambda d: calls.scaled_norm(d, False))),
     ("dot_product_attention", built(calls.attended)),
+    ("token_positions", built(lambda d: ((d.array(d.shape(2)),), {}))),
+    ("rotary_embedding", built(calls.at_places)),
     ("one_hot", built(lambda d: calls.hot(d, 3, True))),
     ("multi_hot", built(lambda d: calls.hot(d, 2, False))),
     ("categorical_crossentropy binary_crossentropy", built(lambda d: calls.loss(d, False))),

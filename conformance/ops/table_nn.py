@@ -194,6 +194,29 @@ def _attention() -> Entry:
     return a(q(), floats(2, 5, 2, 2), floats(2, 5, 2, 2))(floats(1, 3, 1, 2), floats(1, 3, 1, 2), floats(1, 3, 1, 4))
 
 
+# ---- places of tokens ----------------------------------------------------------------------------------------------
+
+
+def _rotary(x: Any, at: Any, base: float = 10000.0, factor: float = 1.0, interleaved: bool = False) -> Any:
+    """Pairs as complex numbers, turned."""
+    half = x.shape[-1] // 2
+    angles = (at[..., None] / factor * np.power(base, -np.arange(half) / half))[:, :, None]
+    pairs = (slice(0, None, 2), slice(1, None, 2)) if interleaved else (slice(0, half), slice(half, None))
+    turned = (x[..., pairs[0]] + 1j * x[..., pairs[1]]) * np.exp(1j * angles)
+    out = np.empty((*turned.shape[:-1], 2 * half), turned.real.dtype)
+    out[..., pairs[0]], out[..., pairs[1]] = turned.real, turned.imag
+    return out
+
+
+def _places() -> list[Entry]:
+    p = Entry("token_positions", lambda x: np.arange(x.shape[1], dtype="int32")[None], smooth=False)
+    p(floats(2, 3, 4)).edge(ints(3, 2)).edge(floats(0, 1))
+    r = Entry("rotary_embedding", _rotary, tol(8, 4, 4), ("float", "fixed"), far=100.0)
+    r(floats(2, 3, 4, 6), ints(2, 3, low=0, high=9)).also(*_ALL)(floats(2, 3, 1, 2), np.arange(3, dtype="int32")[None])
+    r(floats(2, 3, 2, 4), ints(2, 3, low=0, high=9), interleaved=True)
+    return [p, r(floats(2, 2, 3, 4), ints(1, 2, low=0, high=9), base=100.0, factor=2.0)]
+
+
 # ---- encodings and losses ------------------------------------------------------------------------------------------
 
 
@@ -337,4 +360,13 @@ def _signals() -> list[Entry]:
 
 def entries() -> list[Entry]:
     """The entries of this file."""
-    return [*_along(), *_convolutions(), *_pooling(), *_normalization(), *_losses(), *_recurrent(), *_signals()]
+    return [
+        *_along(),
+        *_convolutions(),
+        *_pooling(),
+        *_normalization(),
+        *_places(),
+        *_losses(),
+        *_recurrent(),
+        *_signals(),
+    ]

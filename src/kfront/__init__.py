@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront._version", "__version__ version"),
     },
     submodules="activations applications backend callbacks config constraints datasets distillation distribution "
-    "dtype_policies errors export initializers layers legacy losses metrics mixed_precision models ops "
+    "dtype_policies errors export generation initializers layers legacy losses metrics mixed_precision models ops "
     "optimizers preprocessing quantizers random regularizers saving transforms tree utils visualization "
     "wrappers",
 )

@@ -26,6 +26,7 @@ from kfront.backends.typing import Closure
 from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
+from kfront.core.op_registry import ops
 from kfront.core.state import named
 from kfront.core.typing import AnyCallable, DTypeLike, Size, Tensor
 from kfront.core.variable import Variable
@@ -47,6 +48,19 @@ def _keeps(one: Op, dtype: str, operands: tuple[object, ...]) -> bool:
     return all(c in (None, dtype) for c in cast) if isinstance(cast, (tuple, list)) else cast in (None, dtype)
 
 
+def loop_by_condition(
+    step: Callable[..., Any], carry: object, count: int, finished: Callable[..., Tensor] | None, start: object
+) -> Any:
+    """`Backend.decode_loop` by `ops.while_loop`."""
+
+    def more(i: Tensor, now: object) -> Tensor:
+        left = i < first + count
+        return left if finished is None else ops.logical_and(left, ops.logical_not(ops.all(finished(now))))
+
+    first = ops.convert_to_tensor(start, "int32")
+    return ops.while_loop(more, lambda i, now: (i + 1, step(i, now)), (first, carry), count)[1]
+
+
 NULL = contextlib.nullcontext()  # one object serves all: it keeps no state
 
 
@@ -64,6 +78,7 @@ class Backend:
         trainable: whether it differentiates.
         seed_dtype: dtype of the state of a SeedGenerator.
         jit_default: what `kfront.jit` gives `compile_step` as `jit` unless told otherwise.
+        compiles_loops: what `compile_step` gets as `jit` for a step with a decoding loop in it.
         takes_tf_data: whether tensors of a `tf.data.Dataset` are its own.
         survives_fork: whether the engine can compute in a child process that was forked from one that uses it.
         steps_take_state: whether a step whose arguments do not tell is called as ``(state, data)``.
@@ -83,6 +98,7 @@ class Backend:
     trainable: bool = True
     seed_dtype: str = "uint32"
     jit_default: bool | str = "auto"
+    compiles_loops: bool = True
     takes_tf_data: bool = False
     survives_fork: bool = True
     steps_take_state: bool = False
@@ -560,6 +576,32 @@ class Backend:
         return run
 
     instead_of_distribution = "choose one, e.g. `kfront.backend_scope('jax')`."
+
+    def write_slots(self, slots: Tensor, new: Tensor, start: Any) -> Tensor:
+        """`slots` (batch, length, ...) with `new` (batch, n, ...) put in from a place on; an engine may write in place.
+
+        Args:
+            slots: tensor that nobody else uses.
+            new: tensor of its dtype.
+            start: int or scalar tensor, or an integer tensor (batch,): a place for each row.
+        """
+        start = self.convert(start, "int32")
+        if not self.static_shape(start):
+            return ops.slice_update(slots, [0, start, *[0] * (len(slots.shape) - 2)], new)
+        batch, count = self.static_shape(new)[:2]
+        places = ops.add(ops.expand_dims(start, 1), ops.expand_dims(ops.arange(count, dtype="int32"), 0))
+        rows = ops.broadcast_to(ops.expand_dims(ops.arange(batch, dtype="int32"), 1), (batch, count))
+        return ops.scatter_update(slots, ops.stack([rows, places], -1), new)
+
+    def decode_loop(self, variables: Callable[[], Sequence[Variable]]) -> Callable[..., Any]:
+        """What runs one step many times: ``loop(step, carry, count, finished, start)``.
+
+        It gives `carry` after ``carry = step(i, carry)`` for `count` numbers from `start` on, int32 scalars. The nested
+        tensors of `carry` keep their shapes; those that a step was given are not used any more. `finished(carry)`, if
+        it is not None, is a bool tensor: when all of it is True, steps may be left out. `step` refers to no tensors but
+        these and the values of `variables()`.
+        """
+        return loop_by_condition
 
     @property
     def distributor(self) -> Distributor:

@@ -34,6 +34,7 @@ class _State(threading.local):
     stateless: Any = None  # innermost StatelessScope
     depth: int = 0  # nesting of running layer calls
     portable_random: bool = False
+    cache: Any = None  # keys and values that attention layers continue, see `layers/attention_cache.py`
     remat: object = None  # innermost RematScope: layers made now remember it
     symbolic: bool = False  # inside a SymbolicScope
     in_segment: bool = False  # inside a layer call that is computed again for the gradient
@@ -49,7 +50,7 @@ class _State(threading.local):
 
         A function compiled by `torch.compile` is guarded by an attribute's absence, and fails if tracing adds it.
         """
-        self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
+        self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = self.cache = None
         self.distribution = None
         self.depth = 0
         self.any_mask_seen = self.add_loss_used = self.in_segment = self.symbolic = False

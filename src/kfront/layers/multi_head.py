@@ -12,8 +12,10 @@ from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
+from kfront.core.state import state
 from kfront.core.typing import ConstraintLike, InitializerLike, NamedOptions, RegularizerLike, Shape, Tensor
 from kfront.layers.attention import attention_equations, masked_softmax, projection_equation
+from kfront.layers.attention_cache import check_cacheable, masked_sources
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
 from kfront.layers.options import OptionLayer, known_axis
@@ -52,6 +54,9 @@ class _Heads(OptionLayer):
     bias_regularizer: RegularizerLike
     kernel_constraint: ConstraintLike
     bias_constraint: ConstraintLike
+    _query_dense: Any
+    _key_dense: Any
+    _value_dense: Any
     _axes: tuple[int, ...] = (1,)
 
     def _start_dropout(self) -> None:
@@ -84,6 +89,44 @@ class _Heads(OptionLayer):
         equation, made, _ = projection_equation(rank - 1, 2, len(shape))
         return self._projection(name, equation, (*(None,) * (rank - 2), *shape), made)
 
+    def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of all heads, (batch, ..., heads, size); a subclass may turn or normalize them.
+
+        Args:
+            query: tensor of shape (batch, targets, features).
+            key: tensor of shape (batch, sources, features).
+            value: tensor of shape (batch, sources, features).
+
+        Example:
+
+        >>> from kfront import layers, ops
+        >>> class Rotary(layers.GroupQueryAttention):
+        ...     def project(self, query, key, value):
+        ...         q, k, v = super().project(query, key, value)
+        ...         places = ops.token_positions(query)
+        ...         return ops.rotary_embedding(q, places), ops.rotary_embedding(k, places), v
+        >>> x = ops.ones((1, 4, 16))
+        >>> tuple(Rotary(8, 4, 2)(x, x, use_causal_mask=True).shape)
+        (1, 4, 16)
+        """
+        return self._query_dense(query), self._key_dense(key), self._value_dense(value)
+
+    def _continued(
+        self,
+        key: Tensor,
+        value: Tensor,
+        masks: tuple[Tensor | None, ...],
+        causal: bool,
+        own: bool,
+        scores: bool,
+    ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+        """Keys, values and masks (of values, of keys, of attention) with those in the cache before them."""
+        *sources, attention = masks
+        if not check_cacheable(self.name, causal and self._axes == (1,), own, attention, scores):
+            return key, value, masks
+        key, value, mask = state.cache.extend(key, value, masked_sources(sources))
+        return key, value, (mask, None, None)
+
     # -- masks ----------------------------------------------------------------------------------------------------
 
     def _mask(self, query: Tensor, key: Tensor, masks: tuple[Tensor | None, ...], causal: bool) -> Tensor | None:
@@ -112,8 +155,11 @@ class _Heads(OptionLayer):
 
     def _distance(self, query: Tensor, key: Tensor) -> Tensor:
         """How far each source is behind its target, (1, targets, sources), along the first attention axis."""
-        targets, sources = ops.arange(dim(query, self._axes[0])), ops.arange(dim(key, self._axes[0]))
-        return ops.expand_dims(ops.subtract(ops.expand_dims(targets, 1), ops.expand_dims(sources, 0)), 0)
+        sources = ops.expand_dims(ops.arange(dim(key, self._axes[0])), 0)
+        if state.cache is not None:  # targets come after what is in it
+            return ops.subtract(ops.expand_dims(ops.token_positions(query), 2), sources)
+        targets = ops.arange(dim(query, self._axes[0]))
+        return ops.expand_dims(ops.subtract(ops.expand_dims(targets, 1), sources), 0)
 
     # -- attention ------------------------------------------------------------------------------------------------
 
@@ -132,6 +178,7 @@ class _Heads(OptionLayer):
         if not scores and not drop and len(query.shape) == 4 and self._axes == (1,):
             zeros = self.dropout > 0  # for targets without a source, as where dropout sees the weights
             only_causal = causal and self.sliding_window is None and not (zeros and any(m is not None for m in masks))
+            only_causal = only_causal and (state.cache is None or state.cache.begins)
             mask = self._mask(query, key, masks, causal and not only_causal)
             if mask is not None and len(mask.shape) == 3:
                 mask = ops.expand_dims(mask, 1)
@@ -298,11 +345,13 @@ class MultiHeadAttention(HeadHooks, _Heads):
         use_causal_mask: bool = False,
     ) -> Any:
         """The layer's output, see the class."""
-        key = value if key is None else key
-        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        q, k, v = self.project(query, value if key is None else key, value)
         masks = (value_mask, key_mask, attention_mask)
+        if state.cache is not None:
+            k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
         if self._attends_itself:
-            mask = self._compute_attention_mask(query, value, query_mask, *masks, use_causal_mask)
+            sources = value if state.cache is None else k
+            mask = self._compute_attention_mask(query, sources, query_mask, *masks, use_causal_mask)
             out, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores)
         else:
             out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
@@ -495,9 +544,10 @@ class GroupedQueryAttention(_Heads):
         use_causal_mask: bool = False,
     ) -> Any:
         """The layer's output, see the class."""
-        key = value if key is None else key
-        q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        q, k, v = self.project(query, value if key is None else key, value)
         masks = (value_mask, key_mask, attention_mask)
+        if state.cache is not None:
+            k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
         out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
         if self._gate_dense is not None:
             out = ops.multiply(out, ops.sigmoid(self._gate_dense(query)))

@@ -34,6 +34,7 @@ from kfront.ops import (  # noqa: F401  (they declare the ops)
     nn,
     normalization,
     numpy,
+    positions,
     primitives,
     random,
     rearranging,

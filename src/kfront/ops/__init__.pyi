@@ -164,6 +164,7 @@ from kfront.ops.normalization import (
     normalize as normalize,
     rms_normalization as rms_normalization,
 )
+from kfront.ops.positions import rotary_embedding as rotary_embedding, token_positions as token_positions
 from kfront.ops.primitives.arithmetic import (
     abs as abs,
     abs as absolute,
@@ -655,6 +656,7 @@ __all__ = [
     "rms_normalization",
     "roll",
     "rot90",
+    "rotary_embedding",
     "round",
     "rsqrt",
     "saturate_cast",
@@ -716,6 +718,7 @@ __all__ = [
     "tensordot",
     "threshold",
     "tile",
+    "token_positions",
     "top_k",
     "trace",
     "transpose",

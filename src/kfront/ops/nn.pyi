@@ -46,6 +46,7 @@ from kfront.ops.normalization import (
     normalize as normalize,
     rms_normalization as rms_normalization,
 )
+from kfront.ops.positions import rotary_embedding as rotary_embedding, token_positions as token_positions
 from kfront.ops.primitives.nn import (
     average_pool as average_pool,
     conv as conv,
@@ -104,6 +105,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_normalization",
+    "rotary_embedding",
     "selu",
     "separable_conv",
     "sigmoid",
@@ -121,5 +123,6 @@ __all__ = [
     "swish",
     "tanh_shrink",
     "threshold",
+    "token_positions",
     "unfold",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from kfront.core import tree
 from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
-from kfront.core.typing import AnyCallable, Backend, Config, Tensor
+from kfront.core.typing import AnyCallable, Backend, Config, T, Tensor
 from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
@@ -226,6 +226,13 @@ class StepMaker:
             self.refresh()
             found = self._made[kind] = self._make(kind)
         return found
+
+    def program(self, key: object, make: Callable[[], T]) -> T:
+        """What `make` makes for the model as it is: kept under a key until a step would be remade."""
+        self.refresh()
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     def loop_function(self, kind: str) -> Callable[..., Any]:
         """As the step function, for a list of batches run on the device."""

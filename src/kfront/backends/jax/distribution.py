@@ -156,13 +156,6 @@ class JaxDistributor(Distributor):
         halves = np.array([divmod(n, 1 << 31) for n in numbers], np.int32)  # 64-bit numbers are off by default
         return [int(high) << 31 | int(low) for high, low in multihost_utils.broadcast_one_to_all(halves)]
 
-    def agreed(self, numbers: list[int]) -> list[int]:
-        """The numbers that the first process gives."""
-        if jax.process_count() == 1:
-            return numbers
-        halves = np.array([divmod(n, 1 << 31) for n in numbers], np.int32)  # 64-bit numbers are off by default
-        return [int(high) << 31 | int(low) for high, low in multihost_utils.broadcast_one_to_all(halves)]
-
     # -- layouts ------------------------------------------------------------------------------------------------------
 
     def mesh(self, mesh: Any) -> Mesh:

@@ -35,6 +35,7 @@ from kfront.backends.torch import (
     sparse,
     transforms,
 )
+from kfront.backends.torch import decoding as _decoding
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
@@ -89,6 +90,8 @@ class TorchBackend(Backend):
     tuned_table = TABLE
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
+    decode_loop = staticmethod(_decoding.DecodeLoop)
+    write_slots = staticmethod(_decoding.write_slots)
     is_sparse = staticmethod(sparse.is_sparse)
     sparse_parts = staticmethod(sparse.sparse_parts)
     make_sparse = staticmethod(sparse.make_sparse)
@@ -100,6 +103,7 @@ class TorchBackend(Backend):
     checkpoint = staticmethod(transforms.checkpoint)
     host_handle = staticmethod(_host.host_handle)
     host_call = staticmethod(_host.host_call)
+    compiles_loops = False
     jit_default = property(lambda self: transforms.can_compile())
 
     def __init__(self) -> None:

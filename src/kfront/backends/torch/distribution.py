@@ -179,20 +179,6 @@ class TorchDistributor(Distributor):
             elif v.name == SEED_NAME and isinstance(v, SharedVariable):
                 v._value.data[0] += mine
 
-    def agreed(self, numbers: list[int]) -> list[int]:
-        """The numbers that the first process gives."""
-        return _from_first(torch.tensor(numbers)).tolist() if self.processes()[0] > 1 else numbers
-
-    def share_out(self, variables: Iterable[Variable]) -> None:
-        """Sums stay in the first process, random streams are those that `SharedVariable` gives; a mesh shares all."""
-        mine, now = self.processes()[1], distribution_on(self.b)
-        apart = mine and not (now is not None and now.splits_variables)
-        for v in variables if apart else ():
-            if v.aggregation == "sum":
-                v.assign(torch.zeros_like(v._value))
-            elif v.name == SEED_NAME and isinstance(v, SharedVariable):
-                v._value.data[0] += mine
-
     # -- parts of Variables -------------------------------------------------------------------------------------------
 
     def shards(self, variable: Variable) -> list[Part]:

@@ -139,6 +139,9 @@ def top_k(x: Tensor, k: int, sorted: bool = True, is_stable: bool = True) -> tup
 
     https://docs.pytorch.org/docs/stable/generated/torch.topk.html
     """
+    if not is_stable and x.dtype is not torch.bool:
+        values, indices = torch.topk(x, k, -1, True, sorted)
+        return values, indices.to(torch.int32)
     values, indices = torch.sort(x, dim=-1, descending=True, stable=True)
     return values[..., :k], indices[..., :k].to(torch.int32)
 
