@@ -46,8 +46,8 @@ def serializable(module: str | tuple[str, ...], name: str | None = None, *aliase
 
 
 def unbound(cls: object) -> Any:
-    """The class as its author wrote it, for a class bound to a backend."""
-    return cls.__dict__.get("_unbound", cls) if isinstance(cls, type) else cls
+    """The class as its author wrote it, for a class bound to a backend, or derived from one by the engine (FSDP)."""
+    return getattr(cls, "_unbound", cls) if isinstance(cls, type) else cls
 
 
 def public_identity(obj: object) -> tuple[str, str] | None:

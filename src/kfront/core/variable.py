@@ -121,6 +121,9 @@ class Variable(VariableBase):
             layout.check_shape(f"Variable {self.path}", self._shape)
             self._backend.distributor.lay_out(self, layout)
 
+    def _lay_out_like(self, reference: Variable) -> None:
+        """Be where `reference` is, if the engine's own tools have put that on several devices."""
+
     def _initial(self, initializer: Any, shape: Any, dtype: DTypeLike) -> Any:
         """The first value as a NumPy array or native tensor of the wanted dtype."""
         b = self._backend

@@ -92,9 +92,12 @@ class StateOwner:
         path = getattr(reference_variable, "path", None) or reference_variable.name
         full = path.replace("/", "_") + f"_{name or 'slot'}"
         layout = getattr(reference_variable, "_layout", None)
-        return self.add_variable(
+        slot = self.add_variable(
             reference_variable.shape, initializer, reference_variable.dtype, layout=layout, name=full
         )
+        if layout is None:
+            slot._lay_out_like(reference_variable)
+        return slot
 
     def add_optimizer_variables(
         self,

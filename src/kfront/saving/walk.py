@@ -59,7 +59,7 @@ def _visit_container(items: Any, path: Path, found: list[tuple[Path, object]], s
     counts: dict[str, int] = {}
     for child in values:
         if _has_state(child):
-            name = to_snake_case(type(child).__name__)
+            name = to_snake_case(unbound(type(child)).__name__)
         elif _is_container(child):
             name = "container"
         else:

@@ -570,6 +570,8 @@ class MeshForeach(TorchForeach):
         super().increment(variable, whole(by), whole(times))
 
     def in_place(self, variables: Sequence[Variable]) -> list[Tensor] | None:
+        for v in variables:
+            v._lay_out_like(v._reference)
         out = super().in_place(variables)
         return None if out is None else list(map(_part, out))
 
@@ -648,6 +650,12 @@ def install(b: Backend) -> None:
         b.fused_sparse_crossentropy_mean = lambda target, output, from_logits: (
             None if type(output) is DTensor else fused(target, output, from_logits)
         )
+    install_foreach(b)
+
+
+@functools.cache
+def install_foreach(b: Backend) -> None:
+    """Let optimizers of a backend take DTensors."""
     fused = vars(b.foreach).get("adam")
     b._foreach = mine = MeshForeach(b)
     if fused is not None:

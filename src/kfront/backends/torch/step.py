@@ -90,6 +90,8 @@ def value_and_grad(
                 loss, aux = fn()
         if not isinstance(loss, Tensor) or not loss.requires_grad:
             return loss, aux, [None] * len(tensors)
+        if depth == 0 and _in_processes() and all(v._value is v.own for v in variables):
+            return loss.detach(), aux, _by_backward(loss, variables)
         wanted = [t for t in tensors if t.requires_grad]
         grads = iter(torch.autograd.grad(loss, wanted, create_graph=depth > 0, allow_unused=True))
         if len(wanted) < len(tensors):
@@ -99,6 +101,30 @@ def value_and_grad(
         nesting.depth = depth
         for t in frozen:
             Tensor.requires_grad_(t, False)
+
+
+def _in_processes() -> bool:
+    """Whether this is one of several processes, in which FSDP or DDP may wait for gradients."""
+    return not torch.compiler.is_compiling() and torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _by_backward(loss: Tensor, variables: Sequence[Variable]) -> list[Tensor | None]:
+    """Gradients as `backward` leaves them: with hooks, by which FSDP and DDP bring those of all processes together.
+
+    FSDP has other Parameters in a layer while it computes than in between, so they are asked for afterwards.
+    """
+    if any(hasattr(v.own, "placements") for v in variables):
+        from kfront.backends.torch.mesh import install_foreach  # DTensor takes long to import
+
+        install_foreach(variables[0]._backend)
+    before = [v.own.grad for v in variables]
+    for v in variables:
+        v.own.grad = None
+    loss.backward()
+    found = [v.own.grad for v in variables]
+    for v, grad in zip(variables, before, strict=True):
+        v.own.grad = grad
+    return found
 
 
 def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str) -> Closure[Tensor]:

@@ -45,6 +45,7 @@ class TorchVariable(Variable):
     own: Tensor
     places: tuple[tuple[Module, str], ...] = ()
     _aliased_by_autograd = False
+    _reference: Any = None  # a Variable beside whose shards its own are, in an optimizer
     _elsewhere = False  # whether the storage belongs to a module of its own
 
     def _make(self, value: Tensor) -> None:
@@ -138,6 +139,11 @@ class TorchVariable(Variable):
         for layer, name in self.places:
             file(layer, name, self)
 
+    def _lay_out_like(self, reference: Any) -> None:
+        self._reference = reference
+        if reference is not None and hasattr(reference.own, "placements") and not hasattr(self.own, "placements"):
+            self.become(_laid_out(self.own, reference.own))
+
     def displace(self, layer: Module, name: str) -> None:
         """The layer's table has no storage any more."""
         if len(self.places) > 1:
@@ -178,7 +184,7 @@ class TorchVariable(Variable):
         return self if casts and not type(layer)._unbound.__module__.startswith("kfront.") else value
 
     def _state(self) -> dict[str, Any]:
-        return {k: v for k, v in super()._state().items() if k != "places"}
+        return {k: v for k, v in super()._state().items() if k not in ("places", "_reference")}
 
 
 class Displaced(TorchVariable):
