@@ -63,6 +63,11 @@ class _DTypeName(str):
     def base_dtype(self) -> Any:
         return tf.as_dtype(str(self))
 
+    @property
+    def _type_enum(self) -> int:
+        """What TensorFlow's own code for gradients asks for."""
+        return self.base_dtype.as_datatype_enum
+
 
 class _Shape(tuple[int, ...]):
     """A shape tuple that TensorFlow's Python code can ask for what it expects of a `tf.TensorShape`."""
