@@ -38,7 +38,9 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
                 continue
             samples = [s for s in entry.samples if arrays_of((s.args, s.kwargs)) and supported(get(b), s)]
             if samples:
-                yield Case("compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST.get(b, _OTHERWISE)[quick])))
+                yield Case(
+                    "compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST.get(b, _OTHERWISE)[quick]))
+                )
         for name in (n for n in randoms.DRAWS if in_turn(quick, 3, "drawn", b, n)):
             yield Case("compiled", f"{name}/same numbers", b, _random(b, name, False))
         for name in (n for n in randoms.PORTABLE if in_turn(quick, 3, "portable", b, n)):

@@ -216,3 +216,31 @@ def test_a_number_in_an_eager_loop_takes_the_dtype_that_is_added():
     with kfront.backend_scope("tensorflow"):
         out = ops.while_loop(lambda i, n: i < 3, lambda i, n: (i + 1, n + ops.where(i > 0, 1.0, 0.0)), (0, 0))
         assert [float(v) for v in out] == [3.0, 2.0]
+
+
+DRAWS = {
+    "uniform": lambda seed: kfront.random.uniform((3,), seed=seed),
+    "normal": lambda seed: kfront.random.normal((3,), seed=seed),
+    "truncated_normal": lambda seed: kfront.random.truncated_normal((3,), seed=seed),
+    "randint": lambda seed: kfront.random.randint((3,), 0, 50, seed=seed),
+    "categorical": lambda seed: kfront.random.categorical(tf.zeros((2, 4)), 3, seed=seed),
+    "shuffle": lambda seed: kfront.random.shuffle(tf.range(5), seed=seed),
+    "dropout": lambda seed: kfront.random.dropout(tf.ones(7), 0.5, seed=seed),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_random_numbers_in_graphs_and_under_xla(name):
+    """The seeds are int64. A graph draws the numbers of eager code; XLA makes its own floats of the same bits."""
+    draw = DRAWS[name]
+    np.testing.assert_array_equal(tf.function(draw)(2**31 + 7), draw(2**31 + 7))
+    generator = kfront.random.SeedGenerator(3)
+
+    @tf.function(jit_compile=True)
+    def loop():
+        return tf.while_loop(lambda i, x: i < 2, lambda i, x: (i + 1, draw(generator)), (0, draw(generator)))[1]
+
+    before = generator.state.numpy()
+    out = loop()
+    assert out.shape == draw(1).shape and np.isfinite(out.numpy().astype("float64")).all()
+    np.testing.assert_array_equal(generator.state.numpy() - before, [0, 3])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -27,13 +27,14 @@ from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
 from kfront.core.op_registry import ops
-from kfront.core.state import named
+from kfront.core.state import distribution_on, named
 from kfront.core.typing import AnyCallable, DTypeLike, Size, Tensor
 from kfront.core.variable import Variable
 
 if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
     from kfront.layers.base import Layer
+    from kfront.models.model import Model
 
 
 __all__ = ["Backend", "Foreach"]
@@ -169,6 +170,37 @@ class Backend:
         return [n for n, o in OPS.items() if not o.primitive and getattr(self, n) is not o.body]
 
     # -- tensors ------------------------------------------------------------------------------------------------------
+
+    # -- replicas -----------------------------------------------------------------------------------------------------
+
+    def replicas(self) -> int:
+        """How many replicas of a model work on a batch together, where this is code of one of them."""
+        return 1
+
+    def replicated(self, model: Model, run: Closure[Tensor], kind: str) -> Closure[Tensor]:
+        """A step that is given whole batches, on the replicas of a model.
+
+        Args:
+            model: the model.
+            run: the step of one replica, of native tensors, not compiled yet.
+            kind: "train", "test" or "predict".
+        """
+        return run
+
+    def whole_batches(self, x: Iterable[object]) -> Iterator[object]:
+        """The batches of a dataset of the engine that gives each replica its part."""
+        return iter(x)
+
+    def scope_of(self, model: Model) -> AbstractContextManager[object]:
+        """Context in which the variables of a model are made."""
+        return NULL
+
+    def gradient_reduction(self) -> Callable[[list[Tensor]], list[Tensor]] | None:
+        """What an optimizer that is built now does with its gradients first, None for nothing."""
+        now = distribution_on(self)
+        return None if now is None else self.distributor.reduction(now)
+
+    # -- variables ----------------------------------------------------------------------------------------------------
 
     def variable_of(self, held: object) -> Variable | None:
         """The Variable of an engine's own variable, None for anything else."""

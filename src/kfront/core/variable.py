@@ -35,7 +35,7 @@ class Variable(VariableBase):
         trainable: whether optimizers update it.
         autocast: whether a floating variable is read in the compute dtype inside an autocast scope.
         aggregation: how replicas are combined: "none", "mean", "sum" or "only_first_replica".
-        synchronization: kept for compatibility.
+        synchronization: when the values of replicas are combined: "auto", "none", "on_write" or "on_read".
         name: its name, without "/".
         layout: a `kfront.distribution.TensorLayout`, or its axes; that of the current distribution if None.
 

@@ -19,6 +19,7 @@ from kfront.core.typing import AnyCallable, Backend, Config, DTypeLike, Nested, 
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 _MEANS = ("sum_over_batch_size", "mean")
+_SUMS = ("sum", "none", None)
 
 
 Targets: TypeAlias = "Nested[TensorLike]"
@@ -85,7 +86,14 @@ class Loss(Configurable):
         Returns:
             A scalar; one value per sample without reduction.
         """
-        b = state.backend
+        b = state.backend or current()
+        value = self._value(b, y_true, y_pred, sample_weight)
+        if b.replicas() == 1 or self.reduction in _SUMS:
+            return value
+        any_rows = ops.greater(ops.size(tree.flatten(y_pred)[0]), 0)  # not of a batch smaller than there are replicas
+        return ops.where(any_rows, share_of_replica(value), 0.0)
+
+    def _value(self, b: Backend, y_true: Targets, y_pred: Targets, sample_weight: TensorLike | None) -> Tensor:
         if sample_weight is None and not state.any_mask_seen and self._plain and type(y_pred) in b.types:
             native = self._native.get(b) or self._native_dtype(b)
             true: Any = y_true
@@ -242,6 +250,18 @@ def _convert(x: object, dtype: str, b: Backend, keep_labels: bool) -> Any:
     if mask is not None:
         b.set_mask(x, mask)
     return x
+
+
+def share_of_replica(loss: Tensor) -> Tensor:
+    """What a mean over this replica's part of a batch adds to that over the batch, to which replicas are summed."""
+    count = current().replicas()
+    return loss if count == 1 else loss / count
+
+
+def whole_of_replicas(loss: Tensor) -> Tensor:
+    """The mean that `share_of_replica` was given."""
+    count = current().replicas()
+    return loss if count == 1 else loss * count
 
 
 def align_weights(weights: Tensor, values: Tensor) -> Tensor:

@@ -144,6 +144,7 @@ class Metric(Configurable):
                 trainable=False,
                 autocast=False,
                 aggregation=aggregation,
+                synchronization="on_read",
                 name=name,
             )
         self._tracker.track(f"_weight_{len(self._tracker.items)}_{made.name}", made)

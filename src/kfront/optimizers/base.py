@@ -18,7 +18,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.options import Configurable, from_0_to_1, normalisers, number, real_or_none
-from kfront.core.state import distribution_on, state
+from kfront.core.state import state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable, read
 from kfront.optimizers import scalars, schedules
@@ -231,9 +231,7 @@ class Optimizer(Configurable, StateOwner):
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
         self._plans = {}
-        now = distribution_on(self._backend)
-        if now is not None:
-            self._reduction = self._backend.distributor.reduction(now)
+        self._reduction = self._backend.gradient_reduction()
         if self.use_ema:
             self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:

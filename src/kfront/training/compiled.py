@@ -11,7 +11,7 @@ from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
 from kfront.core.typing import Backend, Config, Nested, Tensor
-from kfront.losses.base import LossFunctionWrapper
+from kfront.losses.base import LossFunctionWrapper, whole_of_replicas
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
@@ -139,7 +139,7 @@ class CompiledLoss:
             target = targets[i] if len(targets) == len(outputs) else targets[n]
             value = fn(target, outputs[i], weights[i])
             if self.trackers:
-                self.trackers[n].update_state(value, first_size(outputs[i]))
+                self.trackers[n].update_state(whole_of_replicas(value), first_size(outputs[i]))
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total

@@ -89,7 +89,7 @@ def python_logs(logs: dict[str, Any], backend: Backend) -> dict[str, Any]:
             continue
         if backend.is_tensor(value) or isinstance(value, VariableBase):
             value = backend.to_numpy(value._tensor if isinstance(value, VariableBase) else value)
-        if getattr(value, "ndim", None) == 0 or (getattr(value, "size", None) == 1):
+        if getattr(value, "ndim", None) == 0:
             value = float(value)
         out[name] = value
     return out

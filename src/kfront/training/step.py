@@ -14,6 +14,7 @@ from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import AnyCallable, Backend, Config, T, Tensor
 from kfront.layers.call_signature import call_info
+from kfront.losses.base import whole_of_replicas
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 
@@ -167,7 +168,7 @@ class StepMaker:
         return own(y, y_pred, weight)
 
     def _track(self, model: Model, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: object) -> Any:
-        model._loss_tracker.update_state(loss, _batch_size(x))
+        model._loss_tracker.update_state(whole_of_replicas(loss), _batch_size(x))
         if self._own_metrics:  # its results need not be those of `model.metrics`
             return model.compute_metrics(x, y, y_pred, weight)
         return model._update_metrics(y, y_pred, weight)
@@ -327,6 +328,10 @@ class StepMaker:
 
     def _raw(self, kind: str) -> tuple[Callable[..., Any], Callable[[], list[Any]]]:
         """The Python function of a step, and the Variables it may assign."""
+        run, pick = self._of_one_replica(kind)
+        return self.model._backend.replicated(self.model, run, kind), pick
+
+    def _of_one_replica(self, kind: str) -> tuple[Callable[..., Any], Callable[[], list[Any]]]:
         model = self.model
         if kind == "predict":
             return self._raw_predict(), lambda: self.forward_variables

@@ -22,6 +22,7 @@ from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import F, filtered
 from kfront.core.typing import AnyCallable, LossLike, MetricLike, Nested, OptimizerLike, Tensor
+from kfront.losses.base import share_of_replica
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
 from kfront.training.checks import check_labels
@@ -188,7 +189,7 @@ class Trainer:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
         self._compile_as(config)
         if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
-            with backend_scope(self._backend):
+            with backend_scope(self._backend), self._backend.scope_of(self):
                 self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
     def _compile_as(self, config: dict[str, Any]) -> None:
@@ -269,6 +270,7 @@ class Trainer:
             total = self._compile_loss(y, y_pred, sample_weight)
         if state.add_loss_used or self._steps().regularized:
             for extra in self.losses:  # type: ignore[attr-defined]
+                extra = share_of_replica(extra)
                 total = extra if total is None else total + extra
         if total is None:
             raise ArgumentError(
@@ -335,6 +337,10 @@ class Trainer:
 
     def _prepare(self, x: Any, y: object, sample_weight: object, train: bool) -> None:
         """Before the first batch: weights, loss, metrics and optimizer slots exist."""
+        with self._backend.scope_of(self):
+            self._prepare_here(x, y, sample_weight, train)
+
+    def _prepare_here(self, x: Any, y: object, sample_weight: object, train: bool) -> None:
         unbuilt = not self._all_built  # type: ignore[attr-defined]
         loss: Any = self._compile_loss
         metrics: Any = self._compile_metrics

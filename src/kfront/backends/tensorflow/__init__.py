@@ -35,6 +35,7 @@ from kfront.backends.tensorflow import (
     shape,
     sparse,
     step,
+    strategy,
     transforms,
 )
 from kfront.backends.tensorflow.foreach import TensorFlowForeach
@@ -128,6 +129,15 @@ class TensorFlowBackend(Backend):
         from kfront.backends.tensorflow.export import Archive  # an exporter
 
         return Archive
+
+    replicas = staticmethod(strategy.count)
+    replicated = staticmethod(strategy.replicated)
+    scope_of = staticmethod(strategy.scope_of)
+    whole_batches = staticmethod(strategy.whole_batches)
+
+    def gradient_reduction(self) -> Callable[[list[Tensor]], list[Tensor]] | None:
+        """The sum over the replicas of a `tf.distribute` strategy."""
+        return strategy.summed if tf.distribute.has_strategy() else super().gradient_reduction()
 
     def variable_of(self, held: object) -> Variable | None:
         """See `Backend.variable_of`. A `tf.Variable` that nobody made a Variable for gets one."""

@@ -26,12 +26,19 @@ except ImportError:  # pragma: no cover
     variable_accessed = None  # type: ignore[assignment]
 
 Trackable = tf.__internal__.tracking.Trackable
-PlainVariable: type = type(tf.Variable(0, trainable=False))
+with tf.Graph().as_default():  # no strategy is current in it, whoever imports this
+    PlainVariable: type = type(tf.Variable(0, trainable=False))
 _AGGREGATION = {
     "none": tf.VariableAggregation.NONE,
     "mean": tf.VariableAggregation.MEAN,
     "sum": tf.VariableAggregation.SUM,
     "only_first_replica": tf.VariableAggregation.ONLY_FIRST_REPLICA,
+}
+_SYNCHRONIZATION = {
+    "auto": tf.VariableSynchronization.AUTO,
+    "none": tf.VariableSynchronization.NONE,
+    "on_write": tf.VariableSynchronization.ON_WRITE,
+    "on_read": tf.VariableSynchronization.ON_READ,
 }
 _read = raw("ReadVariableOp")
 assign_in_place = raw("AssignVariableOp")
@@ -55,6 +62,11 @@ class _DTypeName(str):
     @property
     def base_dtype(self) -> Any:
         return tf.as_dtype(str(self))
+
+    @property
+    def _type_enum(self) -> int:
+        """What TensorFlow's own code for gradients asks for."""
+        return self.base_dtype.as_datatype_enum
 
 
 class _Shape(tuple[int, ...]):
@@ -99,6 +111,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
                 dtype=self._backend.native_dtype(self._dtype),
                 name=self.name,
                 aggregation=_AGGREGATION[self.aggregation],
+                synchronization=_SYNCHRONIZATION[self.synchronization],
                 shape=self._shape,
             )
         self._value._kfront_variable = weakref.ref(self)
@@ -107,6 +120,9 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         held = self._value
         if held.__class__ is PlainVariable:
             assign_in_place(held.handle, value)
+        elif isinstance(held, tf.distribute.DistributedValues) and not tf.distribute.has_strategy():
+            with held.distribute_strategy.scope():  # else the first replica's copy alone is written
+                held.assign(value)
         elif isinstance(held, tf.Variable):
             held.assign(value)
         else:
@@ -212,10 +228,17 @@ class Adopted(TensorFlowVariable):
 
 
 def component(held: Any) -> Any:
-    """What gradients are taken by: of a variable that a `tf.distribute` strategy has on several devices, the first."""
-    if isinstance(held, tf.distribute.DistributedValues):
-        return tf.distribute.get_strategy().experimental_local_results(held)[0]
-    return held
+    """What gradients are taken by: of a variable that a strategy has on several devices, that of this replica."""
+    if not isinstance(held, tf.distribute.DistributedValues):
+        return held
+    context, parts = tf.distribute.get_replica_context(), tf.distribute.get_strategy().experimental_local_results(held)
+    return parts[0 if context is None else replica_id(context) % len(parts)]
+
+
+def replica_id(context: tf.distribute.ReplicaContext) -> Any:
+    """Which replica of all this is, an int wherever TensorFlow knows it."""
+    found = tf.get_static_value(context.replica_id_in_sync_group)
+    return context.replica_id_in_sync_group if found is None else int(found)
 
 
 class LayerBase(tf.Module):

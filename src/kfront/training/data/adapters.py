@@ -97,6 +97,8 @@ def _dataset(x: Any, size: int, shuffle: bool | str, steps: int | None, backend:
         count = int(x.cardinality().numpy())
         make = iter if backend.takes_tf_data else _as_numpy
         return IterableData(x, count if count >= 0 else steps, count != -1 or steps is None, make)
+    if "tensorflow.python.distribute" in kind:
+        return IterableData(x, _length(x, steps), restart=True, make=backend.whole_batches)
     if "torch" in kind and hasattr(x, "collate_fn"):
         return LoaderData(x)
     if "torch.utils.data" in kind:
