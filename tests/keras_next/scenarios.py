@@ -112,7 +112,7 @@ def awq_problem(group: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _awq(K: Any, group: int, clip: bool) -> dict[str, Any]:
-    """How Keras quantizes a Dense whose inputs are the rows of a table, each as often; its files have another layout."""
+    """How Keras quantizes a Dense whose inputs are the rows of a table, each as often; its layout differs."""
     table, weight = awq_problem(group)
     first, dense = K.layers.Embedding(11, 8), K.layers.Dense(6, use_bias=False)
     block = K.Sequential([K.Input((11, 8)), dense])

@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from tests.keras_next import scenarios
 
 import kfront
 from kfront import layers, ops, quantizers
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.quantizers.calibrated import Statistics, awq
-from tests.keras_next import scenarios
 
 VALUES = json.loads(scenarios.VALUES.read_text())
 
@@ -167,3 +167,10 @@ def test_gradients_of_gammainc_by_its_shape(trainable_backend):
         step = mpmath.mpf(10) ** -12
         slopes = [(of(p + step, q) - of(p - step, q)) / (2 * step) for p, q in zip(map(float, a), map(float, x))]
     close(ops.convert_to_numpy(grad), [float(s) for s in slopes], 1e-4, 1e-6)
+
+
+def test_r2_of_targets_that_are_all_the_same(backend):
+    true = np.array([[1, 1], [1, 2], [1, 3]], "float32")
+    for pred, wanted in (([1, 2, 1], [0.0, 0.5]), ([1, 1, 1], [1.0, 0.5])):
+        found = kfront.metrics.R2Score(class_aggregation=None)(true, np.stack([pred, [1, 2, 2]], 1).astype("float32"))
+        close(ops.convert_to_numpy(found), wanted)

@@ -302,7 +302,6 @@ class Quantizable(LoraLayer):
     _normalise = normalisers(
         lora_alpha=None, lora_rank=None, quantization_config=Option(check=_read_config, write=_write_config)
     )
-    quantization_config: Any = None
     kernel: Any
     g_idx: Any
     _modes: tuple[str, ...] = ("int8", "int4", "float8", "gptq", "awq")

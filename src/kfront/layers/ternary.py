@@ -92,10 +92,10 @@ class TernaryDense(Dense):
     def _weight(self, name: str, shape: Shape, options: str | None = None, autocast: bool = True) -> Variable:
         return super()._weight(name, shape, options, autocast and name != "kernel")
 
-    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+    def call(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
         """The layer's output, see the class."""
         if self.quantization_mode is not None:
-            return super().call(inputs, training)
+            return super().call(inputs)
         kernel = read(self.kernel)  # in its own dtype, see `_weight`: `quantize` has to find the same values
         values, scale = to_ternary(kernel, self.threshold)
         passed = ops.add(kernel, ops.stop_gradient(ops.subtract(values, kernel)))

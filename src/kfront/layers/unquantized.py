@@ -13,6 +13,7 @@ class Unquantized:
 
     name: str
     _dtype_policy: Any
+    quantization_config: Any = None
     _writes_sublayers = False  # whether the layer's config has the configs of its sublayers
 
     @property
@@ -44,7 +45,7 @@ class Unquantized:
         """Get a quantized dtype policy after the weights exist."""
         self._has_no("quantize")
 
-    def quantized_build(self, input_shape: Shape, mode: str) -> None:
+    def quantized_build(self, input_shape: Shape, mode: str, config: Any = None) -> None:
         """Create the Variables of a quantized weight; layers that can override it.
 
         Raises:

@@ -134,9 +134,9 @@ class TimeDistributed(Wrapper):
         inner = self.layer.compute_output_shape(self._step_shape(input_shape))
         return tree.map_shape_structure(lambda s: (s[0], input_shape[1], *s[1:]), inner)
 
-    def compute_mask(self, inputs: TensorLike, mask: Tensor | None = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, previous_mask: Tensor | None = None) -> Any:
         """The mask of the inputs."""
-        return mask
+        return previous_mask
 
 
 _MERGE = ("sum", "mul", "concat", "ave", None)

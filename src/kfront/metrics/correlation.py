@@ -103,6 +103,8 @@ class R2Score(Metric):
         total = ops.subtract(read(self.squared_sum), ops.multiply(read(self.sum), mean))
         score = ops.subtract(1.0, ops.divide(read(self.total_mse), total))
         score = ops.where(ops.isinf(score), ops.zeros_like(score), score)
+        flat = ops.logical_and(ops.equal(total, 0.0), ops.equal(self.total_mse.value, 0.0))
+        score = ops.where(flat, ops.ones_like(score), score)  # targets that are all the same, and met
         if self.class_aggregation == "uniform_average":
             score = ops.mean(score)
         elif self.class_aggregation == "variance_weighted_average":

@@ -17,6 +17,7 @@ from kfront.core.typing import TensorLike
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
+from kfront.utils.progbar import Progbar
 
 _MODULE = "keras.src.layers.preprocessing.feature_space"  # where Keras's files say that these classes are
 _CHUNK = 1024  # single samples that are prepared together
@@ -298,15 +299,18 @@ class FeatureSpace(DataLayer):
                 out.append(name)
         return out
 
-    def adapt(self, dataset: Any) -> None:
+    def adapt(self, dataset: Any, verbose: int = 0) -> None:
         """Let the layers of all features learn from data.
 
         Args:
             dataset: a dict name -> array, or a data set of such dicts, of batches or single samples, without labels.
+            verbose: whether a bar shows how many features are done.
         """
-        source = _repeatable(dataset)
-        for name in self._to_adapt():
+        source, names = _repeatable(dataset), self._to_adapt()
+        bar = Progbar(len(names), verbose=verbose, unit_name="feature")
+        for done, name in enumerate(names, 1):
             self.preprocessors[name].adapt(_Column(source, name))
+            bar.update(done)
         self.__dict__["_ready_to_run"] = True
         self.__dict__["encoded_features"] = None
 
