@@ -6,6 +6,7 @@ tests [-- PYTEST ARGUMENTS]      the test suite on every engine; of its largest 
 full                             everything whole: what `tests` and `.ci/run` sample too
 lint, types                      ruff and the counts; pyright on the public API
 conformance, plain, mutations    engines against NumPy; the same without tuned kernels; faults that it must notice
+distributed                      models on meshes: the numbers of one device, memory of each process
 benchmarks                       speed against the engines and Keras
 docs [-- quick]                  the examples in docstrings and documents, and the site, in build/site/html
 tuning                           a hundred kills of a search for hyper-parameters
@@ -168,6 +169,12 @@ def plain(session: nox.Session) -> None:
 def mutations(session: nox.Session) -> None:
     """Faults that are put in on purpose, each of which the conformance suite must notice."""
     session.run(_shared(session), "-m", "conformance.mutations", env=TEST_ENV, external=True)
+
+
+@nox.session(python=False)
+def distributed(session: nox.Session) -> None:
+    """Models on meshes of torch and JAX, in up to four processes: the numbers of one device, memory per process."""
+    session.run(_shared(session), "tests/distribution/same_numbers.py", env=TEST_ENV, external=True)
 
 
 @nox.session(python=False)

@@ -10,6 +10,7 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,21 +21,11 @@ BOUNDS = {"float32": 2e-5, "float64": 1e-10}  # largest relative difference of a
 SCRIPT = Path(__file__).with_name("mesh_numbers.py")
 
 
-def run(engine, mesh, processes, dtype="float32", steps=50, models=MODELS, timeout=600, **more):
-    """What `mesh_numbers.py` gives; every process has ended when this returns."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    asked = {"engine": engine, "mesh": mesh, "count": processes, "address": address}
-    asked |= {"dtype": dtype, "steps": steps, "models": models, **more}
+def spawn(script, arguments, timeout):
+    """The last line that each of several processes prints, as JSON; all have ended when this returns."""
     started = [
-        subprocess.Popen(
-            [sys.executable, SCRIPT, json.dumps({**asked, "process": i})],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for i in range(processes)
+        subprocess.Popen([sys.executable, script, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for a in arguments
     ]
     try:
         ended = [p.communicate(timeout=timeout) for p in started]
@@ -42,7 +33,21 @@ def run(engine, mesh, processes, dtype="float32", steps=50, models=MODELS, timeo
         for p in started:
             p.kill()
     assert all(p.returncode == 0 for p in started), "\n".join(errors[-4000:] for _, errors in ended)
-    return json.loads(ended[0][0].strip().splitlines()[-1])
+    return [json.loads(out.strip().splitlines()[-1]) for out, _ in ended]
+
+
+def free_address():
+    """Where the first process can listen."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def run(engine, mesh, processes, dtype="float32", steps=50, models=MODELS, timeout=600, **more):
+    """What `mesh_numbers.py` gives."""
+    asked = {"engine": engine, "mesh": mesh, "count": processes, "address": free_address()}
+    asked |= {"dtype": dtype, "steps": steps, "models": models, **more}
+    return spawn(SCRIPT, [[json.dumps({**asked, "process": i})] for i in range(processes)], timeout)[0]
 
 
 def compare(one, got, dtype):
@@ -73,8 +78,23 @@ RUNS = [
 ]
 
 
+def memory(processes, timeout=300):
+    """Peaks of memory for a sharded model, beside what they may be: (phase, MiB, bound)."""
+    address, mib = free_address(), 1 << 20
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [[address, str(processes), str(i), folder] for i in range(processes)]
+        found = spawn(SCRIPT.with_name("mesh_memory.py"), arguments, timeout)
+    for phase in ("init", "step", "save", "load"):
+        held = found[0]["weights"] * (3 if phase == "init" else 4)  # Adam's slots, and gradients
+        yield phase, max(f[phase] for f in found) / mib, 1.3 * held / processes / mib + 16
+
+
 def main():
     failed = []
+    for processes in (2, 4):
+        for phase, used, bound in memory(processes):
+            print(f"memory in {processes} processes, {phase}: {used:.0f} MiB of at most {bound:.0f}", flush=True)
+            failed += [f"memory in {processes} processes, {phase}"] * (used > bound)
     for dtype in BOUNDS:
         alone = {engine: run(engine, [1, 1], 1, dtype) for engine in ("torch", "jax")}
         jobs = [("jax against torch", alone["torch"], lambda: alone["jax"])] if dtype == "float64" else []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -200,9 +201,12 @@ class PlacedVariable(TorchVariable):
         if type(value) is not DTensor:
             return TorchVariable.value.fget(self)  # type: ignore[attr-defined]
         cast = state.autocast
-        if cast is not None and self._autocast and cast != self._dtype and value.is_floating_point():
-            value = value.to(native(cast))
-        value = move(value, self.read_as)
+        if cast is None or not self._autocast or cast == self._dtype or not value.is_floating_point():
+            cast = None
+        out = move(value if cast is None else value.to(native(cast)), self.read_as)
+        if self.read_as != self.laid.places:
+            _gathered.note(out, self, cast)
+        value = out
         return value if _undivided.axis is None else _without(value, _undivided.axis)
 
     def _write(self, value: Any) -> None:
@@ -219,6 +223,67 @@ class PlacedVariable(TorchVariable):
         value = whole(self._value.detach())
         out["own"] = out["_value"] = self._parameter(value) if isinstance(self.own, Parameter) else value
         return out
+
+
+class _Gathered(threading.local):
+    """Values of Variables that were gathered for the computation that is being recorded.
+
+    Autograd would keep them all until the backward pass. It keeps where they come from instead, and they are gathered
+    again when they are needed, as FSDP does.
+
+    Attributes:
+        found: by the address of their memory: (the part, its Variable, the dtype it was cast to).
+    """
+
+    found: dict[int, tuple[Any, PlacedVariable, str | None]] | None = None
+
+    def note(self, x: Any, variable: PlacedVariable, cast: str | None) -> None:
+        """Keep in mind what was gathered, if it is large."""
+        local = x._local_tensor
+        if self.found is not None and local.numel() * local.itemsize >= _LARGE:
+            self.found[local.untyped_storage().data_ptr()] = (weakref.ref(local), variable, cast)
+
+    def pack(self, x: Any) -> Any:
+        """What autograd keeps of a tensor."""
+        local = x._local_tensor if type(x) is DTensor else x
+        entry = None if not self.found else self.found.get(local.untyped_storage().data_ptr())
+        if entry is None or entry[0]() is None:
+            return x
+        _, variable, cast = entry
+        spec = x._spec if type(x) is DTensor else None
+        return _Again(variable, cast, spec, (local.shape, local.stride(), local.storage_offset()))
+
+    def __enter__(self) -> None:
+        self.found = {}
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(self.pack, _unpack)
+        self.hooks.__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        self.found = None
+        self.hooks.__exit__(*exc)
+
+
+class _Again(NamedTuple):
+    """What is gathered again, and the view of it that was kept."""
+
+    variable: PlacedVariable
+    cast: str | None
+    spec: Any
+    view: tuple[Any, ...]
+
+
+def _unpack(kept: Any) -> Any:
+    if type(kept) is not _Again:
+        return kept
+    with torch.no_grad():
+        value = kept.variable._value.detach()
+        value = move(value if kept.cast is None else value.to(native(kept.cast)), kept.variable.read_as)
+        local = value.to_local().as_strided(*kept.view)
+    return local if kept.spec is None else DTensor(local, kept.spec, requires_grad=False)
+
+
+_LARGE = 1 << 16  # bytes of a part from which it is gathered again
+_gathered = _Gathered()
 
 
 def lay_out(variable: Variable, layout: Layout, batch_axis: str | None) -> None:
@@ -500,7 +565,11 @@ def value_and_grad(
     """As `step.value_and_grad`, of the loss of all parts."""
 
     def run() -> Pair[Tensor]:
-        loss, aux = fn()
+        if step.nesting.depth > 1 or torch.compiler.is_compiling():  # gradients of gradients, or a compiler that plans
+            loss, aux = fn()
+        else:
+            with _gathered:
+                loss, aux = fn()
         return whole(loss), aux
 
     return step.value_and_grad(run, variables, state)
