@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from kfront.backends.leveling import Length, level
 from kfront.backends.typing import Closure
 from kfront.backends.watch import Store, Watch, digest
 from kfront.core import tree
 from kfront.core.errors import UnsupportedError
 from kfront.core.settings import process_timeout
+from kfront.core.state import distribution_on
 from kfront.core.typing import Config, Nested, Tensor
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ class Distributor:
 
     def __init__(self, backend: Backend) -> None:
         self.b = backend
+        # of the batches that are under way, whether all processes have them; a loop over data of their own says so
+        self.shared: deque[bool] = deque()
 
     def _unsupported(self, what: str) -> UnsupportedError:
         return UnsupportedError(
@@ -122,6 +127,34 @@ class Distributor:
     def share_out(self, variables: Iterable[Variable]) -> None:
         """Variables were given what all processes have together, or the first: keep or make this one's share of it."""
 
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    def everyones(self, numbers: list[int]) -> list[list[int]]:
+        """The numbers that each process gives; every process calls it."""
+        return [numbers]
+
+    def gather(self, arrays: Nested[np.ndarray]) -> list[Any]:
+        """The arrays that each process gives, of any length; every process calls it."""
+        return [arrays]
+
+    def is_shared(self, distribution: Distribution) -> bool:
+        """Whether the batch of the step that begins is one that all processes have."""
+        return self.shared.popleft() if self.shared else distribution.auto_shard_dataset
+
+    def level(self, batches: Iterator[Any], apart: bool, length: Callable[[], Length]) -> Iterator[Any]:
+        """The batches of a loop, as steps of all processes take them.
+
+        Args:
+            batches: of this process.
+            apart: whether they are a part of the data, whatever the distribution says of them.
+            length: gives how much there is.
+        """
+        now = distribution_on(self.b)
+        self.shared.clear()
+        if now is None or now.num_data_shards == 1 or (now.auto_shard_dataset and not apart):
+            return batches
+        return level(self, now.num_data_shards, now.num_model_replicas, batches, length())
+
     # -- watching -----------------------------------------------------------------------------------------------------
 
     def start_watch(self, store: Store, keeper: str) -> None:
@@ -152,11 +185,13 @@ class Distributor:
         watch, name = self.watch, digest(kind)
         if watch is None:
             return step
-        whole = distribution.auto_shard_dataset
 
         def run(*args: object) -> Nested[Tensor]:
-            plain = not whole or not any(map(tree.is_nested, args))
-            watch.step((name, *map(self._glance, args if plain else tree.flatten(args))) if whole else (name,))
+            if self.shared or not distribution.auto_shard_dataset:  # each has a batch of its own
+                watch.step((name,))
+            else:
+                leaves = tree.flatten(args) if any(map(tree.is_nested, args)) else args
+                watch.step((name, *map(self._glance, leaves)))
             return step(*args)
 
         run.expect = getattr(step, "expect", None)  # type: ignore[attr-defined]
