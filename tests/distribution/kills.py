@@ -2,9 +2,9 @@
 
 ``python tests/distribution/kills.py ENGINE KILLS [SEED]``
 
-A run is killed with SIGKILL while it starts, trains or saves: all its processes, or one, and then the others must end by
-themselves. After each kill every checkpoint that is there must be whole, and the newest no older than one save before
-the last step that a process told of. The next run goes on from it, on other processes or another mesh; one that is
+A run is killed with SIGKILL while it starts, trains or saves: all its processes, or one, and then the others must end
+by themselves. After each kill every checkpoint that is there must be whole, and the newest no older than one save
+before the last step that a process told of. The next run goes on from it, on other processes or another mesh; one that is
 completed must have the losses and weights of a run that nobody killed.
 """
 
@@ -131,9 +131,10 @@ def one_kill(run, rng, save_freq, freshness):
 
 def main(engine, kills, seed=0):
     os.environ["KERAS_BACKEND"] = engine
+    from tests.distribution.checkpointed import model_of, same
+
     import kfront
     import kfront.saving.checkpoints
-    from tests.distribution.checkpointed import model_of, same
 
     rng, counts, folder = random.Random(seed), collections.Counter(), Path(tempfile.mkdtemp(prefix="kills-"))
     meshes = [None, [2], [2], [3], [1, 2]] if engine == "torch" else [None, [8], [2, 4]]
@@ -159,7 +160,9 @@ def main(engine, kills, seed=0):
             text = "\n".join(run.lines())
             assert saved >= before, f"a checkpoint was lost: step {before}, then {saved}\n{text}"
             # one save may be under way, with the steps since
-            assert told - saved < save_freq * (2 if more["background"] else 1), f"step {told} was done, step {saved} is saved, every {save_freq}\n{text}"
+            assert told - saved < save_freq * (2 if more["background"] else 1), (
+                f"step {told} was done, step {saved} is saved, every {save_freq}\n{text}"
+            )
             if killed is None:
                 result = json.loads(text.splitlines()[-1])
                 same(result, wanted)

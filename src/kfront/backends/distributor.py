@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-HEAD = 64  # bytes
+_HEAD = 64  # bytes
 
 ReadPart: TypeAlias = Callable[[tuple[int, ...], tuple[int, ...]], np.ndarray]  # (offset, shape) -> values
 
@@ -151,9 +151,17 @@ class Distributor:
         """
         now = distribution_on(self.b)
         self.shared.clear()
-        if now is None or now.num_data_shards == 1 or (now.auto_shard_dataset and not apart):
+        if now is None or now.num_data_shards == 1:
             return batches
+        if now.auto_shard_dataset and not apart:
+            return batches if self.watch is None else self._looked_at(batches, self.watch)
         return level(self, now.num_data_shards, now.num_model_replicas, batches, length())
+
+    def _looked_at(self, batches: Iterator[Any], watch: Watch) -> Iterator[Any]:
+        """Batches that all processes have, compared by their shapes and first bytes."""
+        for batch in batches:
+            watch.step(tuple(map(self._glance, tree.flatten(batch))))
+            yield batch
 
     # -- watching -----------------------------------------------------------------------------------------------------
 
@@ -180,31 +188,34 @@ class Distributor:
         if self.watch is not None:
             self.watch.compare(facts())
 
-    def watched(self, step: Closure[Tensor], kind: str, distribution: Distribution) -> Closure[Tensor]:
-        """A step that is compared with those of other processes: what it is, and what batches it is given."""
+    def watched(self, step: Closure[Tensor], kind: str) -> Closure[Tensor]:
+        """A step that is compared with those of other processes."""
         watch, name = self.watch, digest(kind)
         if watch is None:
             return step
 
         def run(*args: object) -> Nested[Tensor]:
-            if self.shared or not distribution.auto_shard_dataset:  # each has a batch of its own
-                watch.step((name,))
-            else:
-                leaves = tree.flatten(args) if any(map(tree.is_nested, args)) else args
-                watch.step((name, *map(self._glance, leaves)))
+            watch.step((name,))
             return step(*args)
 
         run.expect = getattr(step, "expect", None)  # type: ignore[attr-defined]
         return run
 
     def _glance(self, x: Any) -> int:
-        """A number for the shape of an array and its first bytes, where these are at hand."""
-        return 0 if x is None else hash((digest(self._head(x)), *x.shape))
+        """A number for the shape of an array and its first bytes, where these are in the host's memory."""
+        if x is None:
+            return 0
+        if not isinstance(x, np.ndarray):
+            x = self._on_host(x)
+        plain = isinstance(x, np.ndarray) and x.flags.c_contiguous and not x.dtype.hasobject and x.itemsize
+        return hash((digest(x.reshape(-1)[: _HEAD // x.itemsize].tobytes()) if plain else 0, *x.shape))
 
-    def _head(self, x: Tensor) -> bytes:
-        """The first bytes of an array that is in the host's memory, else none."""
-        plain = isinstance(x, np.ndarray) and x.flags.c_contiguous and not x.dtype.hasobject
-        return x.reshape(-1)[: HEAD // x.itemsize].tobytes() if plain and x.itemsize else b""
+    def _on_host(self, x: Any) -> Any:
+        """A tensor as an array without a copy, where that can be; else the tensor."""
+        try:
+            return x if getattr(x, "is_cuda", False) or self.b.is_tensor(x) else np.asarray(x)
+        except (TypeError, ValueError, RuntimeError):
+            return x
 
     # -- models -------------------------------------------------------------------------------------------------------
 

@@ -39,9 +39,7 @@ class Length(NamedTuple):
         return 0 if step >= self.batches else self.last if step == self.batches - 1 else self.size
 
 
-def level(
-    distributor: Distributor, shards: int, devices: int, batches: Iterator[Any], length: Length
-) -> Iterator[Any]:
+def level(distributor: Distributor, shards: int, devices: int, batches: Iterator[Any], length: Length) -> Iterator[Any]:
     """Batches for steps of all processes, each of which has data of its own; how they are to be fed is noted.
 
     Args:

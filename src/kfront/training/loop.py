@@ -17,7 +17,7 @@ from kfront.backends.watch import digest
 from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.core.spec import is_text
-from kfront.core.state import distribution_on
+from kfront.core.state import distribution_on, named
 from kfront.core.tracking import structure
 from kfront.core.typing import Backend
 from kfront.training.data import Data, make_data
@@ -125,7 +125,8 @@ def _compare(model: Any, call: str, data: Data, **more: object) -> None:
         shapes = "".join(str(v.shape) for v in model.variables)
         out = {"call": call, "model": digest(shapes), **more}
         if now.auto_shard_dataset and not data.apart:  # all of them are given the same batches
-            out |= {"seeds": digest(random.getstate()), "batches": data.steps, "batch size": data.batch_size}
+            generators = [random.getstate(), *(repr(named(n).random_state()) for n in data.engines)]
+            out |= {"seeds": digest(generators), "batches": data.steps, "batch size": data.batch_size}
         return out
 
     now._backend.distributor.compare(facts)

@@ -20,7 +20,7 @@ from kfront.backends.distributor import Distributor, Part, ReadPart
 from kfront.backends.jax.common import TRACER, canonical
 from kfront.backends.jax.native import JaxVariable, strong
 from kfront.backends.jax.sparse import BCOO
-from kfront.backends.seeding import set_random_seed
+from kfront.backends.seeding import seed_together
 from kfront.backends.typing import Closure
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.mesh import Unmade
@@ -147,7 +147,7 @@ class JaxDistributor(Distributor):
                 "[initialize] expected a call before anything is computed, with `job_addresses`, `num_processes` and "
                 f"`process_id` unless the cluster tells them, got {address!r}, {count} and {mine}: {error}"
             ) from error
-        set_random_seed(int(multihost_utils.broadcast_one_to_all(np.int32(make_default_seed()))))
+        seed_together(int(multihost_utils.broadcast_one_to_all(np.int32(make_default_seed()))))
         self.start_watch(_Store(), "rank 0")
 
     def agreed(self, numbers: list[int]) -> list[int]:

@@ -9,7 +9,6 @@ al., 2020, https://arxiv.org/abs/2006.15704.)
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,8 +22,8 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from kfront.backends.distributor import HEAD, Distributor, Part, ReadPart, Reduction
-from kfront.backends.seeding import set_random_seed
+from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
+from kfront.backends.seeding import seed_together
 from kfront.backends.torch.common import current_device
 from kfront.backends.torch.mesh import Feed, Layout, fits, install, lay_out, move, on_mesh, settle
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
@@ -157,13 +156,13 @@ class TorchDistributor(Distributor):
                     "[initialize] expected `job_addresses`, `num_processes` and `process_id`, or processes that "
                     f"`torchrun` has started, got {address!r}, {count} and {mine}: {error}"
                 ) from error
-        set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
+        seed_together(int(_from_first(torch.tensor(make_default_seed()))))
         by_agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
         self.start_watch(_Store(), "the agent of torchrun" if by_agent else "rank 0")
 
-    def _head(self, x: Tensor) -> bytes:
-        plain = isinstance(x, torch.Tensor) and x.device == _CPU and x.layout is torch.strided and x.is_contiguous()
-        return ctypes.string_at(x.data_ptr(), min(HEAD, x.nbytes)) if plain else super()._head(x)
+    def _on_host(self, x: Any) -> Any:
+        plain = isinstance(x, torch.Tensor) and x.device == _CPU and x.layout is torch.strided
+        return x.detach().numpy() if plain and x.dtype is not torch.bfloat16 else super()._on_host(x)
 
     def agreed(self, numbers: list[int]) -> list[int]:
         """The numbers that the first process gives."""

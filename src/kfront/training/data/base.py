@@ -21,7 +21,7 @@ class Data:
     Attributes:
         steps: batches per epoch, None when it is not known.
         batch_size: samples per batch, None when it is not known.
-        size: samples of an epoch, None when it is not known.
+        size: samples of an epoch, -1 when it is not known.
         remainder: samples in the last batch of an epoch where that is smaller than the others, else 0.
         fresh: whether the arrays of a batch are new ones, to which there is no other reference.
         stays: whether they are not written to while a loop runs, unless by callbacks.
@@ -32,7 +32,7 @@ class Data:
 
     steps: int | None = None
     batch_size: int | None = None
-    size: int | None = None
+    size: int = -1
     remainder: int = 0
     fresh: bool = False
     stays: bool = False
@@ -47,7 +47,7 @@ class Data:
             most: how many batches will be taken at most, None for all.
             done: how many have been.
         """
-        if self.size is None or self.steps is None or self.batch_size is None:
+        if self.size < 0 or self.steps is None or self.batch_size is None:
             return Length(-1, 0, 0)
         left = self.steps - done
         whole = most is None or most >= left
