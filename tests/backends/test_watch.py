@@ -72,6 +72,7 @@ def make(monkeypatch):
     yield watches
     for w in made:
         w.stopped = True
+        w._over.set()
     config.set_process_timeout(None)
 
 

@@ -82,6 +82,7 @@ def train(job):
     kfront.config.set_portable_random(bool(job.get("dropout")))
     if job.get("count", 1) > 1:
         D.initialize(job["address"], job["count"], job["id"])
+        print("together", flush=True)
     D.set_distribution(distribution_of(job.get("mesh")))
     model = model_of(job.get("dropout"))
 

@@ -44,6 +44,7 @@ _BUILTIN = {
 # package of a tensor's class -> backend
 _ENGINES = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow"}
 _loaded: dict[str, object] = {}
+_agreed: list[int] = []  # the seed of several processes: engines that are loaded later, for their data, draw alike too
 _lock = threading.RLock()
 
 
@@ -106,6 +107,8 @@ def _load(name: str) -> Any:
         made = points[name].load()()
     made.finish()
     made.use_tuned_kernels(tuned_kernels())
+    for seed in _agreed:
+        made.set_random_seed(seed)
     return made
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from kfront.backends.leveling import Length, level
 from kfront.backends.typing import Closure
 from kfront.backends.watch import Store, Watch, digest
 from kfront.core import tree
 from kfront.core.errors import UnsupportedError
 from kfront.core.settings import process_timeout
+from kfront.core.state import distribution_on
 from kfront.core.typing import Config, Nested, Tensor
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-HEAD = 64  # bytes
+_HEAD = 64  # bytes
 
 ReadPart: TypeAlias = Callable[[tuple[int, ...], tuple[int, ...]], np.ndarray]  # (offset, shape) -> values
 
@@ -55,6 +58,8 @@ class Distributor:
 
     def __init__(self, backend: Backend) -> None:
         self.b = backend
+        # of the batches that are under way, whether all processes have them; a loop over data of their own says so
+        self.shared: deque[bool] = deque()
 
     def _unsupported(self, what: str) -> UnsupportedError:
         return UnsupportedError(
@@ -122,6 +127,42 @@ class Distributor:
     def share_out(self, variables: Iterable[Variable]) -> None:
         """Variables were given what all processes have together, or the first: keep or make this one's share of it."""
 
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    def everyones(self, numbers: list[int]) -> list[list[int]]:
+        """The numbers that each process gives; every process calls it."""
+        return [numbers]
+
+    def gather(self, arrays: Nested[np.ndarray]) -> list[Any]:
+        """The arrays that each process gives, of any length; every process calls it."""
+        return [arrays]
+
+    def is_shared(self, distribution: Distribution) -> bool:
+        """Whether the batch of the step that begins is one that all processes have."""
+        return self.shared.popleft() if self.shared else distribution.auto_shard_dataset
+
+    def level(self, batches: Iterator[Any], apart: bool, length: Callable[[], Length]) -> Iterator[Any]:
+        """The batches of a loop, as steps of all processes take them.
+
+        Args:
+            batches: of this process.
+            apart: whether they are a part of the data, whatever the distribution says of them.
+            length: gives how much there is.
+        """
+        now = distribution_on(self.b)
+        self.shared.clear()
+        if now is None or now.num_data_shards == 1:
+            return batches
+        if now.auto_shard_dataset and not apart:
+            return batches if self.watch is None else self._looked_at(batches, self.watch)
+        return level(self, now.num_data_shards, now.num_model_replicas, batches, length())
+
+    def _looked_at(self, batches: Iterator[Any], watch: Watch) -> Iterator[Any]:
+        """Batches that all processes have, compared by their shapes and first bytes."""
+        for batch in batches:
+            watch.step(tuple(map(self._glance, tree.flatten(batch))))
+            yield batch
+
     # -- watching -----------------------------------------------------------------------------------------------------
 
     def start_watch(self, store: Store, keeper: str) -> None:
@@ -147,29 +188,34 @@ class Distributor:
         if self.watch is not None:
             self.watch.compare(facts())
 
-    def watched(self, step: Closure[Tensor], kind: str, distribution: Distribution) -> Closure[Tensor]:
-        """A step that is compared with those of other processes: what it is, and what batches it is given."""
+    def watched(self, step: Closure[Tensor], kind: str) -> Closure[Tensor]:
+        """A step that is compared with those of other processes."""
         watch, name = self.watch, digest(kind)
         if watch is None:
             return step
-        whole = distribution.auto_shard_dataset
 
         def run(*args: object) -> Nested[Tensor]:
-            plain = not whole or not any(map(tree.is_nested, args))
-            watch.step((name, *map(self._glance, args if plain else tree.flatten(args))) if whole else (name,))
+            watch.step((name,))
             return step(*args)
 
         run.expect = getattr(step, "expect", None)  # type: ignore[attr-defined]
         return run
 
     def _glance(self, x: Any) -> int:
-        """A number for the shape of an array and its first bytes, where these are at hand."""
-        return 0 if x is None else hash((digest(self._head(x)), *x.shape))
+        """A number for the shape of an array and its first bytes, where these are in the host's memory."""
+        if x is None:
+            return 0
+        if not isinstance(x, np.ndarray):
+            x = self._on_host(x)
+        plain = isinstance(x, np.ndarray) and x.flags.c_contiguous and not x.dtype.hasobject and x.itemsize
+        return hash((digest(x.reshape(-1)[: _HEAD // x.itemsize].tobytes()) if plain else 0, *x.shape))
 
-    def _head(self, x: Tensor) -> bytes:
-        """The first bytes of an array that is in the host's memory, else none."""
-        plain = isinstance(x, np.ndarray) and x.flags.c_contiguous and not x.dtype.hasobject
-        return x.reshape(-1)[: HEAD // x.itemsize].tobytes() if plain and x.itemsize else b""
+    def _on_host(self, x: Any) -> Any:
+        """A tensor as an array without a copy, where that can be; else the tensor."""
+        try:
+            return x if getattr(x, "is_cuda", False) or self.b.is_tensor(x) else np.asarray(x)
+        except (TypeError, ValueError, RuntimeError):
+            return x
 
     # -- models -------------------------------------------------------------------------------------------------------
 

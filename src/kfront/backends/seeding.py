@@ -38,3 +38,9 @@ def _seed_engines(seed: int) -> None:
     """Seed the native generators of the current backend and of those that are loaded already."""
     for b in {id(b): b for b in (backends.current(), *backends._loaded.values())}.values():
         b.set_random_seed(seed)
+
+
+def seed_together(seed: int) -> None:
+    """As `set_random_seed`, for several processes: engines that are loaded later begin with the same seed, too."""
+    backends._agreed[:] = [seed]
+    set_random_seed(seed)

@@ -67,14 +67,16 @@ class Watch:
         self._steps: deque[tuple[int, int]] = deque(maxlen=_LAST)
         self._marks: deque[tuple[int, int]] = deque(maxlen=_LAST)
         self._done = 0
-        atexit.register(self._end, _ENDED)
-        threading.Thread(target=self._run, name="kfront-watch", daemon=True).start()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kfront-watch", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
 
     # -- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         number = 0
-        while True:
+        while not self._over.wait(_TICK):
             number += 1
             try:
                 self._tick(number)
@@ -84,7 +86,6 @@ class Watch:
             if self.problem is not None and self._inside and time.monotonic() - max(self._found, self._inside) > _GRACE:
                 print(f"[distribution] {self.problem}; this process cannot go on.", file=sys.stderr, flush=True)
                 os._exit(1)
-            time.sleep(_TICK)
 
     def _tick(self, number: int) -> None:
         if not self._told:
@@ -135,6 +136,12 @@ class Watch:
                     "pass `auto_shard_dataset=False` to the distribution if each has its own part"
                 )
                 return
+
+    def close(self) -> None:
+        """The program ends: the thread must not be in the engine's code when the interpreter goes."""
+        self._over.set()
+        self._thread.join(_ALARMED)
+        self._end(_ENDED)
 
     def _end(self, sign: str) -> None:
         """Leave a last sign."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import warnings
@@ -16,7 +17,7 @@ from kfront.backends.watch import digest
 from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.core.spec import is_text
-from kfront.core.state import distribution_on
+from kfront.core.state import distribution_on, named
 from kfront.core.tracking import structure
 from kfront.core.typing import Backend
 from kfront.training.data import Data, make_data
@@ -123,11 +124,30 @@ def _compare(model: Any, call: str, data: Data, **more: object) -> None:
     def facts() -> dict[str, Any]:
         shapes = "".join(str(v.shape) for v in model.variables)
         out = {"call": call, "model": digest(shapes), **more}
-        if now.auto_shard_dataset:  # all of them are given the same batches
-            out |= {"seeds": digest(random.getstate()), "batches": data.steps, "batch size": data.batch_size}
+        if now.auto_shard_dataset and not data.apart:  # all of them are given the same batches
+            generators = [random.getstate(), *(repr(named(n).random_state()) for n in data.engines)]
+            out |= {"seeds": digest(generators), "batches": data.steps, "batch size": data.batch_size}
         return out
 
     now._backend.distributor.compare(facts)
+
+
+@contextlib.contextmanager
+def _ready(
+    model: Any, data: Data, batches: Iterator[Any], most: int | None, followed: bool, done: int = 0
+) -> Iterator[Iterator[Any]]:
+    """The batches of an epoch, made ahead where that helps, as the steps of all processes take them.
+
+    Args:
+        model: the model.
+        data: its data.
+        batches: an iterator over them.
+        most: how many will be taken at most, None for all.
+        followed: whether a callback saves the position of the data.
+        done: batches of the epoch that came before.
+    """
+    with data.ahead(batches, most, followed) as ready:
+        yield model._backend.distributor.level(ready, data.apart, lambda: data.length(most, done))
 
 
 class _Run:
@@ -206,7 +226,7 @@ class _Run:
         """Train on the batches of an epoch; whether there were any."""
         limit = self.plan.steps
         most = None if limit is None else limit - self.done
-        with self.data.ahead(batches, most, self.progress is not None) as ready:
+        with _ready(self.model, self.data, batches, most, self.progress is not None, self.done) as ready:
             steps = _train_epoch(self.model, ready, self.data, self.callbacks, self.done)
         if not steps or (steps < (self.asked or 0) and steps != limit and not self.model.stop_training):
             _warn_short(steps, self.asked)
@@ -336,7 +356,7 @@ def _evaluate(model: Any, data: Data, plan: Plan, nested: bool) -> dict[str, Any
     model.reset_metrics()
     callbacks.on_test_begin()
     followed = hasattr(callbacks, "callbacks") and any(hasattr(c, "follow") for c in callbacks.callbacks)
-    with data.ahead(batches, _within(plan.steps, config.max_steps_per_epoch()), followed) as ready:
+    with _ready(model, data, batches, _within(plan.steps, config.max_steps_per_epoch()), followed) as ready:
         if model.steps_per_execution > 1:
             _run_grouped(model, "test", ready, model.steps_per_execution, callbacks)
         else:
@@ -383,7 +403,7 @@ def _predict(model: Any, data: Data, plan: Plan) -> Any:
     hooks = callbacks.predict_batch_hooks
     fresh = data.fresh or (data.stays and not hooks)
     outputs = _Outputs(b)
-    with data.ahead(batches, _within(plan.steps, config.max_steps_per_epoch()), False) as ready:
+    with _ready(model, data, batches, _within(plan.steps, config.max_steps_per_epoch()), False) as ready:
         for step, batch in enumerate(ready):
             if hooks:
                 callbacks.on_predict_batch_begin(step)

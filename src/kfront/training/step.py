@@ -265,7 +265,7 @@ class StepMaker:
         if now is None:
             return run
         distributor = now._backend.distributor
-        return distributor.watched(distributor.step(run, kind, now, self.model), kind, now)
+        return distributor.watched(distributor.step(run, kind, now, self.model), kind)
 
     def _or_eagerly(self, compiled: AnyCallable, raw: AnyCallable) -> Callable[..., Any]:
         """With jit_compile="auto", a step that can run but cannot be traced runs as it is, after one warning."""

@@ -175,7 +175,9 @@ def custom_gradient(f: Closure[mx.array]) -> Closure[mx.array]:
             found = run(primals)[1](*upstream)
             found = list(found) if isinstance(found, (tuple, list)) else [found]
             found += [None] * (len(primals) - len(found))
-            return [mx.zeros_like(p) if g is None else array(g).astype(p.dtype) for p, g in zip(primals, found, strict=True)]
+            return [
+                mx.zeros_like(p) if g is None else array(g).astype(p.dtype) for p, g in zip(primals, found, strict=True)
+            ]
 
         if not places:
             return f(*args, **kwargs)[0]

@@ -27,7 +27,9 @@ def same_pads(n: int, size: int, stride: int, dilation: int = 1) -> tuple[int, i
     return total // 2, total - total // 2
 
 
-def views(x: mx.array, sizes: Sequence[int], steps: Sequence[int], dilation: Sequence[int] | None = None) -> list[mx.array]:
+def views(
+    x: mx.array, sizes: Sequence[int], steps: Sequence[int], dilation: Sequence[int] | None = None
+) -> list[mx.array]:
     """For each place in the window what stands there, for all windows: arrays of shape (batch, *windows, channels)."""
     rates = dilation or (1,) * len(sizes)
     reach = [(size - 1) * rate + 1 for size, rate in zip(sizes, rates, strict=True)]
@@ -46,7 +48,9 @@ def _spread(x: mx.array, steps: Sequence[int]) -> mx.array:
     """Zeros between the elements along the spatial axes."""
     for axis, step in enumerate(steps, 1):
         if step > 1:
-            wide = mx.pad(mx.expand_dims(x, axis + 1), [(0, step - 1) if a == axis + 1 else (0, 0) for a in range(x.ndim + 1)])
+            wide = mx.pad(
+                mx.expand_dims(x, axis + 1), [(0, step - 1) if a == axis + 1 else (0, 0) for a in range(x.ndim + 1)]
+            )
             x = mx.moveaxis(wide.reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :]), axis, 0)[: 1 - step]
             x = mx.moveaxis(x, 0, axis)
     return x

@@ -181,7 +181,7 @@ def round(x: mx.array, decimals: int = 0) -> mx.array:
     if not decimals:
         return mx.round(x)
     wide = x.astype(mx.float32) if x.dtype in HALVES else x
-    scale = number(10.0**_absolute(decimals), wide.dtype)
+    scale = number(10.0 ** _absolute(decimals), wide.dtype)
     out = mx.round(wide * scale) / scale if decimals > 0 else mx.round(wide / scale) * scale
     return mx.where(mx.isfinite(out), out, wide).astype(x.dtype)
 

@@ -53,7 +53,9 @@ def take_along_axis(x: mx.array, indices: mx.array, axis: int | None = None) -> 
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
     axis %= x.ndim
     sizes = [m if a != axis and n == 1 else n for a, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True))]
-    counts = [m if a == axis else builtins.max(n, m) for a, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True))]
+    counts = [
+        m if a == axis else builtins.max(n, m) for a, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True))
+    ]
     return mx.take_along_axis(
         mx.broadcast_to(x, sizes), _counted(mx.broadcast_to(indices, counts), x.shape[axis]), axis
     )
@@ -110,9 +112,14 @@ def nonzero(x: mx.array) -> tuple[mx.array, ...]:
 def slice(inputs: mx.array, start_indices: mx.array | Sequence[int], shape: ShapeLike) -> mx.array:
     """A block; a start from which it would stick out is moved back, as XLA does."""
     sizes = dims(shape)
-    if isinstance(start_indices, (list, tuple)) and builtins.all(isinstance(i, (int, np.integer)) for i in start_indices):
+    if isinstance(start_indices, (list, tuple)) and builtins.all(
+        isinstance(i, (int, np.integer)) for i in start_indices
+    ):
         sizes = [n - int(i) if s == -1 else s for n, i, s in zip(inputs.shape, start_indices, sizes, strict=True)]
-        starts = [builtins.min(builtins.max(int(i), 0), n - s) for n, i, s in zip(inputs.shape, start_indices, sizes, strict=True)]
+        starts = [
+            builtins.min(builtins.max(int(i), 0), n - s)
+            for n, i, s in zip(inputs.shape, start_indices, sizes, strict=True)
+        ]
         return inputs[tuple(builtins.slice(i, i + s) for i, s in zip(starts, sizes, strict=True))]
     start = _starts(start_indices)
     if -1 in sizes:

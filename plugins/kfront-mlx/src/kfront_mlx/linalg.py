@@ -90,9 +90,7 @@ def _diagonals(term: str, x: mx.array) -> tuple[str, mx.array]:
 # ---- derivatives -----------------------------------------------------------------------------------------------------
 
 
-def _differentiable(
-    fn: Function[Any], pullback: Function[Any], batched: bool = True
-) -> Function[Any]:
+def _differentiable(fn: Function[Any], pullback: Function[Any], batched: bool = True) -> Function[Any]:
     """`fn`, a decomposition of the last two axes, with its derivative: `pullback(primals, cotangents, outputs)`.
 
     Under `mx.vmap` the batch becomes an axis of `fn` itself, so that the derivative stays the one given here.
@@ -243,7 +241,9 @@ def qr(x: mx.array, mode: str = "reduced") -> Parts:
     q, r = _qr(x)  # what completes the base comes from a QR of it beside the unit vectors
     rest = mx.stop_gradient(_eye(x, m) - q @ _transposed(q))
     u = svd(rest)[0][..., : m - n]
-    return mx.concatenate([q, mx.stop_gradient(u)], -1), mx.concatenate([r, mx.zeros((*r.shape[:-2], m - n, n), r.dtype)], -2)
+    return mx.concatenate([q, mx.stop_gradient(u)], -1), mx.concatenate(
+        [r, mx.zeros((*r.shape[:-2], m - n, n), r.dtype)], -2
+    )
 
 
 def _gaps(values: mx.array) -> mx.array:
@@ -333,7 +333,9 @@ def _lu_of(x: mx.array) -> Parts:
         pivot = x[..., i : i + 1, i : i + 1]
         below = (rows > i)[:, None]
         zero = pivot == 0
-        factor = mx.where(below & ~zero, x[..., i : i + 1] / mx.where(zero, mx.ones_like(pivot), pivot), mx.zeros_like(pivot))
+        factor = mx.where(
+            below & ~zero, x[..., i : i + 1] / mx.where(zero, mx.ones_like(pivot), pivot), mx.zeros_like(pivot)
+        )
         right = (mx.arange(n) > i)[None]
         x = mx.where(right, x - factor * x[..., i : i + 1, :], x)
         column = (mx.arange(n) == i)[None] & below

@@ -40,5 +40,3 @@ def one_hot(x: mx.array, num_classes: int, axis: int, dtype: str, sparse: bool) 
     x = x if x.dtype in INTEGERS else x.astype(mx.int32)
     hot = (mx.expand_dims(x, -1) == mx.arange(num_classes).astype(x.dtype)).astype(native(dtype))
     return mx.moveaxis(hot, -1, axis)
-
-

@@ -25,5 +25,3 @@ def random_randint(
 ) -> mx.array:
     drawn = mx.random.randint(minval, maxval, dims(shape), mx.int64, key=key.astype(mx.uint32))
     return drawn.astype(native(dtype))
-
-

@@ -173,5 +173,3 @@ def bincount(x: mx.array, weights: mx.array | None = None, minlength: int = 0, s
     hits = mx.expand_dims(x, -1) == mx.arange(length).astype(x.dtype)
     counted = hits.astype(kind) if weights is None else mx.where(hits, mx.expand_dims(weights, -1), number(0, kind))
     return mx.sum(counted, -2).astype(kind)
-
-

@@ -50,8 +50,6 @@ def split(x: mx.array, indices_or_sections: int | Sequence[int], axis: int = 0) 
     return tuple(mx.split(x, at if isinstance(at, int) else [int(i) for i in at], axis))
 
 
-
-
 def pad(
     x: mx.array, pad_width: Nested[int], mode: str = "constant", constant_values: mx.array | float | None = None
 ) -> mx.array:
@@ -63,7 +61,9 @@ def pad(
                 x = mx.take(x, mx.array(places.astype(np.int32)), axis)
         return x
     value = 0 if constant_values is None else constant_values
-    return mx.pad(x, pairs, constant_values=value.astype(x.dtype) if isinstance(value, mx.array) else number(value, x.dtype))
+    return mx.pad(
+        x, pairs, constant_values=value.astype(x.dtype) if isinstance(value, mx.array) else number(value, x.dtype)
+    )
 
 
 def flip(x: mx.array, axis: Axes = None) -> mx.array:
@@ -96,5 +96,3 @@ def expand_dims(x: mx.array, axis: Axes) -> mx.array:
 
 def squeeze(x: mx.array, axis: Axes = None) -> mx.array:
     return mx.squeeze(x, axes(axis))
-
-

@@ -6,6 +6,7 @@ numbers are those of one device. So nothing but the placement stands here.
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,7 +20,7 @@ from kfront.backends.distributor import Distributor, Part, ReadPart
 from kfront.backends.jax.common import TRACER, canonical
 from kfront.backends.jax.native import JaxVariable, strong
 from kfront.backends.jax.sparse import BCOO
-from kfront.backends.seeding import set_random_seed
+from kfront.backends.seeding import seed_together
 from kfront.backends.typing import Closure
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.mesh import Unmade
@@ -146,7 +147,7 @@ class JaxDistributor(Distributor):
                 "[initialize] expected a call before anything is computed, with `job_addresses`, `num_processes` and "
                 f"`process_id` unless the cluster tells them, got {address!r}, {count} and {mine}: {error}"
             ) from error
-        set_random_seed(int(multihost_utils.broadcast_one_to_all(np.int32(make_default_seed()))))
+        seed_together(int(multihost_utils.broadcast_one_to_all(np.int32(make_default_seed()))))
         self.start_watch(_Store(), "rank 0")
 
     def agreed(self, numbers: list[int]) -> list[int]:
@@ -155,6 +156,19 @@ class JaxDistributor(Distributor):
             return numbers
         halves = np.array([divmod(n, 1 << 31) for n in numbers], np.int32)  # 64-bit numbers are off by default
         return [int(high) << 31 | int(low) for high, low in multihost_utils.broadcast_one_to_all(halves)]
+
+    def everyones(self, numbers: list[int]) -> list[list[int]]:
+        """The numbers that each process gives; of at most 31 bits."""
+        return multihost_utils.process_allgather(np.array(numbers, np.int32), tiled=False).tolist()
+
+    def gather(self, arrays: Nested[np.ndarray]) -> list[Any]:
+        """The arrays that each process gives."""
+        text = np.frombuffer(pickle.dumps(arrays), np.uint8)
+        sizes = [n for (n,) in self.everyones([len(text)])]
+        padded = np.zeros(max(sizes), np.uint8)
+        padded[: len(text)] = text
+        found = multihost_utils.process_allgather(padded, tiled=False)
+        return [pickle.loads(row[:n].tobytes()) for row, n in zip(found, sizes, strict=True)]
 
     # -- layouts ------------------------------------------------------------------------------------------------------
 
@@ -227,14 +241,18 @@ class JaxDistributor(Distributor):
         """The step on batches that are split over the devices."""
         feed = _Feed(distribution)
 
-        def step(*args: object) -> Nested[Array]:
-            out = run(*feed(args))
+        def step(*args: Any) -> Nested[Array]:
+            if kind == "predict" or len(args) > 1:
+                out = run(*feed(args, self.is_shared(distribution)))
+            else:
+                out = run([feed(batch, self.is_shared(distribution)) for batch in args[0]])
             if kind == "predict" and feed.processes > 1:
                 return jax.tree_util.tree_map(lambda x: multihost_utils.process_allgather(x, tiled=True), out)
             return out
 
         expect = getattr(run, "expect", None)
-        step.expect = None if expect is None else lambda *batches: expect(*map(feed, batches))  # type: ignore[attr-defined]
+        fed = lambda batch: feed(batch, distribution.auto_shard_dataset)  # noqa: E731
+        step.expect = None if expect is None else lambda *batches: expect(*map(fed, batches))  # type: ignore[attr-defined]
         return step
 
 
@@ -244,28 +262,33 @@ class _Feed:
     def __init__(self, distribution: Distribution) -> None:
         self.distribution = distribution
         self.processes, self.parts = distribution.num_processes, distribution.num_model_replicas
-        self.known: dict[tuple[int, ...], Sharding] = {}  # shape -> sharding
+        self.known: dict[tuple[int, ...], Sharding] = {}  # shape -> sharding, of arrays that all processes have
 
-    def __call__(self, batch: Nested[Array]) -> Nested[Array]:
-        return jax.tree_util.tree_map(self._put, batch, is_leaf=lambda x: type(x) is BCOO)
+    def __call__(self, batch: Nested[Array], shared: bool) -> Nested[Array]:
+        """A batch on the devices.
 
-    def _put(self, x: Array) -> Array:
+        Args:
+            batch: the arrays.
+            shared: whether all processes have them; else they are this one's part.
+        """
+        shared = shared or self.processes == 1
+        return jax.tree_util.tree_map(lambda x: self._put(x, shared), batch, is_leaf=lambda x: type(x) is BCOO)
+
+    def _put(self, x: Array, shared: bool) -> Array:
         if type(x) is BCOO or x.dtype.kind in "OSUT":
             return x
+        if not shared:
+            layout = self.distribution.get_data_layout(x.shape).backend_layout
+            return jax.make_array_from_process_local_data(layout, np.asarray(x))
         sharding = self.known.get(x.shape)
         if sharding is None:
             sharding = self.known[x.shape] = self._sharding(x.shape)
-        if self.processes == 1:
-            return jax.device_put(x, sharding)
-        if self.distribution.auto_shard_dataset:
-            return put(np.asarray(x), sharding)
-        return jax.make_array_from_process_local_data(sharding, np.asarray(x))
+        return jax.device_put(x, sharding) if self.processes == 1 else put(np.asarray(x), sharding)
 
     def _sharding(self, shape: tuple[int, ...]) -> Sharding:
         """Split over the devices if that goes, else a copy on each (the last batch of an epoch, as a rule)."""
         layout = self.distribution.get_data_layout(shape)
-        own = not (self.distribution.auto_shard_dataset or self.processes == 1)
-        if own or (shape and shape[0] % self.parts == 0):
+        if shape and shape[0] % self.parts == 0:
             return layout.backend_layout
         return NamedSharding(layout.device_mesh.backend_mesh, PartitionSpec())
 

@@ -9,7 +9,6 @@ al., 2020, https://arxiv.org/abs/2006.15704.)
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,8 +22,8 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from kfront.backends.distributor import HEAD, Distributor, Part, ReadPart, Reduction
-from kfront.backends.seeding import set_random_seed
+from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
+from kfront.backends.seeding import seed_together
 from kfront.backends.torch.common import current_device
 from kfront.backends.torch.mesh import Feed, Layout, fits, install, lay_out, move, on_mesh, settle
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
@@ -157,17 +156,30 @@ class TorchDistributor(Distributor):
                     "[initialize] expected `job_addresses`, `num_processes` and `process_id`, or processes that "
                     f"`torchrun` has started, got {address!r}, {count} and {mine}: {error}"
                 ) from error
-        set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
+        seed_together(int(_from_first(torch.tensor(make_default_seed()))))
         by_agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
         self.start_watch(_Store(), "the agent of torchrun" if by_agent else "rank 0")
 
-    def _head(self, x: Tensor) -> bytes:
-        plain = isinstance(x, torch.Tensor) and x.device == _CPU and x.layout is torch.strided and x.is_contiguous()
-        return ctypes.string_at(x.data_ptr(), min(HEAD, x.nbytes)) if plain else super()._head(x)
+    def _on_host(self, x: Any) -> Any:
+        plain = isinstance(x, torch.Tensor) and x.device == _CPU and x.layout is torch.strided
+        return x.detach().numpy() if plain and x.dtype is not torch.bfloat16 else super()._on_host(x)
 
     def agreed(self, numbers: list[int]) -> list[int]:
         """The numbers that the first process gives."""
         return _from_first(torch.tensor(numbers)).tolist() if self.processes()[0] > 1 else numbers
+
+    def everyones(self, numbers: list[int]) -> list[list[int]]:
+        """The numbers that each process gives."""
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        found = [torch.empty(len(numbers), dtype=torch.int64, device=device) for _ in range(dist.get_world_size())]
+        dist.all_gather(found, torch.tensor(numbers, device=device))
+        return [x.tolist() for x in found]
+
+    def gather(self, arrays: Nested[Any]) -> list[Any]:
+        """The arrays that each process gives."""
+        found: list[Any] = [None] * dist.get_world_size()
+        dist.all_gather_object(found, arrays)
+        return found
 
     def share_out(self, variables: Iterable[Variable]) -> None:
         """Sums stay in the first process, random streams are those that `SharedVariable` gives; a mesh shares all."""
@@ -277,12 +289,14 @@ class TorchDistributor(Distributor):
     def step(self, run: Closure[Tensor], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
         """The step on this process's part of a batch; `predict` gives the outputs of all parts."""
         count, mine = self.processes()
-        if distribution.splits_variables and count > 1:
-            return self._step_on_mesh(run, kind, Feed(distribution))
-        if count == 1 or not distribution.auto_shard_dataset:
-            return run if kind != "predict" or count == 1 else lambda x: self._gather(run(x), None)
+        if count == 1:
+            return run
+        if distribution.splits_variables:
+            return self._step_on_mesh(run, kind, distribution)
 
         def one(run: Closure[Tensor], args: tuple[Nested[Tensor], ...]) -> Nested[Tensor]:
+            if not self.is_shared(distribution):
+                return self._gather(run(*args), None) if kind == "predict" else run(*args)
             part = _Part(len(tree.flatten(args)[0]), count, mine)
             local = tree.map_structure(lambda x: None if x is None else x[part.rows], args)
             if kind == "predict":
@@ -303,12 +317,16 @@ class TorchDistributor(Distributor):
 
         return step
 
-    def _step_on_mesh(self, run: Closure[Tensor], kind: str, feed: Feed) -> Closure[Tensor]:
+    def _step_on_mesh(self, run: Closure[Tensor], kind: str, distribution: Distribution) -> Closure[Tensor]:
+        feed = Feed(distribution)
+
         def step(*args: Any) -> Nested[Tensor]:
             if kind == "predict" or len(args) > 1:
+                feed.shared = self.is_shared(distribution)
                 return feed(run, args)
             out = None
             for batch in args[0]:  # a list of batches, of which the last may be one that cannot be divided
+                feed.shared = self.is_shared(distribution)
                 out = feed(lambda *one: run([one]), batch)
             return out
 

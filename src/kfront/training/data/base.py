@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any
 
+from kfront.backends.leveling import Length
 from kfront.config import read_ahead
 from kfront.core.errors import DataError
 from kfront.training.data.ahead import ReadAhead
@@ -20,20 +21,38 @@ class Data:
     Attributes:
         steps: batches per epoch, None when it is not known.
         batch_size: samples per batch, None when it is not known.
+        size: samples of an epoch, -1 when it is not known.
         remainder: samples in the last batch of an epoch where that is smaller than the others, else 0.
         fresh: whether the arrays of a batch are new ones, to which there is no other reference.
         stays: whether they are not written to while a loop runs, unless by callbacks.
         waits: whether its batches are made when they are asked for, so that a slow one is worth reading ahead.
         engines: names of engines whose generators of random numbers it draws from.
+        apart: whether its samples are one part of those of all processes, as a distributed sampler gives them.
     """
 
     steps: int | None = None
     batch_size: int | None = None
+    size: int = -1
     remainder: int = 0
     fresh: bool = False
     stays: bool = False
     waits: bool = False
     engines: tuple[str, ...] = ()
+    apart: bool = False
+
+    def length(self, most: int | None, done: int) -> Length:
+        """How much there is in what is left of an epoch.
+
+        Args:
+            most: how many batches will be taken at most, None for all.
+            done: how many have been.
+        """
+        if self.size < 0 or self.steps is None or self.batch_size is None:
+            return Length(-1, 0, 0)
+        left = self.steps - done
+        whole = most is None or most >= left
+        last = self.size - (self.steps - 1) * self.batch_size if whole else self.batch_size
+        return Length(left if most is None else min(left, most), self.batch_size, last)
 
     def ahead(
         self, batches: Iterator[Batch], most: int | None, followed: bool

@@ -134,6 +134,9 @@ def _set_own_state(x: object, saved: Any) -> bool:
 class LoaderData(Data):
     """A DataLoader of torch (with or without workers).
 
+    A distributed sampler gives each process a part of the samples, in another order each epoch; those that it repeats,
+    so that all parts have the same size, are left out.
+
     Args:
         loader: the loader.
     """
@@ -147,12 +150,43 @@ class LoaderData(Data):
         except TypeError:
             self.steps = None
         self.batch_size = getattr(loader, "batch_size", None)
-        if self.steps and self.steps > 1 and self.batch_size and not getattr(loader, "drop_last", False):
-            self.remainder = len(loader.dataset) % self.batch_size
+        self._epoch = -1
+        samplers = (getattr(loader, "sampler", None), getattr(getattr(loader, "batch_sampler", None), "sampler", None))
+        self._sampler: Any = next((s for s in samplers if hasattr(s, "num_replicas") and hasattr(s, "rank")), None)
+        self.apart = self._sampler is not None
+        self._own = self._count_own() if self.apart else 0
+        if self.apart and self.steps and self.batch_size:
+            self.size, self.steps = self._own, -(-self._own // self.batch_size)
+            self.remainder = self._own % self.batch_size if self.steps > 1 else 0
+        elif self.steps and self.batch_size and not getattr(loader, "drop_last", False):
+            self.size = len(loader.dataset)
+            self.remainder = self.size % self.batch_size if self.steps > 1 else 0
+
+    def _count_own(self) -> int:
+        """The samples of this process, without those that the sampler repeats."""
+        sampler = self._sampler
+        own = min(len(sampler), len(range(sampler.rank, len(sampler.dataset), sampler.num_replicas)))
+        return min(own, (self.steps or own) * (self.batch_size or 1)) if self.batch_size else own
+
+    def on_epoch_begin(self) -> None:
+        """Tell the sampler, which shuffles anew."""
+        self._epoch += 1
+        if hasattr(self._sampler, "set_epoch"):
+            self._sampler.set_epoch(self._epoch)
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
-        for item in itertools.islice(self.loader, skip, None):
-            yield unpack(item)
+        items = map(unpack, itertools.islice(self.loader, skip, None))
+        return items if not self.apart else self._without_repeated(items, self._own - skip * (self.batch_size or 0))
+
+    def _without_repeated(self, items: Iterator[Batch], left: int) -> Iterator[Batch]:
+        for batch in items:
+            if left <= 0:
+                return
+            rows = len(next(x for x in tree.flatten(batch) if x is not None))
+            if rows > left:
+                batch = tree.map_structure(lambda x: None if x is None else x[:left], batch)  # noqa: B023
+            left -= rows
+            yield batch
 
     def _generators(self) -> list[Any]:
         """Generators of torch that its order comes from."""
@@ -162,7 +196,8 @@ class LoaderData(Data):
         return [*{id(g): g for g in found if g is not None and hasattr(g, "get_state")}.values()]
 
     def mark(self) -> Any:
-        return {"own": [g.get_state().numpy() for g in self._generators()], "loader": _own_state(self.loader)}
+        own = [g.get_state().numpy() for g in self._generators()]
+        return {"own": own, "loader": _own_state(self.loader), "epoch": self._epoch}
 
     position = mark
 
@@ -181,6 +216,9 @@ class LoaderData(Data):
         return rest
 
     def _set(self, saved: Any) -> None:
+        self._epoch = saved.get("epoch", -1)
+        if hasattr(self._sampler, "set_epoch"):
+            self._sampler.set_epoch(self._epoch)
         for generator, state in zip(self._generators(), saved["own"], strict=True):
             generator.set_state(get("torch").convert(np.asarray(state)))
 

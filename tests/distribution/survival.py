@@ -1,0 +1,82 @@
+"""The long forms of what happens to several processes: `nox -s distributed` runs it.
+
+``python tests/distribution/survival.py [meshes] [failures] [data] [kills]``
+
+Runs that are killed and continued on other meshes and engines; every way to fail, on both engines; samples counted on
+1 to 4 processes; 200 kills at random moments.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.distribution import counted
+from tests.distribution.checkpointed import Run, newest, same
+from tests.distribution.test_counted import counts
+from tests.distribution.test_failures import WAYS, ends
+
+# (data, dropout that is the same on every engine, [(engine, processes, devices of each, mesh)])
+CHAINS = (
+    ("arrays", False, [("torch", 4, 1, [4]), ("torch", 2, 1, [2]), ("torch", 1, 1, None), ("jax", 1, 8, [8])]),
+    ("arrays", True, [("torch", 4, 1, [2, 2]), ("torch", 2, 1, [1, 2]), ("jax", 1, 8, [2, 4]), ("torch", 1, 1, None)]),
+    ("iterable", False, [("jax", 1, 8, [4, 2]), ("jax", 2, 2, [4]), ("torch", 2, 1, [2, 1])]),
+)
+STEPS = 4  # after which all but the last run of a chain is killed
+
+
+def meshes():
+    """Runs that are killed and continued: the losses and weights of one that nobody killed."""
+    for data, dropout, stages in CHAINS:
+        how = {"data": data, "dropout": dropout}
+        with tempfile.TemporaryDirectory() as folder, Run("torch", **how) as alone:
+            alone.wait()
+            wanted = alone.result()
+            for number, (engine, count, devices, mesh) in enumerate(stages):
+                last = number == len(stages) - 1
+                more = {"mesh": mesh, "folder": folder, **({} if last else {"kill": STEPS})}
+                with Run(engine, count, devices, **how, **more) as run:
+                    codes = run.wait(300)
+                    assert codes == [0 if last else -9] * count, run.text()
+                    print(f"  {data}, {engine} {count} x {devices}, {mesh}: steps {run.steps()[:1]} to", end=" ")
+                    print(f"{run.steps()[-1]}, {newest(folder)[-1]}", flush=True)
+                    for i in range(count) if last else ():
+                        same(run.result(i), wanted)
+
+
+def failures():
+    """Every way to fail is named within 30 seconds."""
+    for engine, count in (("torch", 2), ("torch", 3), ("jax", 2)):
+        for way in WAYS if count == 2 else ("killed",):
+            ends(engine, way, count)
+            print(f"  {engine} {count}: {way}", flush=True)
+
+
+def data():
+    """Each sample once; where all processes have the same batches, the result of one."""
+    alone = counts("torch", 1, counted.SHARED)
+    for engine, count in (("torch", 2), ("torch", 3), ("torch", 4), ("jax", 2)):
+        moved = counts(engine, count, (*counted.SHARED, *counted.APART))
+        assert all(abs(moved[kind] - alone[kind]) < 1e-6 for kind in counted.SHARED), (engine, count, moved, alone)
+        print(f"  {engine} {count}: {len(moved)} kinds of data", flush=True)
+
+
+def kills():
+    """200 kills at random moments, and some of JAX, which starts more slowly."""
+    script = str(Path(__file__).parent / "kills.py")
+    for engine, count in (("torch", "200"), ("jax", "8")):
+        subprocess.run([sys.executable, script, engine, count], check=True)
+
+
+if __name__ == "__main__":
+    parts = {f.__name__: f for f in (meshes, failures, data, kills)}
+    for name in sys.argv[1:] or parts:
+        began = time.monotonic()
+        print(f"{name}: {parts[name].__doc__}", flush=True)
+        parts[name]()
+        print(f"{name}: passed in {time.monotonic() - began:.0f} s", flush=True)
