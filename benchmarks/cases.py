@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks import models
 from benchmarks.bench import Bench
 from benchmarks.files import file_memory, files
+from benchmarks.generation import generating
 from benchmarks.layer_rows import compiled_layers, eager_layers
 from benchmarks.once import epochs
 from benchmarks.strings import string_layers
@@ -331,6 +332,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "depths": depths,
     "updates": updates,
     "inference": inference,
+    "generate": generating,
     "small": small_calls,
     "calls": python_calls,
     "first": first_step,

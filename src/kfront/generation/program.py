@@ -121,9 +121,9 @@ class _Program:
 
 def _prompts(tokens: Any, max_length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
     """Prompts in rows of `max_length`, and their lengths."""
-    rows = [np.asarray(ops.convert_to_numpy(row)).reshape(-1) for row in tokens]
+    rows = ops.convert_to_numpy(tokens) if hasattr(tokens, "shape") else [np.asarray(row).reshape(-1) for row in tokens]
     lengths = np.array([len(row) for row in rows])
-    if not rows or lengths.min() < 1 or lengths.max() >= max_length:
+    if not len(rows) or lengths.min() < 1 or lengths.max() >= max_length:
         raise ShapeError(
             f"[generate] expected prompts of 1 to max_length - 1 = {max_length - 1} tokens, got lengths "
             f"{lengths.tolist()}; raise `max_length` or shorten them."

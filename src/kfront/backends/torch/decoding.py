@@ -92,49 +92,49 @@ class _Step:
         self.module = recorded
         self.before: list[torch.fx.Node] = []
         self.constants: list[torch.fx.Node] = []
-        self.graph = self._split(recorded)
-        run = torch.fx.GraphModule(recorded, self.graph)
+        fixed = _written(recorded.graph)
+        self._merge(fixed)
+        run = torch.fx.GraphModule(recorded, self._split(fixed))
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # TorchScript is called deprecated; nothing else runs without Python
             # objects of their own, by which the tracer tells inputs apart
             given = [*(x.clone() for x in inputs), *(x.detach() for x in self._constants())]
             self.run = torch.jit.trace(run, given, check_trace=False)
 
-    def _split(self, recorded: torch.fx.GraphModule) -> torch.fx.Graph:
-        """The part that depends on inputs; equal nodes are one, and what is made from constants comes as an input."""
-        old, new = recorded.graph, torch.fx.Graph()
-        fixed = _written(old)
-        copies: dict[torch.fx.Node, torch.fx.Node] = {}
-        known: dict[object, torch.fx.Node] = {}
-        constant: dict[torch.fx.Node, None] = {}
+    def _merge(self, fixed: set[torch.fx.Node]) -> None:
+        """Make equal nodes one; constants that the step's code has made, like the speeds of rotations, as well."""
+        graph, known = self.module.graph, dict[object, torch.fx.Node]()
+        for node in list(graph.nodes):
+            if node in fixed or node.op not in ("call_function", "get_attr"):
+                continue
+            key: object = (node.target, repr(node.args), repr(node.kwargs))
+            if _changes_nothing(node):
+                known[key] = node.args[0]
+            if node.op == "get_attr":
+                value = getattr(self.module, node.target)
+                small = value.numel() <= 1024 and value.is_cpu and not value.dtype.is_complex
+                key = (value.dtype, value.shape, str(value.tolist())) if small else value.data_ptr()
+            first = known.setdefault(key, node)
+            if first is not node:
+                node.replace_all_uses_with(first)
+                graph.erase_node(node)
 
-        def copy_of(node: torch.fx.Node) -> torch.fx.Node:
-            if node in constant and node not in copies:
-                self.constants.append(node)
-                with new.inserting_before(first):
-                    copies[node] = new.placeholder(f"constant_{len(self.constants)}")
-            return copies[node]
-
-        inputs = [n for n in old.nodes if n.op == "placeholder"]
-        for node in inputs:
-            copies[node] = new.placeholder(node.name)
-        first = new.call_function(torch.ops.aten.scalar_tensor.default, (0,))  # constants are inserted before it
+    def _split(self, fixed: set[torch.fx.Node]) -> torch.fx.Graph:
+        """The part that depends on inputs; what it needs of the other part comes as further inputs."""
+        old, new = self.module.graph, torch.fx.Graph()
+        steady: set[torch.fx.Node] = set()
         for node in old.nodes:
-            if node.op == "placeholder":
-                continue
-            if node.op != "output" and node not in fixed and all(n in constant for n in node.all_input_nodes):
-                constant[node] = None
+            depends = node.op in ("placeholder", "output") or node in fixed
+            if not depends and steady.issuperset(node.all_input_nodes):
+                steady.add(node)
                 self.before.append(node)
-                continue
-            made = (node.target, torch.fx.map_arg(node.args, copy_of), torch.fx.map_arg(node.kwargs, copy_of))
-            key = None if node in fixed else repr(made)
-            if key in known:
-                copies[node] = known[key]
-                continue
-            copies[node] = new.create_node(node.op, *made, name=node.name)
-            if key is not None:
-                known[key] = copies[node]
-        new.erase_node(first)
+        needed = {n: None for node in old.nodes if node not in steady for n in node.all_input_nodes if n in steady}
+        self.constants = list(needed)
+        copies = {n: new.placeholder(n.name) for n in old.nodes if n.op == "placeholder"}
+        copies.update((n, new.placeholder(n.name)) for n in self.constants)
+        for node in old.nodes:
+            if node not in steady and node not in copies:
+                copies[node] = new.node_copy(node, copies.__getitem__)
         return new
 
     def _constants(self) -> list[Tensor]:
@@ -152,6 +152,14 @@ class _Step:
     def prepared(self) -> tuple[Callable[..., list[Tensor]], list[Tensor]]:
         """What runs a step, and the tensors that it takes behind the others."""
         return self.run, self._constants()
+
+
+def _changes_nothing(node: torch.fx.Node) -> bool:
+    """Whether it casts a tensor to its own dtype and device."""
+    if getattr(node.target, "overloadpacket", None) is not torch.ops.aten.to or True in node.args[1:]:
+        return False
+    old, new = (n.meta.get("val") for n in (node.args[0], node))
+    return old is not None and not node.kwargs and (old.dtype, old.device) == (new.dtype, new.device)
 
 
 def _written(graph: torch.fx.Graph) -> set[torch.fx.Node]:
