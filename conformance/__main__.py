@@ -1,4 +1,8 @@
-"""``python -m conformance``: run the suite, print the matrix, write the report."""
+"""``python -m conformance``: run the suite, print the matrix, write the report.
+
+Exit status: 0 every case ended as expected; 1 some did not; 2 the arguments are wrong; 3 a process ended before its
+time, so results are missing (`--out` keeps the others, `--resume` goes on); 5 no case was chosen; 130 interrupted.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,14 @@ import tempfile
 import time
 import zlib
 
-from . import report
+from . import comparison, report, resume
 from .keras import audit
 from .suite import AREAS, OF_OPS, ON_REQUEST, Case, Result, collect, load_expected, process_of, run_case
 
 START = time.monotonic()
 LONG = ("compiled", "keras_values", "keras")  # areas that generate code, and start Keras in a process of its own
-NOTHING_RUN = 5  # the exit status, as of pytest
+ALL_WELL, FAILED, INCOMPLETE, NOTHING_RUN, INTERRUPTED = 0, 1, 3, 5, 130  # exit statuses, as of pytest and shells
+EVERYTHING = ",".join(a for a in AREAS if a not in ON_REQUEST)
 
 
 def _import_engines(backends: list[str]) -> None:
@@ -69,23 +74,22 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(f"python -m {__package__}", description="Check that the backends do the same.")
     parser.add_argument("--backends", "--backend", default=",".join(installed()), help="names, separated by commas")
-    parser.add_argument(
-        "--areas",
-        "--area",
-        default=",".join(a for a in AREAS if a not in ON_REQUEST),
-        help="areas to run, separated by commas",
-    )
+    parser.add_argument("--areas", "--area", default="", help="areas to run, separated by commas; all if not given")
+    parser.add_argument("--layers", default="", help="modules with layers of your own, which are run instead of areas")
     parser.add_argument("--only", default="", help='"ops" for the areas of ops, or text that ids of cases contain')
     parser.add_argument("--rows", default="", help="names of ops, layers, models or areas, run in this order")
     parser.add_argument("--budget", type=float, default=0, help="start no case after so many seconds; 0: no end")
     parser.add_argument("--quick", action="store_true", help="a sample of the larger tables")
     parser.add_argument("--plain", action="store_true", help="run plain forms in place of tuned kernels")
     parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for longer runs")
-    parser.add_argument("--out", default="", help="folder for results.json, index.html and badge.svg")
+    parser.add_argument("--out", default="", help="folder for results.json, pages, and badges")
+    parser.add_argument("--against", default="", help="`--out` folder of an earlier run, compared with in report.html")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in `--out` that was interrupted")
     parser.add_argument("--models", default="", help="how many models are drawn, or which: 300, or 300:600")
     parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
     parser.add_argument("--xfail", default="", help="file with the expected failures of a backend from elsewhere")
     parser.add_argument("--part", default="", help="run the cases of one process of several: its number/how many")
+    parser.add_argument("--journal", default="", help=argparse.SUPPRESS)  # of a process of several
     return parser
 
 
@@ -117,13 +121,16 @@ def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:
     if args.xfail:
         expected[backends[0]] = load_expected(backends[0], pathlib.Path(args.xfail))
     results: list[Result] = []
-    cases = _chosen(args, backends)
+    journal = resume.Journal(args.journal, args.part)
+    cases = journal.left(_chosen(args, backends))
     for case in cases:
         if args.budget and time.monotonic() - START > args.budget:
             left = len(cases) - len(results)
             print(f"{left} of {len(cases)} cases were left out: the budget of {args.budget:g} seconds was spent")
             break
+        journal.start(case)
         results.append(run_case(case, expected.get(case.backend, [])))
+        journal.end(results[-1])
         if len(results) % 20 == 0:
             _free_memory()
     return results
@@ -141,16 +148,21 @@ def _free_memory(most: float = 2e9) -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+class _Ended(Exception):
+    """A process of the suite is gone, with the results that it would have had."""
+
+
 def _run_apart(args: argparse.Namespace) -> list[Result]:
     """Run in several processes and gather their results.
 
     Raises:
-        SystemExit: if a process dies.
+        _Ended: if a process dies.
     """
     with tempfile.TemporaryDirectory() as folder:
         command, env = process_of("__main__")
         command += ["--backends", args.backends, "--areas", args.areas, "--rows", args.rows, "--only", args.only]
         command += ["--xfail", args.xfail, "--budget", str(args.budget), *(["--quick"] if args.quick else [])]
+        command += ["--journal", args.journal]
         running = []
         for i in range(args.jobs):
             out = pathlib.Path(folder) / str(i)
@@ -161,7 +173,7 @@ def _run_apart(args: argparse.Namespace) -> list[Result]:
             for out, process in running:
                 code = process.wait()
                 if not (out / "results.json").exists():
-                    raise SystemExit(f"a process of the suite ended with status {code} before it had results")
+                    raise _Ended(f"a process of the suite ended with status {code} before it had all results")
                 results += [Result(**r) for r in json.loads((out / "results.json").read_text())["results"]]
         finally:
             for _, process in running:
@@ -177,24 +189,37 @@ def _again(args: argparse.Namespace, result: Result) -> str:
     words += ["--only", f"{result.area}/{result.name}"]
     words += ["--models", f"{result.name}:{int(result.name) + 1}"] if result.name.isdigit() else []
     words += [f"--{switch}" for switch in ("quick", "plain") if getattr(args, switch)]
+    words += ["--layers", args.layers] if args.layers else []
     return shlex.join(["python", "-m", str(__package__), *words, *(["--xfail", args.xfail] if args.xfail else [])])
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    """Arguments that stand for others, and what cases read from the environment."""
+    own = "own_layers" if args.layers else EVERYTHING
+    args.areas = ",".join(filter(None, [args.areas, own if args.layers or not args.areas else ""]))
+    if args.only == "ops":
+        args.only, args.areas = "", ",".join(OF_OPS)
+    _settings()
+    for name, value in (("MODELS", args.models), ("LAYERS", args.layers), ("TUNED_KERNELS", "0" if args.plain else "")):
+        if value:
+            os.environ[f"KFRONT_{name}"] = value
+    if not args.jobs:
+        few = args.part or args.only or args.rows or args.budget or (args.quick and "," not in args.backends)
+        args.jobs = 1 if few or args.layers else min(2, os.cpu_count() or 1)  # few cases: not worth another process
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the suite; the exit status is 0 when every case ended as expected."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
     backends = args.backends.split(",")
-    if args.only == "ops":
-        args.only, args.areas = "", ",".join(OF_OPS)
-    _settings()
-    if args.models:
-        os.environ["KFRONT_MODELS"] = args.models
-    if args.plain:
-        os.environ["KFRONT_TUNED_KERNELS"] = "0"
-    if not args.jobs:
-        few = args.part or args.only or args.rows or args.budget or (args.quick and len(backends) == 1)
-        args.jobs = 1 if few else min(2, os.cpu_count() or 1)  # few cases are not worth another process
-    results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
+    _prepare(args)
+    results = resume.begin(args, parser)
+    try:
+        results += _run_apart(args) if args.jobs > 1 else _run(args, backends)
+    except (KeyboardInterrupt, _Ended) as error:
+        print(str(error) or "interrupted", *(["; `--resume` goes on"] if args.journal else []), file=sys.stderr)
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else INCOMPLETE
     whole = not (args.part or args.only or args.rows or args.budget or args.quick)
     if whole and "keras" in args.areas.split(","):
         results += audit.finish(results, backends)
@@ -202,11 +227,15 @@ def main(argv: list[str] | None = None) -> int:
         report.print_matrix(results, lambda r: _again(args, r))
     if args.slowest:
         report.print_slowest(results)
+    before = comparison.load(pathlib.Path(args.against)) if args.against else None
+    if before is not None:
+        print(comparison.summary(comparison.changes(before, results)))
     if args.out:
-        report.write(results, pathlib.Path(args.out), _versions(backends))
+        report.write(results, pathlib.Path(args.out), _versions(backends), before)
+    resume.finish(args)
     failed = sum(r.status in ("fail", "xpass") for r in results)
     print(f"{len(results) - failed} passed, {failed} failed")
-    return 1 if failed else 0 if results else NOTHING_RUN
+    return FAILED if failed else ALL_WELL if results else NOTHING_RUN
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from . import comparison
 from .suite import Result
 
-__all__ = ["badge", "matrix", "page", "print_matrix", "print_slowest", "write"]
+__all__ = ["badge", "endpoint", "matrix", "page", "print_matrix", "print_slowest", "write"]
 
 STATUSES = ("pass", "xfail", "xpass", "fail")
 WRONG = ("fail", "xpass")
@@ -64,13 +65,25 @@ def print_slowest(results: list[Result], most: int = 15) -> None:
             print(f"  {spent:7.2f}  {' '.join(where)}")
 
 
-def write(results: list[Result], folder: pathlib.Path, versions: dict[str, str]) -> None:
-    """Write results.json, index.html and badge.svg into a folder, which is made."""
+def write(
+    results: list[Result], folder: pathlib.Path, versions: dict[str, str], before: list[Result] | None = None
+) -> None:
+    """Write what was found into a folder, which is made.
+
+    Args:
+        results: of the run.
+        folder: gets results.json, index.html with every case, report.html with what holds per area, badge.svg, and
+            badge.json for https://shields.io/badges/endpoint-badge.
+        versions: of the engines.
+        before: results of an earlier run to compare with in report.html.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     body = {"versions": versions, "results": [r._asdict() for r in results]}
     (folder / "results.json").write_text(json.dumps(body))
     (folder / "index.html").write_text(page(results, versions), encoding="utf-8")
+    (folder / "report.html").write_text(comparison.page(results, before, versions), encoding="utf-8")
     (folder / "badge.svg").write_text(badge(results), encoding="utf-8")
+    (folder / "badge.json").write_text(json.dumps(endpoint(results)), encoding="utf-8")
 
 
 # ---- the page ------------------------------------------------------------------------------------------------------
@@ -114,10 +127,21 @@ _BADGE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" 
 """
 
 
-def badge(results: list[Result]) -> str:
-    """An SVG that says how many cases passed, or how many failed."""
+def _outcome(results: list[Result]) -> tuple[str, str]:
+    """What a badge says, and its colour."""
     wrong = sum(r.status in WRONG for r in results)
     text = f"{wrong:,} failed" if wrong else f"{len(results):,} passed" if results else "no results"
+    return text, "#c93c37" if wrong else "#2f8f46" if results else "#8b949e"
+
+
+def endpoint(results: list[Result]) -> dict[str, Any]:
+    """What shields.io draws a badge from: put badge.json where it can be read, and name its address."""
+    text, fill = _outcome(results)
+    return {"schemaVersion": 1, "label": "conformance", "message": text, "color": fill}
+
+
+def badge(results: list[Result]) -> str:
+    """An SVG that says how many cases passed, or how many failed."""
+    text, fill = _outcome(results)
     right = 14 + 7 * len(text)
-    fill = "#c93c37" if wrong else "#2f8f46" if results else "#8b949e"
     return _BADGE.format(width=86 + right, right=right, middle=86 + right / 2, text=text, fill=fill)

@@ -45,6 +45,7 @@ AREAS = {
     "keras_values": ".ops.against_keras",
     "transforms": ".transforms.table",
     "layers": ".layers.table",
+    "own_layers": ".layers.own",
     "training": ".training.curves",
     "files": ".files.exchange",
     "interop": ".interop.native",
@@ -53,7 +54,7 @@ AREAS = {
     "keras": ".keras.audit",
     "coverage": ".coverage",
 }
-ON_REQUEST = ("keras",)  # areas that are run only when they are named: this one has differences left
+ON_REQUEST = ("keras", "own_layers")  # run only when named: one has differences left, the other is for `--layers`
 OF_OPS = (
     "values",
     "inputs",

@@ -25,7 +25,7 @@ from .samples import function_of, table
 __all__ = ["COMPILERS", "as_one", "cases", "compiles"]
 
 _MOST = {"jax": (4, 2), "tensorflow": (12, 3), "torch": (6, 2)}  # samples of an op: (all, quick)
-_OTHERWISE = (6, 2)  # on a backend from elsewhere
+_OTHERWISE = (3, 1)  # on a backend from elsewhere
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:

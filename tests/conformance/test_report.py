@@ -72,6 +72,8 @@ def test_badge_and_files(tmp_path):
     assert "1 failed" in report.badge(RESULTS) and "2 passed" in report.badge([RESULTS[0], RESULTS[3]])
     assert "no results" in report.badge([])
     report.write(RESULTS, tmp_path / "out", {})
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["badge.svg", "index.html", "results.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "badge.json", "badge.svg", "index.html", "report.html", "results.json"
+    ]
     body = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [Result(**r) for r in body["results"]] == RESULTS

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core import guard, registry
+from kfront.core import guard, registry, tree
 from kfront.core.dtypes import ALL, numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.op_codec import deserialize_op_call, is_op_config, serialize_op_call
@@ -105,7 +105,7 @@ def serialize_keras_object(obj: object) -> Any:
     """
     if type(obj) in _PLAIN_TYPES or isinstance(obj, _PLAIN):
         return obj
-    if isinstance(obj, dict):
+    if tree.is_dict(obj):
         return {k: serialize_keras_object(v) for k, v in obj.items()}
     if isinstance(obj, (list, tuple)):
         values = [serialize_keras_object(v) for v in obj]

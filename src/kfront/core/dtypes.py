@@ -77,9 +77,7 @@ def _name_of(dtype: object) -> str:
         return {"double": "float64", "float": "float32", "half": "float16", "int": "int32"}.get(dtype, dtype)
     name = getattr(dtype, "name", None)  # NumPy, JAX, TensorFlow
     if not isinstance(name, str):
-        name = getattr(dtype, "__name__", None) or str(dtype)  # numpy scalar types, torch dtypes
-    if name.startswith("torch."):
-        name = name[6:]
+        name = getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]  # NumPy's scalar types, "torch.int8"
     if getattr(dtype, "kind", "") in ("U", "S", "T"):  # NumPy's strings, with their lengths
         return "string"
     return {"bool_": "bool", "str_": "string", "str": "string", "object": "string"}.get(name, name)

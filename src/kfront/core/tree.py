@@ -25,7 +25,7 @@ class MAP_TO_NONE:
     """
 
 
-def _is_dict(x: object) -> bool:
+def is_dict(x: object) -> bool:
     """Whether `x` is a dict to look into: a layer is a leaf, also where its engine's modules are dicts."""
     return isinstance(x, dict) and not hasattr(type(x), "_tracked_kind")
 
@@ -54,17 +54,17 @@ def is_nested(structure: object) -> bool:
     >>> tree.is_nested([1]), tree.is_nested("text")
     (True, False)
     """
-    return isinstance(structure, (list, tuple)) or _is_dict(structure)
+    return isinstance(structure, (list, tuple)) or is_dict(structure)
 
 
 def _children(structure: Any) -> list[tuple[object, object]]:
-    if _is_dict(structure):
+    if is_dict(structure):
         return [(k, structure[k]) for k in _keys(structure)]
     return list(enumerate(structure))
 
 
 def _rebuild(like: object, values: list[Any]) -> Any:
-    if _is_dict(like):
+    if is_dict(like):
         pairs = dict(zip(_keys(like), values, strict=True))
         ordered = [(k, pairs[k]) for k in like]
         if isinstance(like, defaultdict):
@@ -98,7 +98,7 @@ def flatten(structure: object) -> list[Any]:
 
 
 def _flatten_into(structure: object, out: list[Any]) -> None:
-    if _is_dict(structure):
+    if is_dict(structure):
         for k in _keys(structure):
             _flatten_into(structure[k], out)
     elif isinstance(structure, (list, tuple)):
@@ -161,7 +161,7 @@ def map_structure(func: Callable[..., object], *structures: object, none_is_leaf
 
 def _map(func: AnyCallable, structures: tuple[Any, ...], none_is_leaf: bool) -> Any:
     first = structures[0]
-    if _is_dict(first):
+    if is_dict(first):
         keys = _keys(first)
         return _rebuild(first, [_map(func, tuple(s[k] for s in structures), none_is_leaf) for k in keys])
     if isinstance(first, (list, tuple)):
@@ -201,7 +201,7 @@ def map_structure_up_to(shallow_structure: object, func: AnyCallable, *structure
 
 def _check_level(a: Any, others: Iterable[Any]) -> None:
     for b in others:
-        keys = set(a) == set(b) if _is_dict(a) and _is_dict(b) else None
+        keys = set(a) == set(b) if is_dict(a) and is_dict(b) else None
         if not is_nested(b) or keys is False or (keys is None and len(a) != len(b)):
             raise ArgumentError(f"[tree] expected structures of the same form, got {a!r} and {b!r}.")
 
@@ -226,7 +226,7 @@ def assert_same_structure(a: object, b: Any, check_types: bool | None = None) ->
         raise ArgumentError(f"[tree] expected structures of the same form, got {a!r} and {b!r}.")
     if not is_nested(a):
         return
-    same_kind = _is_dict(a) == _is_dict(b) and isinstance(a, list) == isinstance(b, list)
+    same_kind = is_dict(a) == is_dict(b) and isinstance(a, list) == isinstance(b, list)
     if not same_kind:
         raise ArgumentError(f"[tree] expected structures of the same form, got {type(a)} and {type(b)}.")
     _check_level(a, (b,))
@@ -329,7 +329,7 @@ def lists_to_tuples(structure: object) -> Any:
     >>> tree.lists_to_tuples([1, {"a": [2, 3]}])
     (1, {'a': (2, 3)})
     """
-    if _is_dict(structure):
+    if is_dict(structure):
         return _rebuild(structure, [lists_to_tuples(v) for _, v in _children(structure)])
     if isinstance(structure, (list, tuple)):
         values = [lists_to_tuples(v) for v in structure]

@@ -185,8 +185,9 @@ class MlxBackend(Backend):
     def compile_step(
         self, fn: Closure[mx.array], state: Callable[[], Sequence[Variable]], jit: bool | str
     ) -> Closure[mx.array]:
-        """`fn` under `mx.compile`."""
-        return step.Step(fn, state) if jit else step.Eager(fn, state)
+        """`fn` under `mx.compile`; "auto" on GPUs only, as on the CPU MLX runs a C++ compiler for each kernel, for seconds."""
+        compiled = mx.default_device() != mx.cpu if jit == "auto" else jit
+        return step.Step(fn, state) if compiled else step.Eager(fn, state)
 
     def cannot_trace(self, error: Exception) -> bool:
         """Whether an error says that a traced array has no value."""

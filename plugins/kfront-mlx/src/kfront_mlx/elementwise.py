@@ -191,8 +191,8 @@ def _absolute(n: int) -> int:
 
 
 def _round_integers(x: mx.array, unit: int) -> mx.array:
-    low = x - mx.remainder(x, number(unit, x.dtype))
-    rest = x - low
+    rest = mx.remainder(x, number(unit, x.dtype))
+    low = mx.where(x - rest > x, x, x - rest)  # what is below all integers stays
     up = (2 * rest > unit) | ((2 * rest == unit) & (mx.remainder(low // unit, number(2, x.dtype)) == 1))
     return mx.where(up, low + unit, low)
 

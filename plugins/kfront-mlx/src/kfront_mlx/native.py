@@ -78,6 +78,11 @@ class MlxVariable(Variable):
     def __mlx_array__(self) -> mx.array:
         return self.value
 
+    @property
+    def __dlpack__(self) -> Any:
+        """None: MLX would take the memory instead of the array, and lose the gradient without a word (mlx 0.32)."""
+        raise AttributeError("__dlpack__")
+
     def _state(self) -> dict[str, Any]:
         kept = {k: v for k, v in super()._state().items() if k not in ("_home", "_key")}
         return {**kept, "_saved": self._backend.to_numpy(self._value)}

@@ -13,10 +13,12 @@ def random_normal(key: mx.array, shape: ShapeLike, dtype: str) -> mx.array:
 
 
 def random_uniform(key: mx.array, shape: ShapeLike, dtype: str) -> mx.array:
-    """Numbers in [0, 1): as many bits as the dtype has, so that rounding does not reach 1."""
-    kind = native(dtype)
-    bits = {mx.float16: 11, mx.bfloat16: 8}.get(kind, 24)
-    drawn = mx.random.randint(0, 1 << bits, dims(shape), mx.uint32, key=key.astype(mx.uint32))
+    """Numbers in [0, 1): in halves as many bits as they have, so that rounding does not reach 1."""
+    kind, key = native(dtype), key.astype(mx.uint32)
+    bits = {mx.float16: 11, mx.bfloat16: 8}.get(kind)
+    if bits is None:
+        return mx.random.uniform(shape=dims(shape), key=key).astype(kind)
+    drawn = mx.random.randint(0, 1 << bits, dims(shape), mx.uint32, key=key)
     return (drawn.astype(mx.float32) / (1 << bits)).astype(kind)
 
 
