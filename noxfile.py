@@ -85,9 +85,10 @@ def demo(session: nox.Session) -> None:
         "MPLBACKEND": "Agg",
     }
     env["PYTHONWARNINGS"] += ",ignore:KFRONT_OFFLINE is set:UserWarning"  # by this session, as README.md says
-    session.run("python", "examples/mnist_mlp.py", *rest, env=env)
-    session.log("The same model in a listing written for Keras, unedited:")
+    session.log("A listing written for Keras, unedited:")
     session.run("python", "-m", "kfront.as_keras", "examples/mnist_keras_listing.py", env=env)
+    session.log("The same model, with pictures, saved and loaded again:")
+    session.run("python", "examples/mnist_mlp.py", *rest, env=env)
 
 
 @nox.session(python=False)
@@ -200,6 +201,13 @@ def docs(session: nox.Session) -> None:
     env = {**QUIET, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg", "KERAS_BACKEND": "torch"}
     session.run("python", "tools/site/build.py", *(["--quick"] if quick else []), env=env)
     session.run("python", "-m", "pytest", "tests/site/test_browse.py", env=env)
+
+
+@nox.session(python=False)
+def tuning(session: nox.Session) -> None:
+    """A search for hyper-parameters whose processes are killed a hundred times."""
+    env = {**TEST_ENV, "KFRONT_KILLS": "100"}
+    session.run(_shared(session), "-m", "pytest", "tests/tuning", *session.posargs, env=env, external=True)
 
 
 @nox.session(venv_backend="virtualenv")

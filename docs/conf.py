@@ -34,6 +34,7 @@ nb_execution_mode = "off"  # code in pages are doctests, which pytest runs on th
 html_theme = "furo"
 html_title = f"kfront {release}"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {"top_of_page_buttons": []}

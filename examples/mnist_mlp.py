@@ -19,6 +19,14 @@ from kfront.datasets import mnist
 from kfront.utils import set_random_seed, to_categorical
 from kfront.visualization import plot_confusion_matrix, plot_image_gallery, plot_training_curves
 
+NEXT = """
+What to try next:
+  python3 -m nox -s demo -- jax              the same numbers on another engine
+  python -m kfront.as_keras your_script.py   a script of yours that says `import keras`
+  docs/tour.md                               all of kfront on one page
+  examples/gallery/                          whole programs, from vision to reinforcement learning
+"""
+
 
 def load_data():
     """Images as rows of 784 numbers from 0 to 1, digits as one-hot rows."""
@@ -92,6 +100,7 @@ def main() -> None:
     print(f"pictures: {', '.join(sorted(p.name for p in chosen.output.glob('*.png')))} in {chosen.output}/")
     if not same:
         raise SystemExit(1)
+    print(NEXT)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,6 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     },
     submodules="activations applications backend callbacks config constraints datasets distillation distribution "
     "dtype_policies errors export generation initializers layers legacy losses metrics mixed_precision models ops "
-    "optimizers preprocessing quantizers random regularizers saving transforms tree utils visualization "
+    "optimizers preprocessing quantizers random regularizers saving transforms tree tuning utils visualization "
     "wrappers",
 )
