@@ -40,7 +40,9 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             head = found.layer not in first
             first.add(found.layer)
             for backend in backends:
-                for case in table._of_row(found, backend, trainable, head, compiles=not quick or head, dtypes=not quick):
+                for case in table._of_row(
+                    found, backend, trainable, head, compiles=not quick or head, dtypes=not quick
+                ):
                     yield case._replace(area="own_layers", check=_knowing(classes, case.check))
 
 

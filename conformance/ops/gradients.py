@@ -4,7 +4,8 @@ Ordinary points are compared in float64 with differences of the reference. At a 
 which the table states: relu, relu6 and abs have slope 0 at their kinks, clip has 1 at its bounds, a tie of max, min,
 maximum or minimum shares the gradient evenly (in sort, top_k and max_pool the first of equals has it), norms, std,
 hypot and arctan2 have gradient 0 at 0, and an update that a later one overwrites has none. Far out (about 1e4)
-gradients must be finite and equal on all engines in float32.
+gradients must be finite and equal on all engines in float32. In float16, where engines often take another way, they
+must be those of float64 as far as the digits go.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ __all__ = [
     "wide",
 ]
 
-FAR = "far out"
+FAR, HALF = "far out", "in float16"
 _STEP = 1e-5
 _RTOL, _ATOL = (
     1e-5,
@@ -79,6 +80,8 @@ def questions(name: str, quick: bool) -> dict[str, Question]:
         out[f"kink {n}"] = Question(Sample(kink.args, {}, "", True, ()), True, kink)
     if smooth and entry.far:
         out[FAR] = Question(_distant(entry, smooth[0]))
+    if smooth:
+        out[HALF] = Question(in_dtype(smooth[0], "float16"))
     return out
 
 
@@ -253,6 +256,9 @@ def _check(backend: str, entry: Entry, label: str, quick: bool) -> Callable[[], 
                 close(g, np.asarray(slope, "float64"), 1e-7, 1e-12, f"gradient {n}")
         elif label == FAR:
             _same_far_out(entry, got, _answer("torch" if "torch" in installed() else backend, entry.name, label, quick))
+        elif label == HALF:
+            first = next(iter(questions(entry.name, quick)))
+            _same_in_halves(got, _answer(backend, entry.name, first, quick))
         else:
             along, want = _slopes(entry.name, label)
             g = np.concatenate([x.ravel() for x in got])
@@ -267,6 +273,12 @@ def _same_far_out(entry: Entry, got: list[np.ndarray], want: list[np.ndarray]) -
         assert np.isfinite(g).all(), f"gradient {n} is not finite: {g.ravel()[:6]}"
         scale = float(np.max(np.abs(w), initial=0.0))
         close(g, w, 1e-4, 1e-5 * scale + entry.far_slack[0], f"gradient {n}, torch's")
+
+
+def _same_in_halves(got: list[np.ndarray], want: list[np.ndarray]) -> None:
+    scale = max((float(np.max(np.abs(w), initial=0.0)) for w in want), default=0.0)
+    for n, (g, w) in enumerate(zip(got, want, strict=True)):
+        close(g, w, 0.05, 0.02 * scale, f"gradient {n}, in float64")
 
 
 def _distant(entry: Entry, sample: Sample) -> Sample:

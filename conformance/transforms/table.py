@@ -52,12 +52,25 @@ def _loop(x: Any, w: Any) -> Any:
     return _ops().sum(_ops().fori_loop(0, 3, lambda i, v: _ops().sin(v) + x, x))
 
 
+def _scan(x: Any, w: Any) -> Any:
+    total, each = _ops().scan(lambda carry, row: (_ops().sin(carry) + row * x, _ops().sum(carry * x)), x, w)
+    return _ops().sum(total) + _ops().sum(each)
+
+
+def _scan_in_numpy(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    carry, out = x, 0.0
+    for row in w:
+        carry, out = np.sin(carry) + row * x, out + np.sum(carry * x)
+    return carry.sum() + out
+
+
 # name: (function of (x, w) made of ops, the same in NumPy)
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "polynomial": (_polynomial, lambda x, w: (x**3).sum() + (w * w).sum()),
     "matmul": (_matmul, lambda x, w: np.tanh(w @ x).sum()),
     "softmax": (_softmax, lambda x, w: np.log(np.exp(x * w[0]).sum()) - x[1]),
     "branches": (_branches, lambda x, w: np.where(x > 0, x * x * w[1], np.exp(x)).sum()),
+    "scan": (_scan, _scan_in_numpy),
     "loop": (_loop, lambda x, w: (np.sin(np.sin(np.sin(x) + x) + x) + x).sum()),
 }
 

@@ -8,13 +8,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from kfront.backends.halves import through_float32
 from kfront.backends.jax.common import ARRAY, axes, compiled
 from kfront.backends.typing import Axes
 from kfront.core.errors import ArgumentError
 
+_HALVES = (jnp.dtype("float16"), jnp.dtype("bfloat16"))
+_in_float32 = through_float32(Array, _HALVES, jnp.dtype("float32"), lax.convert_element_type)
 matmul = jnp.matmul
-solve = compiled()(jnp.linalg.solve)
-inv = compiled()(jnp.linalg.inv)
+solve = compiled()(_in_float32(jnp.linalg.solve))
+inv = compiled()(_in_float32(jnp.linalg.inv))
 
 
 @jax.custom_jvp
@@ -47,6 +50,7 @@ def _adjugate(x: Array) -> Array:
 
 
 @compiled()
+@_in_float32
 def det(x: Array) -> Array:
     """Determinant; up to three rows JAX's own derivative is right everywhere."""
     return jnp.linalg.det(x) if x.shape[-1] < 4 else _det(x)
@@ -59,6 +63,7 @@ def einsum(operands: Sequence[Array], subscripts: str) -> Array:
 
 
 @compiled(1)
+@_in_float32
 def _cholesky(x: Array, upper: bool) -> tuple[Array, Array]:
     out = jnp.linalg.cholesky(x, upper=upper)
     return out, jnp.isnan(out).any() & ~jnp.isnan(x).any()
@@ -73,12 +78,14 @@ def cholesky(x: Array, upper: bool = False) -> Array:
 
 
 @compiled(1)
+@_in_float32
 def qr(x: Array, mode: str = "reduced") -> Array:
     """(Q, R)."""
     return tuple(jnp.linalg.qr(x, mode=mode))
 
 
 @compiled(1, 2)
+@_in_float32
 def svd(x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Array:
     """(U, S, V^H), or S alone."""
     found = jnp.linalg.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
@@ -86,23 +93,27 @@ def svd(x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Array:
 
 
 @compiled()
+@_in_float32
 def eigh(x: Array) -> tuple[Array, Array]:
     """(eigenvalues, eigenvectors) of a symmetric matrix."""
     return tuple(jnp.linalg.eigh(x))
 
 
+@_in_float32
 def eig(x: Array) -> tuple[Array, Array]:
     """(eigenvalues, eigenvectors), complex; JAX documents it for CPU only."""
     return tuple(jnp.linalg.eig(x))
 
 
 @compiled(2)
+@_in_float32
 def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
     """Solution of a triangular system."""
     return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 
 
 @compiled()
+@_in_float32
 def lu_factor(x: Array) -> tuple[Array, Array]:
     """(LU, pivots)."""
     lu, pivots = jax.scipy.linalg.lu_factor(x)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from kfront.backends.halves import through_float32
 from kfront.backends.tensorflow.common import dims, raw, size_of
 from kfront.backends.typing import Function
 from kfront.core import shapes
@@ -73,21 +74,8 @@ def einsum(operands: Sequence[Tensor], subscripts: str) -> Tensor:
 # ---- decompositions --------------------------------------------------------------------------------------------------
 
 
-def _in_float32(f: Function[Tensor]) -> Function[Tensor]:
-    """`f` for half precision too, which the kernels lack."""
-
-    @functools.wraps(f)
-    def run(x: Tensor, *args: object) -> Tensor:
-        if x.dtype not in _HALVES:
-            return f(x, *args)
-        wide = [_cast(a, tf.float32) if isinstance(a, tf.Tensor) else a for a in args]
-        out = f(_cast(x, tf.float32), *wide)
-        return tf.nest.map_structure(lambda y: _cast(y, x.dtype) if y.dtype == tf.float32 else y, out)
-
-    return run
-
-
 _HALVES = (tf.float16, tf.bfloat16)
+_in_float32 = through_float32(tf.Tensor, _HALVES, tf.float32, _cast)
 inv = _in_float32(tf.linalg.inv)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import torch
 
+from kfront.backends.halves import through_float32
 from kfront.backends.torch.step import inside_func
 from kfront.backends.typing import Axes
 from kfront.core.op import OPS
 
 Tensor = torch.Tensor
+_HALVES = (torch.float16, torch.bfloat16)
+_in_float32 = through_float32(Tensor, _HALVES, torch.float32, Tensor.to)
 
-inv = torch.linalg.inv
+inv = _in_float32(torch.linalg.inv)
 
 
+@_in_float32
 def det(x: Tensor) -> Tensor:
     """torch's own gradient is 0 at singular matrices, where it is the matrix of cofactors."""
     out = torch.linalg.det(x)
@@ -50,31 +54,37 @@ def tensordot(x1: Tensor, x2: Tensor, axes: Axes = 2) -> Tensor:
     return torch.tensordot(x1, x2, axes)
 
 
+@_in_float32
 def cholesky(x: Tensor, upper: bool = False) -> Tensor:
     return torch.linalg.cholesky(x, upper=upper)
 
 
+@_in_float32
 def cholesky_inverse(x: Tensor, upper: bool = False) -> Tensor:
     return torch.cholesky_inverse(x.triu() if upper else x.tril(), upper)  # no gradient for what is not read
 
 
+@_in_float32
 def solve(a: Tensor, b: Tensor) -> Tensor:
     if b.ndim == a.ndim - 1:
         return torch.linalg.solve(a, b.unsqueeze(-1)).squeeze(-1)
     return torch.linalg.solve(a, b)
 
 
+@_in_float32
 def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Tensor:
     if b.ndim == a.ndim - 1:
         return torch.linalg.solve_triangular(a, b.unsqueeze(-1), upper=not lower).squeeze(-1)
     return torch.linalg.solve_triangular(a, b, upper=not lower)
 
 
+@_in_float32
 def qr(x: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     q, r = torch.linalg.qr(x, mode)
     return q, r
 
 
+@_in_float32
 def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Tensor:
     if not compute_uv:
         return torch.linalg.svdvals(x)
@@ -82,21 +92,25 @@ def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Tenso
     return u, s, vh
 
 
+@_in_float32
 def eigh(x: Tensor) -> tuple[Tensor, Tensor]:
     values, vectors = torch.linalg.eigh(x)
     return values, vectors
 
 
+@_in_float32
 def eig(x: Tensor) -> tuple[Tensor, Tensor]:
     values, vectors = torch.linalg.eig(x)
     return values, vectors
 
 
+@_in_float32
 def lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     lu, pivots = torch.linalg.lu_factor(x)
     return lu, (pivots - 1).to(torch.int32)  # LAPACK counts from 1
 
 
+@_in_float32
 def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     sign, log = torch.linalg.slogdet(x)
     if not x.requires_grad:
