@@ -170,6 +170,7 @@ def plain(session: nox.Session) -> None:
 def mutations(session: nox.Session) -> None:
     """Faults that are put in on purpose, each of which the conformance suite must notice."""
     session.run(_shared(session), "-m", "conformance.mutations", env=TEST_ENV, external=True)
+    session.run(_shared(session), "-m", "conformance.mutants", *session.posargs, env=TEST_ENV, external=True)
 
 
 @nox.session(python=False)
