@@ -158,8 +158,9 @@ class Backend:
         """Native dtypes that operands of one dtype keep under the op's rule."""
         if one.rule is None or one.static_dtype:
             return frozenset()
-        count = max(1, len(one.tensors))
-        return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d,) * count))
+        given = [n not in one.cast_always for n in one.tensors] or [True]
+        operands = {d: tuple(d if x else None for x in given) for d in self.dtypes}
+        return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, operands[d]))
 
     def _unchanged_with(self, one: Op, number: type) -> frozenset[object]:
         """Native dtypes that a tensor keeps beside a Python number."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from inspect import CO_VARARGS
 from types import FunctionType
 from typing import Any, NoReturn, TypeVar
@@ -65,7 +65,7 @@ class Op(Declared):
     ) -> None:
         self.name = name
         self.prepare, self.zeros, self.fuse = prepare, zeros, fuse
-        code: object = fn.__code__
+        code = fn.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & CO_VARARGS)]
         self.parameters: tuple[str, ...] = names
         self.listed = tensors == _LIST
@@ -79,6 +79,11 @@ class Op(Declared):
         self.rule, self.shape, self.weak = dtype, shape, weak
         self.sparse_at = self.static.index("sparse") if "sparse" in self.static else None
         self.static_dtype = getattr(dtype, "wants_static", False)
+        defaults: Any = fn.__defaults__ or ()
+        positional = names[: code.co_argcount]
+        pairs = zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
+        self.optional = frozenset(n for n, default in pairs if default is None)
+        self.cast_always = frozenset() if self.rule is None or self.static_dtype else self._cast_always()
         self.plans: dict[Any, Any] = {}
         self.inferred: dict[object, object] = {}
         self.arrange: AnyCallable = lambda f, t, s: f(*t, *s)
@@ -87,6 +92,15 @@ class Op(Declared):
 
     def __reduce__(self) -> Any:
         return _named_op, (self.name,)
+
+    def _cast_always(self) -> frozenset[str]:
+        """Optional operands that the rule gives a dtype of their own, as a bool mask: only without is a call fast."""
+        try:
+            cast = self.rule(*("float32",) * len(self.tensors))[0]
+        except Exception:  # a rule of other dtypes
+            return frozenset()
+        pairs = zip(self.tensors, cast, strict=False) if isinstance(cast, tuple) else ()
+        return frozenset(n for n, c in pairs if n in self.optional and c not in (None, "float32"))
 
     # -- the general path -------------------------------------------------------------------------------------------
 
@@ -336,7 +350,7 @@ _PREPARE = """    try:
 """
 
 
-def _fast_test(one: Op, optional: Set[str]) -> str:
+def _fast_test(one: Op) -> str:
     """Condition under which operands need no conversion: native, of one dtype that the rule leaves alone."""
     keeps = one.rule is None or getattr(one.rule, "keeps", False)
     if not one.tensors:  # creation: nothing to convert, unless the shape has a symbolic dimension
@@ -352,7 +366,8 @@ def _fast_test(one: Op, optional: Set[str]) -> str:
         test = f"type({x}) in _b.types"
         if not keeps:
             test += f" and _dtype == {x}.dtype"
-        tests.append(f"({x} is None or {test})" if x in optional else test)
+        none = f"{x} is None" if x in one.cast_always else f"({x} is None or {test})"
+        tests.append(none if x in one.optional else test)
     pairs = itertools.permutations(one.tensors) if one.weak and len(one.tensors) == 2 else ()
     return " or ".join([" and ".join(tests), *(_beside_a_number(one.name, x, y) for x, y in pairs)])
 
@@ -371,10 +386,8 @@ def _source(one: Op, fn: FunctionType) -> str:
     """The dispatcher as code: it has the op's own name and parameters, nothing is looked up that could be written."""
     positional = one.parameters[: len(one.parameters) - fn.__code__.co_kwonlyargcount]
     named = one.parameters[len(positional) :]
-    last = positional[len(positional) - len(fn.__defaults__ or ()) :]
-    optional = {n for n, default in zip(last, fn.__defaults__ or (), strict=True) if default is None}
     steps = "".join(f"        {n} = _prepare_{n}({n})\n" for n in one.prepare)
-    fast = "" if one.listed else _fast_test(one, optional)
+    fast = "" if one.listed else _fast_test(one)
     form = _LISTED if one.listed else _FIXED if fast else _ALWAYS_SLOW
     return form.format(
         name=one.name,

@@ -116,6 +116,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     _scope_dtype: str | None
     _pass_dtypes: frozenset[Any]
     _takes_training: bool
+    _plain_arguments: tuple[int, frozenset[str]]
     _told: bool | None = None
     _makes_mask: bool
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
@@ -417,18 +418,28 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 return self.call(x, training=self._flag_of(st, fields)) if fields["_takes_training"] else self.call(x)
             if type(x) is list and self._plain_list(x, st, b):
                 return self.call(x, training=self._flag_of(st, fields)) if fields["_takes_training"] else self.call(x)
-        elif fields.get("_ready") and len(args) == len(kwargs) == 1 and kwargs.get("training").__class__ is bool:
+        elif fields.get("_ready") and len(kwargs) == 1 and kwargs.get("training").__class__ is bool and args:
             outer, st.training = st.training, kwargs["training"]
             try:
-                return self._run(args[0])
+                return self._run(*args)
             finally:
                 st.training = outer
+        elif fields.get("_ready") and self._plain_call(args, kwargs, st, b):
+            kwargs = {**kwargs, "training": self._flag_of(st, fields)} if fields["_takes_training"] else kwargs
+            return self.call(*args, **kwargs)
         return self._run_general(args, kwargs)
 
     if not TYPE_CHECKING:  # types are those of `Operation.__call__`
         __call__ = _run
 
-    def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:
+    def _plain_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], st: Any, b: Any) -> bool:
+        """Whether a call may take the fast path: tensors by position, no masks among them, and switches by name."""
+        most, names = self._plain_arguments
+        if not 0 < len(args) <= most or not all(v.__class__ is bool and k in names for k, v in kwargs.items()):
+            return False
+        return self._plain_list(args, st, b)
+
+    def _plain_list(self, items: Sequence[Any], st: Any, b: Any) -> bool:
         """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""
         if self._fits_spec is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._scope_dtype:
             return False
@@ -543,6 +554,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         """Allow the fast path from now on, if the layer is plain enough."""
         fields = self.__dict__
         fields["_takes_training"] = info.training
+        fields["_plain_arguments"] = info.plain
         fields["_makes_mask"] = self.supports_masking and self._computes_mask
         ready = bool(
             info.simple

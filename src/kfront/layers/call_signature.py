@@ -23,6 +23,7 @@ class CallInfo:
         mask: whether `call` takes `mask`.
         masks: dict tensor parameter -> name of its mask parameter.
         build_names: parameter names of `build`.
+        plain: how many parameters come before `training` and masks, and the names of the others.
         simple: whether `call` names a tensor parameter and takes no ``*args``: then calls with one positional argument
             may take the fast path.
     """
@@ -43,6 +44,8 @@ class CallInfo:
         self.masks = {n: f"{n}_mask" for n in tensors if f"{n}_mask" in self.names}
         if self.mask and tensors:
             self.masks.setdefault(tensors[0], "mask")
+        first = next((i for i, n in enumerate(self.positional) if n not in tensors), len(self.positional))
+        self.plain = first, frozenset(self.names) - {*self.positional[:first], "training"}
         self.simple = bool(tensors) and not self.var_positional
         build = list(inspect.signature(cls.build).parameters.values())[1:]  # type: ignore[attr-defined]
         self.build_names = [p.name for p in build if p.kind in kinds]

@@ -34,7 +34,9 @@ class Owner:
 
     _backend: Backend
     _of_instance = frozenset({"name", "_path", "_init_args", "_build_shapes"})  # what layers made alike differ in
-    _of_run = frozenset({"_ready", "_takes_training", "_makes_mask", "_told"})  # what a call leaves behind
+    _of_run = frozenset(
+        {"_ready", "_takes_training", "_plain_arguments", "_makes_mask", "_told"}
+    )  # what a call leaves behind
 
     def _architecture(self) -> dict[str, Any]:
         """The attributes that a layer made after this one has, not those of a graph that it is in, nor its losses."""

@@ -18,7 +18,7 @@ from torch.nn.modules import module
 from torch.nn.parameter import UninitializedParameter
 
 from kfront.backends.torch.common import NAMES, native
-from kfront.backends.torch.variable import SEED_NAME, TorchVariable, VariableParameter, file
+from kfront.backends.torch.variable import SEED_NAME, TorchVariable, VariableParameter, file, is_parameter
 from kfront.core.errors import NotBuiltError
 
 Tensor = torch.Tensor
@@ -144,11 +144,10 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     if found is not None and not (found.startswith("_") and not name.startswith("_")):
         names[found][1].append(attribute)
         return
-    users = [attribute]
     if found is not None:
-        users = [*names[found][1], attribute]
-        _forget(layer, found)
-    names[name] = (thing, users)
+        _rename(layer, found, name, attribute)
+        return
+    names[name] = (thing, [attribute])
     if there:
         return
     take_mode(layer, name, thing)
@@ -156,11 +155,25 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
         fields["_modules"][name] = thing
         return
     thing.places = (*thing.places, (layer, name))
-    if thing._settable_trainable and not isinstance(thing.own, Parameter):
+    if thing._settable_trainable and not is_parameter(thing.own):
         thing.become(thing._parameter(thing.own))
     elif thing._value is thing.own:
         thing.take(thing.own)
     file(layer, name, thing)
+
+
+def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
+    """Move what is registered to a better name, which an attribute has given it."""
+    fields = layer.__dict__
+    thing, users = fields["_native_names"].pop(old)
+    fields["_native_names"][new] = thing, [*users, attribute]
+    for table in (fields["_parameters"], fields["_buffers"], fields["_modules"]):
+        if old in table:
+            value = dict.__getitem__(table, old)
+            dict.pop(table, old)
+            dict.__setitem__(table, new, value)
+    if not isinstance(thing, Module):
+        thing.places = tuple((x, new if x is layer and n == old else n) for x, n in thing.places)
 
 
 def _forget(layer: Module, name: str) -> None:

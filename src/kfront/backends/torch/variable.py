@@ -95,7 +95,7 @@ class TorchVariable(Variable):
     def trainable(self) -> bool:
         """Whether optimizers update it: the Parameter's `requires_grad`."""
         mine = self.own
-        return mine.requires_grad if isinstance(mine, Parameter) and _differentiable(mine) else self._trainable
+        return mine.requires_grad if is_parameter(mine) and _differentiable(mine) else self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
@@ -129,7 +129,7 @@ class TorchVariable(Variable):
                 tensor._handle = self
             self.own, self._aliased_by_autograd = tensor, False
             self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
-            if isinstance(tensor, Parameter) and _differentiable(tensor):
+            if is_parameter(tensor) and _differentiable(tensor):
                 self._trainable = tensor.requires_grad
         self._put(tensor)
 
@@ -178,7 +178,7 @@ class TorchVariable(Variable):
         user's, operators and ops do, which a Parameter leaves as it is.
         """
         value = self._value
-        if type(value) is not VariableParameter and (inside_func() or not isinstance(value, Parameter)):
+        if not is_parameter(value) or (type(value) is not VariableParameter and inside_func()):
             return self
         casts = layer.__dict__.get("_scope_dtype") is not None
         return self if casts and not type(layer)._unbound.__module__.startswith("kfront.") else value
@@ -250,10 +250,16 @@ def _chosen() -> torch.device | None:
     return next((mode.device for mode in reversed(modes) if isinstance(mode, DeviceContext)), None)
 
 
+def is_parameter(tensor: object) -> bool:
+    """Whether it is a Parameter; `isinstance` asks a metaclass, which takes ten times as long as the usual answer."""
+    kind = type(tensor)
+    return kind is VariableParameter or (kind is not Tensor and isinstance(tensor, Parameter))
+
+
 def file(layer: Module, name: str, variable: TorchVariable) -> None:
     """Put a variable's storage in the right table of a layer."""
     fields, own = layer.__dict__, variable.own
-    there, other = ("_parameters", "_buffers") if isinstance(own, Parameter) else ("_buffers", "_parameters")
+    there, other = ("_parameters", "_buffers") if is_parameter(own) else ("_buffers", "_parameters")
     dict.pop(fields[other], name, None)
     dict.__setitem__(fields[there], name, own)
 
