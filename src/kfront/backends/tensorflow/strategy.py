@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def count() -> int:
     """How many replicas work together, where this is one of them; else 1."""
-    if not tf.distribute.has_strategy():
+    if not native.TensorFlowVariable.any_distributed or not tf.distribute.has_strategy():
         return 1
     context = tf.distribute.get_replica_context()
     return 1 if context is None else context.num_replicas_in_sync
