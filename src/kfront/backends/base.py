@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from kfront.backends.distributor import Distributor
+from kfront.backends.distributor import Distributor, Reduction
 from kfront.backends.foreach import Foreach
 from kfront.backends.tuned import TunedTable
 from kfront.backends.typing import Closure
@@ -196,7 +196,7 @@ class Backend:
         """Context in which the variables of a model are made."""
         return NULL
 
-    def gradient_reduction(self) -> Callable[[list[Tensor]], list[Tensor]] | None:
+    def gradient_reduction(self) -> Reduction | None:
         """What an optimizer that is built now does with its gradients first, None for nothing."""
         now = distribution_on(self)
         return None if now is None else self.distributor.reduction(now)

@@ -18,6 +18,7 @@ from kfront.core.typing import DTypeLike, Nested
 import tensorflow as tf  # isort: skip
 
 from kfront import config
+from kfront.backends.distributor import Reduction
 from kfront.backends.tensorflow import (
     control,
     conv,
@@ -135,7 +136,7 @@ class TensorFlowBackend(Backend):
     scope_of = staticmethod(strategy.scope_of)
     whole_batches = staticmethod(strategy.whole_batches)
 
-    def gradient_reduction(self) -> Callable[[list[Tensor]], list[Tensor]] | None:
+    def gradient_reduction(self) -> Reduction | None:
         """The sum over the replicas of a `tf.distribute` strategy."""
         return strategy.summed if tf.distribute.has_strategy() else super().gradient_reduction()
 

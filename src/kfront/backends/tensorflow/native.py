@@ -101,6 +101,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
     """
 
     _should_act_as_resource_variable = True
+    any_distributed = False  # until one is made for several devices, nothing asks TensorFlow for a strategy
 
     def _make(self, value: Tensor) -> None:
         self._shape = _Shape(self._shape)
@@ -115,6 +116,8 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
                 shape=self._shape,
             )
         self._value._kfront_variable = weakref.ref(self)
+        if self._value.__class__ is not PlainVariable:
+            TensorFlowVariable.any_distributed = True
 
     def _write(self, value: Tensor) -> None:
         held = self._value

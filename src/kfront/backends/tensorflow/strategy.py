@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,13 @@ from kfront.core.typing import Nested
 if TYPE_CHECKING:
     from tensorflow import Tensor
 
+    from kfront.core.variable import Variable
     from kfront.models.model import Model
 
 
 def count() -> int:
     """How many replicas work together, where this is one of them; else 1."""
-    if not tf.distribute.has_strategy():
+    if not native.TensorFlowVariable.any_distributed or not tf.distribute.has_strategy():
         return 1
     context = tf.distribute.get_replica_context()
     return 1 if context is None else context.num_replicas_in_sync
@@ -32,7 +33,7 @@ def scope_of(model: Model) -> AbstractContextManager[object]:
     return nullcontext() if model._strategy is None else model._strategy.scope()
 
 
-def summed(grads: list[Tensor]) -> list[Tensor]:
+def summed(grads: list[Tensor], variables: Sequence[Variable]) -> list[Tensor]:
     """The sums over all replicas, inside of one: losses that are means are scaled for that."""
     context = tf.distribute.get_replica_context()
     return grads if context is None else list(context.all_reduce(tf.distribute.ReduceOp.SUM, grads))
