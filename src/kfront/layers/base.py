@@ -449,7 +449,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         return training
 
     def _default_training(self) -> bool | None:
-        """The flag when nobody set one: on torch True after `Module.train()`; else None, which layers take for False."""
+        """The flag when nobody set one: on torch True after `Module.train()`; else None, as good as False."""
         fields = self.__dict__
         if fields.get("_told") is not None:
             if self._backend.in_backward():
