@@ -22,7 +22,7 @@ LIMIT = 300.0  # seconds for the probes of one kind and one subject
 
 
 def ask(engine: str, kind: str, subject: str) -> dict[str, Facts]:
-    """The facts of each probe of a kind and a subject."""
+    """The facts of each probe of a kind and a subject; none if Keras has no such name."""
     folder = _folder() / f"{importlib.metadata.version('keras')}-{engine}" / kind
     path = folder / f"{subject}.json"
     asked = stamp(kind, subject)

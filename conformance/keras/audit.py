@@ -53,7 +53,7 @@ def found(engine: str, kind: str, name: str) -> Iterator[tuple[str, str]]:
     """The differences of a kind and a name: ``kind/name/tag/probe/fact``, and both sides."""
     theirs = ask(engine, kind, name)
     with kfront.backend_scope(engine):
-        for label, probe in probes_of(kind, name).items():
+        for label, probe in probes_of(kind, name).items() if theirs else ():  # Keras has no such name
             ours = json.loads(json.dumps(observe(kfront, probe)))
             for fact, text in differences(theirs[label], ours, getattr(tables.kind(kind), "ILL_USE", False)):
                 yield f"{kind}/{name}/{label}/{fact}", text

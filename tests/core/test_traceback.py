@@ -58,3 +58,31 @@ def test_cause_and_signature_stay():
     assert isinstance(e.value.__cause__, KeyError)
     assert list(inspect.signature(fails).parameters) == ["a", "b"]
     assert module.shorten(None) is None
+
+
+def test_frames_of_torch_that_call_layers_are_left_out():
+    torch = pytest.importorskip("torch")
+    import numpy as np
+
+    import kfront
+
+    class Failing(kfront.layers.Layer):
+        def call(self, x):
+            raise KeyError("here")
+
+    class Outer(kfront.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Sequential()
+
+        def call(self, x):
+            return self.inner(self.failing(x))
+
+    with kfront.backend_scope("torch"):
+        model = Outer()
+        model.failing = Failing()
+        model.failing.register_forward_hook(lambda *a: None)  # with one, the call goes through torch
+        with pytest.raises(KeyError) as e:
+            model.predict(np.ones((1, 2), "float32"), verbose=0)
+    files = [f.filename for f in traceback.extract_tb(e.value.__traceback__)]
+    assert frames(e.value)[-2:] == ["call", "call"] and not any("torch" in f for f in files)

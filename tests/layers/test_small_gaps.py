@@ -178,3 +178,57 @@ def test_a_layer_that_takes_arguments_as_they_are(backend):
             return type(x).__name__
 
     assert Raw()(np.ones(2)) == "ndarray"
+
+
+class _Brightness(layers.RandomBrightness):
+    def call(self, data: Any, training: bool | None = True) -> Any:
+        self.__dict__["got"] = training
+        return super().call(data, training=bool(training))
+
+
+class _Handing(kfront.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = _Brightness(0.3, seed=1)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        self.__dict__["got"] = training
+        return self.inner(x, training=training)
+
+
+@pytest.mark.parametrize("given", [{}, {"training": None}, {"training": True}, {"training": False}])
+def test_a_flag_that_nobody_set_is_none(given: Any, backend: Any) -> None:
+    model, images = _Handing(), np.ones((1, 2, 2, 3), "float32")
+    for _ in range(2):  # the second call takes a shorter path
+        model(images, **given)
+        wanted = given.get("training")
+        assert model.got is wanted and model.inner.got is wanted
+    model.inner(images)
+    assert model.inner.got is True
+    model.inner(images, training=None)
+    assert model.inner.got is None
+
+
+def test_train_of_torch_is_no_none() -> None:
+    pytest.importorskip("torch")
+    with kfront.backend_scope("torch"):
+        model = _Handing()
+        images = np.ones((1, 2, 2, 3), "float32")
+        for flag, wanted in ((True, True), (False, None)):
+            model.train(flag)
+            model(images)
+            assert model.got is wanted and model.inner.got is wanted
+
+
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+def test_a_dict_for_one_input(kind: str, backend: Any) -> None:
+    first = kfront.Input((3,), name="first")
+    model = kfront.Sequential([first, layers.Dense(2)])
+    model = model if kind == "sequential" else kfront.Model(first, layers.Dense(2)(first))
+    for data in ({"first": X}, {"first": X, "other": X}):
+        assert tuple(model(data).shape) == (4, 2)
+    with pytest.raises(ValueError, match="first") as error:
+        model({"other": X})
+    assert isinstance(error.value, kfront.errors.ArgumentError)
+    with pytest.raises(kfront.errors.ArgumentError, match="'text'"):
+        model("text")

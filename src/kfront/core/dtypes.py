@@ -55,7 +55,7 @@ def standardize(dtype: object) -> str:
     if isinstance(dtype, type) and dtype in _PYTHON:
         return _PYTHON[dtype]
     name = _name_of(dtype)
-    if name not in _NAMES:
+    if name not in _NAMES or dtype is object:
         raise DTypeError(
             f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r:.100}; pass a dtype name such as 'float32'."
         )

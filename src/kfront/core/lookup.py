@@ -41,9 +41,10 @@ class Lookup:
             found = self.deserialize(identifier)
         else:
             found = identifier
-        if found is None or not callable(found):
+        made = found() if isinstance(found, type) else found
+        if not callable(made):
             raise ArgumentError(self._unknown(identifier))
-        return found() if isinstance(found, type) else found
+        return made
 
     def serialize(self, obj: object) -> Any:
         """The config of an object of this namespace."""

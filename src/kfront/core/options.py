@@ -376,7 +376,7 @@ def int_tuple(owner: object, name: str, value: object, n: int, least: int = 1) -
         out = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else ()
     if len(out) != n or any(not is_int(v) or v < least for v in out):
         ints = f"an int >= {least}" if n == 1 else f"an int >= {least} or {n} of them"
-        _refuse(owner, f"`{name}` to be {ints}", value, bool(out) and all(map(is_int, out)))
+        _refuse(owner, f"`{name}` to be {ints}", value, len(out) == n and all(map(is_int, out)))
     return tuple(int(v) for v in out)
 
 

@@ -1,4 +1,4 @@
-"""Shorter tracebacks: kfront's own frames are left out between the user's code and the place of the error."""
+"""Shorter tracebacks: frames of kfront, and of torch that call it, are left out between the user's and the error's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from kfront.core.settings import is_traceback_filtering_enabled
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LEFT_OUT = (_PACKAGE, os.path.join("torch", "nn", "modules", "module.py"))
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def shorten(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback without frames inside kfront, but for the one that raised.
+    """The traceback without frames inside kfront, or of torch's modules that call layers, but for the one that raised.
 
     Args:
         traceback: as in `error.__traceback__`.
@@ -27,7 +28,7 @@ def shorten(traceback: TracebackType | None) -> TracebackType | None:
     out = None
     for i, entry in reversed(list(enumerate(entries))):
         last = i == len(entries) - 1
-        if last or not entry.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        if last or not any(place in entry.tb_frame.f_code.co_filename for place in _LEFT_OUT):
             out = TracebackType(out, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return out
 

@@ -264,7 +264,7 @@ def get(identifier: DTypeLike) -> DTypePolicy:
         try:
             identifier = dtypes.standardize(identifier)
         except TypeError:
-            raise ArgumentError(
+            raise ArgumentTypeError(
                 f"[dtype_policies.get] expected a policy, its name, its config, a dtype or None, got {identifier!r}."
             ) from None
     found = _shared.get(identifier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.typing import Config
 from kfront.dtype_policies.policies import DTypePolicy, get
 
@@ -81,8 +81,9 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
     def __init__(self, mode: str, source_name: str | None = None, amax_history_length: int = 1024) -> None:
         super().__init__(mode, source_name)
-        if isinstance(amax_history_length, bool) or not isinstance(amax_history_length, int) or amax_history_length < 1:
-            raise ArgumentError(
+        whole = isinstance(amax_history_length, int) and not isinstance(amax_history_length, bool)
+        if not whole or amax_history_length < 1:
+            raise (ArgumentError if whole else ArgumentTypeError)(
                 "[QuantizedFloat8DTypePolicy] expected `amax_history_length` to be a positive int, "
                 f"got {amax_history_length!r}."
             )

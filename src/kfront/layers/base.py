@@ -449,24 +449,24 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 return False
         return True
 
-    def _flag_of(self, st: Any, fields: dict[str, Any]) -> bool:
+    def _flag_of(self, st: Any, fields: dict[str, Any]) -> bool | None:
         """The flag for `call`; the one that was told is kept for a second run (see `Backend.in_backward`)."""
         training = st.training
         told = fields.get("_told")
         if training is None:
-            return fields.get("training", False) if told is None else self._default_training()
+            return (fields.get("training") or None) if told is None else self._default_training()
         if training is not told:
             fields["_told"] = training
         return training
 
-    def _default_training(self) -> bool:
-        """The flag when nobody set one: on torch that of `Module.train()`, else False."""
+    def _default_training(self) -> bool | None:
+        """The flag when nobody set one: on torch True after `Module.train()`; else None, as good as False."""
         fields = self.__dict__
         if fields.get("_told") is not None:
             if self._backend.in_backward():
                 return fields["_told"]
             fields["_told"] = None
-        return fields.get("training", False)
+        return fields.get("training") or None
 
     def _run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         info = call_info(type(self))
@@ -575,7 +575,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         training = named.get("training")
         if training is None:
             training = state.training
-        if training is None and info.training and not self.__dict__.get("_mode_set"):
+        if training is None and info.training and "training" not in named and not self.__dict__.get("_mode_set"):
             training = info.defaults.get("training")  # `train()` and `eval()` of torch say more than a default
         return training
 

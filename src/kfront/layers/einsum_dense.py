@@ -24,6 +24,7 @@ from kfront.core.typing import (
 )
 from kfront.core.variable import Variable, read
 from kfront.initializers import VarianceScaling
+from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
 from kfront.ops.matrix import linear
@@ -205,6 +206,8 @@ class EinsumDense(Quantizable):
                 )
             shape.append(size)
         self.__dict__["_letters"] = inputs, outputs
+        if "..." not in self._terms.inputs:
+            self.input_spec = InputSpec(ndim=len(inputs))
         self._add_weight(tuple(shape))
         if self.bias_axes:
             self.bias = self._weight("bias", self._bias_shape(outputs, sizes))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kfront.core import tree
+from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import standardize_shape
@@ -54,7 +55,7 @@ class InputSpec:
         name: str | None = None,
         optional: bool = False,
     ) -> None:
-        self.dtype = dtype if dtype is None or isinstance(dtype, str) else str(dtype)
+        self.dtype = None if dtype is None else standardize(dtype)
         self.shape = standardize_shape(shape) if shape is not None else None
         self.ndim = len(self.shape) if self.shape is not None else ndim
         self.max_ndim, self.min_ndim = max_ndim, min_ndim

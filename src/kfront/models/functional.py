@@ -212,10 +212,10 @@ class Functional(Model):
     def _fit(self, x: Any, i: int) -> Any:
         """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is added or removed."""
         want = self._graph.inputs[i]
-        if x is None:
-            if want._keras_history.operation.optional:
-                return None
-            raise ArgumentError(f"[{self.name}] expected a tensor for input {self._input_names[i]!r}, got None.")
+        if x is None and want._keras_history.operation.optional:
+            return None
+        if x is None or isinstance(x, (str, bytes)):
+            raise ArgumentError(f"[{self.name}] expected a tensor for input {self._input_names[i]!r}, got {x!r}.")
         if isinstance(x, KerasTensor):
             x = ops.cast(x, want.dtype) if x.dtype != want.dtype else x
         else:

@@ -182,6 +182,10 @@ class Sequential(Model):
         b, head = self._backend, self._head
         if type(x) in b.types and x.dtype == self._head_dtype and len(x.shape) == len(head.batch_shape):
             return x
+        if isinstance(x, dict):
+            if head.name not in x:
+                raise ArgumentError(f"[{self.name}] expected the input {head.name!r}, got a dict with {sorted(x)}.")
+            x = x[head.name]
         want, shape = head.dtype, head.batch_shape
         if hasattr(x, "shape") and len(x.shape) != len(shape):
             x = _ranked(x, shape, b)

@@ -87,6 +87,8 @@ class Optimizer(Configurable, StateOwner):
                 f"[{type(self).__name__}] expected arguments that it has, got {', '.join(sorted(kwargs))}; "
                 "see its signature."
             )
+        if name is not None and not isinstance(name, str):
+            raise ArgumentTypeError(f"[{type(self).__name__}] expected `name` to be a string or None, got {name!r}.")
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, bool(use_ema), ema_momentum

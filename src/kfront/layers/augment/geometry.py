@@ -17,6 +17,7 @@ from kfront.layers.augment.geometry_base import (
     boxes_in_pixels,
     boxes_of_pixels,
     columns_changed,
+    mode_of,
     projective,
     with_channels,
 )
@@ -194,7 +195,9 @@ def _given(layer: MovedImages, name: str, factor: Limits) -> Limits | tuple[floa
 
 def _zoom(layer: MovedImages, name: str, factor: Any) -> Any:
     for number in factor if isinstance(factor, (list, tuple)) else (factor,):
-        if number is not None and not -1 < number <= 1:
+        if number is None and name == "width_factor":
+            continue
+        if not isinstance(number, (int, float)) or not -1 < number <= 1:
             raise ArgumentError(
                 f"[RandomZoom] expected `{name}` above -1, at which nothing is left, to 1, got {factor!r}."
             )
@@ -535,8 +538,8 @@ class RandomElasticTransform(RandomImageLayer):
     fill_value: float
     _normalise = normalisers(
         factor=strength,
-        fill_mode=one_of(*FILL_MODES),
-        interpolation=one_of("nearest", "bilinear"),
+        fill_mode=mode_of(*FILL_MODES),
+        interpolation=mode_of("nearest", "bilinear"),
         scale=pair_within(0, 1),
     )
 

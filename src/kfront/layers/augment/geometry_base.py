@@ -7,13 +7,26 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float
-from kfront.core.options import normalisers, one_of
+from kfront.core.errors import ArgumentError, UnsupportedError
+from kfront.core.options import Check, choice, normalisers
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, Limits, RandomImageLayer, Transformation
 from kfront.utils.bounding_boxes.formats import corners, from_corners
 from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
+
+
+def mode_of(*allowed: str) -> Check:
+    """The check of a way to fill or to interpolate; others do not exist yet, as the class of the error says."""
+
+    def check(owner: object, name: str, value: Any) -> Any:
+        try:
+            return choice(owner, name, value, allowed)
+        except ArgumentError as error:
+            raise UnsupportedError(str(error)) from None
+
+    return check
 
 
 def with_channels(layer: Any, masks: Any, move: Callable[[Tensor], Tensor]) -> Tensor:
@@ -65,7 +78,7 @@ class MovedImages(RandomImageLayer):
     "height" and "width" of images.
     """
 
-    _normalise = normalisers(fill_mode=one_of(*FILL_MODES), interpolation=one_of("nearest", "bilinear"))
+    _normalise = normalisers(fill_mode=mode_of(*FILL_MODES), interpolation=mode_of("nearest", "bilinear"))
     _USE_BASE_FACTOR = False
     fill_mode: str = "constant"
     fill_value: float

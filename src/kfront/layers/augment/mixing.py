@@ -14,7 +14,6 @@ from kfront.layers.augment.effects import random_boxes
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
 from kfront.layers.augment.image_layer import (
     Boxes,
-    Extent,
     ImageData,
     Limits,
     RandomImageLayer,
@@ -201,7 +200,7 @@ class CutMix(BaseMixing):
 
 
 def _center_limits(layer: Mosaic, name: str, value: object) -> tuple[float, float]:
-    pair = tuple(value) if isinstance(value, (list, tuple)) else (0.0, value)
+    pair: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else (0.0, value)
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in pair):
         raise ArgumentTypeError(f"[Mosaic] expected `offset` to be a number or a pair of numbers, got {value!r}.")
     if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= 1:
@@ -305,7 +304,7 @@ class Mosaic(RandomImageLayer):
         seen = ops.take(ops.reshape(x, (-1, ops.shape(x)[-1])), at, axis=0)
         return ops.transpose(seen, (0, 3, 1, 2)) if first else seen
 
-    def _window_size(self, transformation: Transformation) -> tuple[Extent, Extent]:
+    def _window_size(self, transformation: Transformation) -> tuple[Any, Any]:
         """Height and width."""
         shape = transformation["input_shape"]
         return shape[self.height_axis], shape[self.width_axis]

@@ -9,13 +9,24 @@ from typing import Any, Unpack
 import numpy as np
 
 from kfront import initializers, ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
 _STEADY = 1e-7  # least magnitude that a logarithm is taken of
-_WINDOW = Option(write=lambda value: value if value is None or isinstance(value, str) else np.asarray(value).tolist())
+
+
+def _known_window(layer: object, name: str, value: Any) -> Any:
+    if value is None or isinstance(value, (str, list, tuple)) or hasattr(value, "__array__"):
+        return value
+    raise ArgumentTypeError(f"[{type(layer).__name__}] expected `window` to be a name, numbers or None, got {value!r}.")
+
+
+_WINDOW = Option(
+    check=_known_window,
+    write=lambda value: value if value is None or isinstance(value, str) else np.asarray(value).tolist(),
+)
 
 
 def _positive_or_none(layer: DataLayer, name: str, value: object) -> int | None:

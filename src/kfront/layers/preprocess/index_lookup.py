@@ -95,7 +95,8 @@ class IndexLookup(HostLayer):
             raise kind(f"[{who}] expected `num_oov_indices` to be an int >= 0, got {count!r}.")
         if most is not None and positive(self, "max_tokens", most) < 2:
             raise ArgumentError(f"[{who}] expected `max_tokens` of 2 or more, got {most}.")
-        if self.mask_token is not None and host_array(self.mask_token).dtype.kind not in self._kinds:
+        token = None if self.mask_token is None else host_array(self.mask_token)
+        if token is not None and (token.ndim or token.dtype.kind not in self._kinds):
             raise ArgumentTypeError(f"[{who}] expected `mask_token` of dtype {self._kind}, got {self.mask_token!r}.")
         if self.invert and mode != "int":
             raise ArgumentError(f"[{who}] expected output_mode='int' with `invert`, got {mode!r}.")

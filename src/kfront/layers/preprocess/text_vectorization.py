@@ -409,7 +409,7 @@ def _step(name: str, value: object, known: tuple[str, ...]) -> Any:
     """`standardize` or `split`: a name, a function, or one from a config."""
     if value is None or callable(value) or (isinstance(value, str) and value in known):
         return value
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and "class_name" in value:
         return deserialize_keras_object(value)
     raise ArgumentError(
         f"[TextVectorization] expected `{name}` to be a function, None or one of {', '.join(map(repr, known))}, got "
