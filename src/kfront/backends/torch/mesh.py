@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,13 +31,14 @@ from kfront.backends.typing import Axes, Closure, Pair
 from kfront.core import tree
 from kfront.core.mesh import Unmade
 from kfront.core.op import OPS
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.typing import Nested, Seed, ShapeLike
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
     from kfront.core.variable import Variable
     from kfront.distribution.strategies import Distribution
+    from kfront.models.model import Model
 
 Tensor = torch.Tensor
 Places = tuple[Placement, ...]
@@ -116,9 +118,16 @@ class Feed:
     """Runs a step on batches as DTensors of which this process has its rows.
 
     A batch that cannot be divided, as the last one of an epoch often is, is computed by all processes along the axis.
+    With `jit_compile` the model's forward pass is compiled, and its backward pass with it, after a first step as it is.
+
+    Args:
+        distribution: the current one.
+        model: the model.
     """
 
-    def __init__(self, distribution: Distribution) -> None:
+    def __init__(self, distribution: Distribution, model: Model) -> None:
+        self.model, self.compiled = model, None
+        self.jit, self.warm = model.jit_compile is True, False
         self.mesh: DeviceMesh = distribution.device_mesh.backend_mesh
         self.axis = list(distribution.device_mesh.axis_names).index(distribution.batch_dim_name)
         self.parts, self.shared = self.mesh.shape[self.axis], distribution.auto_shard_dataset
@@ -130,14 +139,37 @@ class Feed:
         if self.shared and any(len(x) % self.parts or not len(x) for x in leaves):
             _undivided.axis = self.axis
             try:
-                return tree.map_structure(whole, run(*args))
+                return tree.map_structure(whole, self._run(run, args))
             finally:
                 _undivided.axis = None
-        return tree.map_structure(whole, run(*tree.map_structure(self._divided, args)))
+        return tree.map_structure(whole, self._run(run, tree.map_structure(self._divided, args)))
+
+    def _run(self, run: Closure[Tensor], args: Any) -> Nested[Tensor]:
+        if not self.jit or not self.warm:
+            self.warm = True  # layers and ops have worked out now what would break the graph
+            return run(*args)
+        if self.compiled is None:
+            self.compiled = torch.compile(self.model._call_impl, dynamic=False)
+        fields = self.model.__dict__
+        fields["_compiled_call_impl"], _gathered.off = self.compiled, True
+        try:
+            return run(*args)
+        except Exception as error:
+            if not step.from_compiler(error):
+                raise
+            self.jit = False
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            warnings.warn(f"[torch] the model runs eagerly, torch.compile failed: {reason}", stacklevel=2)
+        finally:
+            del fields["_compiled_call_impl"]
+            _gathered.off = False
+        return run(*args)
 
     def _divided(self, x: Any) -> Any:
-        if not isinstance(x, Tensor) or not x.ndim or x.layout is not torch.strided or self.parts == 1:
+        if not isinstance(x, Tensor) or not x.ndim or x.layout is not torch.strided:
             return x
+        if self.parts == 1:
+            return on_mesh(x, self.mesh)
         if not self.shared:
             return of_part(x, (len(x) * self.parts, *x.shape[1:]), self.mesh, self.rows)
         n = len(x) // self.parts
@@ -233,8 +265,10 @@ class _Gathered(threading.local):
 
     Attributes:
         found: by the address of their memory: (the part, its Variable, the dtype it was cast to).
+        off: whether to leave it to a compiler; gradients of gradients do without it too.
     """
 
+    off = False
     found: dict[int, tuple[Any, PlacedVariable, str | None]] | None = None
 
     def note(self, x: Any, variable: PlacedVariable, cast: str | None) -> None:
@@ -565,7 +599,7 @@ def value_and_grad(
     """As `step.value_and_grad`, of the loss of all parts."""
 
     def run() -> Pair[Tensor]:
-        if step.nesting.depth > 1 or torch.compiler.is_compiling():  # gradients of gradients, or a compiler that plans
+        if step.nesting.depth > 1 or _gathered.off or torch.compiler.is_compiling():
             loss, aux = fn()
         else:
             with _gathered:
@@ -714,6 +748,10 @@ def install(b: Backend) -> None:
     for name in _COMPOSED:
         setattr(b, name, _composed(getattr(b, name)))
     b.value_and_grad, b.vjp = value_and_grad, vjp
+    whole_step = b.compile_step
+    b.compile_step = lambda fn, variables, jit: (
+        fn if getattr(distribution_on(b), "splits_variables", False) else whole_step(fn, variables, jit)
+    )  # `Feed` compiles the model instead
     fused = b.fused_sparse_crossentropy_mean
     if fused is not None:
         b.fused_sparse_crossentropy_mean = lambda target, output, from_logits: (
