@@ -317,9 +317,7 @@ class TorchDistributor(Distributor):
 
         return step
 
-    def _step_on_mesh(
-        self, run: Closure[Tensor], kind: str, distribution: Distribution, feed: Feed
-    ) -> Closure[Tensor]:
+    def _step_on_mesh(self, run: Closure[Tensor], kind: str, distribution: Distribution, feed: Feed) -> Closure[Tensor]:
         def step(*args: Any) -> Nested[Tensor]:
             if kind == "predict" or len(args) > 1:
                 feed.shared = self.is_shared(distribution)
