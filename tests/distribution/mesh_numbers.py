@@ -28,6 +28,13 @@ import kfront
 from kfront import distribution as D
 from kfront import layers
 
+if "compiler" in ASKED:  # a backend of torch.compile that needs no C++ compiler
+    import functools
+
+    import torch
+
+    torch.compile = functools.partial(torch.compile, backend=ASKED["compiler"], fullgraph=True)
+
 BATCH, TIME, WORDS = 16, 12, 32
 
 
@@ -122,6 +129,16 @@ def on_mesh():
     return D.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope()
 
 
+@contextlib.contextmanager
+def counting(found):
+    """Collectives of torch that are run inside, by name."""
+    from torch.distributed.tensor.debug import CommDebugMode
+
+    with CommDebugMode() as mode:
+        yield
+    found.update({str(k).split(".")[-1].strip("_"): n for k, n in mode.get_comm_counts().items()})
+
+
 def train(name):
     """Weights at the start, the loss of each step, and what evaluation and prediction give."""
     kfront.utils.set_random_seed(7)
@@ -133,21 +150,18 @@ def train(name):
         optimizer = kfront.optimizers.Adam(3e-3, global_clipnorm=0.5)
         loss = kfront.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=ASKED.get("jit", "auto"))
-        losses, times = [], []
+        losses, times, counts = [], [], {}
         for i in range(steps):
             rows = slice(i * BATCH, (i + 1) * BATCH)
             begun = time.perf_counter()
-            losses.append(float(model.train_on_batch(x[rows], y[rows])[0]))
+            with counting(counts) if i == 2 and "counted" in ASKED else contextlib.nullcontext():
+                losses.append(float(model.train_on_batch(x[rows], y[rows])[0]))
             times.append(time.perf_counter() - begun)
         tests = [float(t) for t in model.evaluate(x[:41], y[:41], batch_size=BATCH, verbose=0)]
         outputs = model.predict(x[:41], batch_size=BATCH, verbose=0)
-    return {
-        "start": start,
-        "losses": losses,
-        "tests": tests,
-        "outputs": outputs.tolist(),
-        "ms": [round(1e3 * t, 1) for t in (times[0], float(np.median(times)))],
-    }
+    ms = [round(1e3 * t, 1) for t in (times[0], float(np.median(times)))]
+    out = {"start": start, "losses": losses, "tests": tests, "outputs": outputs.tolist()}
+    return {**out, "ms": ms, "collectives": counts}
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def free_address():
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def run(engine, mesh, processes, dtype="float32", steps=50, models=MODELS, timeout=600, **more):
+def run(engine, mesh, processes, dtype="float32", steps=50, models=MODELS, timeout=900, **more):
     """What `mesh_numbers.py` gives."""
     asked = {"engine": engine, "mesh": mesh, "count": processes, "address": free_address()}
     asked |= {"dtype": dtype, "steps": steps, "models": models, **more}
@@ -95,6 +95,12 @@ def main():
         for phase, used, bound in memory(processes):
             print(f"memory in {processes} processes, {phase}: {used:.0f} MiB of at most {bound:.0f}", flush=True)
             failed += [f"memory in {processes} processes, {phase}"] * (used > bound)
+    how = {"steps": 8, "models": ["mlp", "transformer"]}
+    one = run("torch", [1, 1], 1, **how)
+    for mesh in ([2, 1], [1, 2]):  # a graph break is an error
+        found = compare(one, run("torch", mesh, 2, **how, jit=True, compiler="aot_eager"), "float32")
+        print(f"compiled, torch {mesh[0]}x{mesh[1]}: {found}", flush=True)
+        failed += [f"compiled {mesh} {name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
     for dtype in BOUNDS:
         alone = {engine: run(engine, [1, 1], 1, dtype) for engine in ("torch", "jax")}
         jobs = [("jax against torch", alone["torch"], lambda: alone["jax"])] if dtype == "float64" else []

@@ -189,7 +189,8 @@ class Watch:
             self.store.put(name, json.dumps(facts))
             return
         while (told := self.store.find(name)) is None:
-            if self.problem is None and self._first_done() > self._done:
+            ahead = self.problem is None and self._first_done() > self._done
+            if ahead and self.store.find(name) is None:  # asked again: it tells of its call before it goes on
                 call = facts.get("call")
                 self._find(f"rank {self.mine} of {self.count} calls {call} where rank 0 takes step {self._done + 1}")
             if self.problem is not None:

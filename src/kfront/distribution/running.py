@@ -8,6 +8,7 @@ from typing import Any
 from kfront.backends import current
 from kfront.core.errors import ArgumentError
 from kfront.core.mesh import as_layout
+from kfront.core.typing import Tensor
 
 _KINDS = ("cpu", "gpu", "tpu")
 
@@ -115,9 +116,9 @@ def distribute_tensor(tensor: object, layout: object) -> Any:
     (2, 3)
     """
     distributor = current().distributor
-    tensor = current().convert(tensor)
+    made: Tensor = current().convert(tensor)
     if not distributor.is_layout(layout):
         given = as_layout("distribute_tensor", layout, None)
-        given.check_shape("distribute_tensor", tensor.shape)
+        given.check_shape("distribute_tensor", made.shape)
         layout = given.backend_layout
-    return distributor.place(tensor, layout)
+    return distributor.place(made, layout)

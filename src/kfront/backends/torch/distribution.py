@@ -292,7 +292,7 @@ class TorchDistributor(Distributor):
         if count == 1:
             return run
         if distribution.splits_variables:
-            return self._step_on_mesh(run, kind, distribution)
+            return self._step_on_mesh(run, kind, distribution, Feed(distribution, model))
 
         def one(run: Closure[Tensor], args: tuple[Nested[Tensor], ...]) -> Nested[Tensor]:
             if not self.is_shared(distribution):
@@ -317,9 +317,7 @@ class TorchDistributor(Distributor):
 
         return step
 
-    def _step_on_mesh(self, run: Closure[Tensor], kind: str, distribution: Distribution) -> Closure[Tensor]:
-        feed = Feed(distribution)
-
+    def _step_on_mesh(self, run: Closure[Tensor], kind: str, distribution: Distribution, feed: Feed) -> Closure[Tensor]:
         def step(*args: Any) -> Nested[Tensor]:
             if kind == "predict" or len(args) > 1:
                 feed.shared = self.is_shared(distribution)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Shard
+from torch.distributed.tensor._dtensor_spec import DTensorSpec
 from torch.nn import Parameter
 
 from kfront.backends.torch import random, step, transforms
@@ -30,13 +32,14 @@ from kfront.backends.typing import Axes, Closure, Pair
 from kfront.core import tree
 from kfront.core.mesh import Unmade
 from kfront.core.op import OPS
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.typing import Nested, Seed, ShapeLike
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
     from kfront.core.variable import Variable
     from kfront.distribution.strategies import Distribution
+    from kfront.models.model import Model
 
 Tensor = torch.Tensor
 Places = tuple[Placement, ...]
@@ -65,7 +68,7 @@ def place(shape: Sequence[int], mesh: DeviceMesh, places: Places) -> tuple[tuple
     return tuple(local), tuple(offset)
 
 
-def of_part(part: Tensor, shape: Sequence[int], mesh: DeviceMesh, places: Places) -> Any:
+def of_part(part: Tensor, shape: Sequence[int], mesh: DeviceMesh, places: Places) -> DTensor:
     """The DTensor of which this process holds `part`."""
     strides, step = part.stride(), 1
     if 0 in strides:
@@ -78,12 +81,12 @@ def of_part(part: Tensor, shape: Sequence[int], mesh: DeviceMesh, places: Places
     return DTensor.from_local(part, mesh, places, run_check=False, **whole)
 
 
-def move(x: Any, places: Places) -> Any:
+def move(x: DTensor, places: Places) -> DTensor:
     """A DTensor in another layout."""
     return x if x.placements == places else x.redistribute(placements=places)
 
 
-def settled(x: Any) -> Any:
+def settled(x: DTensor) -> DTensor:
     """A DTensor without sums that are still to be made."""
     return move(x, tuple(Replicate() if p.is_partial() else p for p in x.placements))
 
@@ -96,7 +99,7 @@ def whole(x: Any) -> Any:
     return move(x, places).to_local(grad_placements=places)
 
 
-def on_mesh(x: Tensor, mesh: DeviceMesh) -> Any:
+def on_mesh(x: Tensor, mesh: DeviceMesh) -> DTensor:
     """A DTensor; a plain tensor is the same in all processes."""
     return x if type(x) is DTensor else of_part(x, x.shape, mesh, (Replicate(),) * mesh.ndim)
 
@@ -116,28 +119,58 @@ class Feed:
     """Runs a step on batches as DTensors of which this process has its rows.
 
     A batch that cannot be divided, as the last one of an epoch often is, is computed by all processes along the axis.
+    With `jit_compile` the model's forward pass is compiled, and its backward pass with it, after a first step as it is.
+
+    Args:
+        distribution: the current one.
+        model: the model.
     """
 
-    def __init__(self, distribution: Distribution) -> None:
+    def __init__(self, distribution: Distribution, model: Model) -> None:
+        self.model, self.compiled = model, None
+        self.jit, self.warm = model.jit_compile is True, False
         self.mesh: DeviceMesh = distribution.device_mesh.backend_mesh
         self.axis = list(distribution.device_mesh.axis_names).index(distribution.batch_dim_name)
         self.parts, self.shared = self.mesh.shape[self.axis], distribution.auto_shard_dataset
         self.rows = tuple(Shard(0) if i == self.axis else Replicate() for i in range(self.mesh.ndim))
 
-    def __call__(self, run: Closure[Tensor], args: Nested[Any]) -> Nested[Tensor]:
+    def __call__(self, run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Tensor]:
         """What the step gives for a batch, as plain tensors."""
         leaves = [x for x in tree.flatten(args) if isinstance(x, Tensor) and x.ndim]
         if self.shared and any(len(x) % self.parts or not len(x) for x in leaves):
             _undivided.axis = self.axis
             try:
-                return tree.map_structure(whole, run(*args))
+                return tree.map_structure(whole, self._run(run, args))
             finally:
                 _undivided.axis = None
-        return tree.map_structure(whole, run(*tree.map_structure(self._divided, args)))
+        return tree.map_structure(whole, self._run(run, tree.map_structure(self._divided, args)))
 
-    def _divided(self, x: Any) -> Any:
-        if not isinstance(x, Tensor) or not x.ndim or x.layout is not torch.strided or self.parts == 1:
+    def _run(self, run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Tensor]:
+        if not self.jit or not self.warm:
+            self.warm = True  # layers and ops have worked out now what would break the graph
+            return run(*args)
+        if self.compiled is None:
+            self.compiled = torch.compile(self.model._call_impl, dynamic=False)
+        fields = self.model.__dict__
+        fields["_compiled_call_impl"], _gathered.off = self.compiled, True
+        try:
+            return run(*args)
+        except Exception as error:
+            if not step.from_compiler(error):
+                raise
+            self.jit = False
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            warnings.warn(f"[torch] the model runs eagerly, torch.compile failed: {reason}", stacklevel=2)
+        finally:
+            del fields["_compiled_call_impl"]
+            _gathered.off = False
+        return run(*args)
+
+    def _divided(self, x: object) -> object:
+        if not isinstance(x, Tensor) or not x.ndim or x.layout is not torch.strided:
             return x
+        if self.parts == 1:
+            return on_mesh(x, self.mesh)
         if not self.shared:
             return of_part(x, (len(x) * self.parts, *x.shape[1:]), self.mesh, self.rows)
         n = len(x) // self.parts
@@ -154,7 +187,7 @@ class _Undivided(threading.local):
 _undivided = _Undivided()
 
 
-def _without(x: Any, axis: int) -> Any:
+def _without(x: DTensor, axis: int) -> Tensor:
     """What all processes along an axis hold alike, on the mesh of the other axes: there it is never divided."""
     names = [n for i, n in enumerate(x.device_mesh.mesh_dim_names or ()) if i != axis]
     part = x.to_local(grad_placements=x.placements)
@@ -195,7 +228,7 @@ class PlacedVariable(TorchVariable):
         self._aliased_by_autograd = False
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensor:
         """The tensor, its batch axis gathered; in the autocast dtype inside such a scope."""
         value = self._value
         if type(value) is not DTensor:
@@ -209,13 +242,13 @@ class PlacedVariable(TorchVariable):
         value = out
         return value if _undivided.axis is None else _without(value, _undivided.axis)
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: Tensor) -> None:
         value = value.detach()
         if type(value) is not DTensor or value.device_mesh != self.laid.mesh:
             value = on_mesh(whole(value), self.laid.mesh)
         super()._write(move(value, self.laid.places))
 
-    def _shown(self, layer: object) -> Any:
+    def _shown(self, layer: object) -> PlacedVariable:
         return self  # not the Parameter, which has not been gathered
 
     def _state(self) -> dict[str, Any]:
@@ -233,17 +266,19 @@ class _Gathered(threading.local):
 
     Attributes:
         found: by the address of their memory: (the part, its Variable, the dtype it was cast to).
+        off: whether to leave it to a compiler; gradients of gradients do without it too.
     """
 
-    found: dict[int, tuple[Any, PlacedVariable, str | None]] | None = None
+    off = False
+    found: dict[int, tuple[weakref.ref[Tensor], PlacedVariable, str | None]] | None = None
 
-    def note(self, x: Any, variable: PlacedVariable, cast: str | None) -> None:
+    def note(self, x: DTensor, variable: PlacedVariable, cast: str | None) -> None:
         """Keep in mind what was gathered, if it is large."""
         local = x._local_tensor
         if self.found is not None and local.numel() * local.itemsize >= _LARGE:
             self.found[local.untyped_storage().data_ptr()] = (weakref.ref(local), variable, cast)
 
-    def pack(self, x: Any) -> Any:
+    def pack(self, x: Tensor) -> Tensor | _Again:
         """What autograd keeps of a tensor."""
         local = x._local_tensor if type(x) is DTensor else x
         entry = None if not self.found else self.found.get(local.untyped_storage().data_ptr())
@@ -268,11 +303,11 @@ class _Again(NamedTuple):
 
     variable: PlacedVariable
     cast: str | None
-    spec: Any
-    view: tuple[Any, ...]
+    spec: DTensorSpec | None
+    view: tuple[torch.Size, tuple[int, ...], int]
 
 
-def _unpack(kept: Any) -> Any:
+def _unpack(kept: Tensor | _Again) -> Tensor:
     if type(kept) is not _Again:
         return kept
     with torch.no_grad():
@@ -298,10 +333,10 @@ def lay_out(variable: Variable, layout: Layout, batch_axis: str | None) -> None:
     )
 
 
-def settle(gradients: list[Any], variables: Sequence[Variable]) -> list[Any]:
+def settle(gradients: list[Tensor], variables: Sequence[Variable]) -> list[Tensor]:
     """Gradients in the layouts of their Variables: what is still to be summed is, in one exchange for each axis."""
     out = list(gradients)
-    todo: dict[tuple[Any, ...], list[int]] = {}
+    todo: dict[tuple[DeviceMesh, int, torch.dtype], list[int]] = {}
     for i, (g, v) in enumerate(zip(out, variables, strict=True)):
         if type(g) is DTensor and isinstance(v, PlacedVariable):
             for axis, (p, wanted) in enumerate(zip(g.placements, v.laid.places, strict=True)):
@@ -338,11 +373,11 @@ class OnParts:
         self.fn, self.takes, self.gives = fn, takes, gives
         functools.update_wrapper(self, fn)
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> object:
         first = next((x for x in tree.flatten(args) if type(x) is DTensor), None)
         return self.fn(*args) if first is None else self.run(first.device_mesh, args)
 
-    def run(self, mesh: DeviceMesh, args: tuple[Any, ...]) -> Any:
+    def run(self, mesh: DeviceMesh, args: tuple[object, ...]) -> object:
         """The results as DTensors of this mesh."""
         takes = [*self.takes, *[""] * (len(args) - len(self.takes))]
         pairs = [(x, letters) for x, letters in zip(args, takes, strict=True) if isinstance(x, Tensor)]
@@ -373,7 +408,7 @@ class OnParts:
                 return None
         return letter
 
-    def _local(self, x: Any, letters: str, mesh: DeviceMesh, chosen: list[str | None]) -> Any:
+    def _local(self, x: object, letters: str, mesh: DeviceMesh, chosen: list[str | None]) -> object:
         if isinstance(x, (list, tuple)) and any(isinstance(y, Tensor) for y in x):
             return type(x)(self._local(y, letters, mesh, chosen) for y in x)
         if not isinstance(x, Tensor):
@@ -435,7 +470,7 @@ def _mean(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _moments(plain: Callable[..., Pair[Tensor]]) -> Callable[..., Pair[Tensor]]:
-    def moments(x: Any, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> Pair[Tensor]:
+    def moments(x: Tensor, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> Pair[Tensor]:
         if type(x) is not DTensor:
             return plain(x, axes, keepdims, synchronized)
         kind = x.dtype
@@ -490,7 +525,7 @@ def _product(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _linear(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def linear(x: Any, kernel: Any, bias: Any = None) -> Tensor:
+    def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
         if type(x) is not DTensor and type(kernel) is not DTensor:
             return plain(x, kernel, bias)
         out = settled(torch.matmul(x, kernel))
@@ -500,12 +535,13 @@ def _linear(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _embedding(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def embedding(indices: Any, table: Any) -> Tensor:
+    def embedding(indices: Tensor, table: Tensor) -> Tensor:
         """A table divided by words is gathered; features come out whole."""
         if type(table) is not DTensor:
             return plain(indices, table)
         table = move(table, tuple(Replicate() if p == Shard(0) else p for p in table.placements))
-        out: Any = plain(indices, table)
+        out = plain(indices, table)
+        assert type(out) is DTensor
         return move(out, tuple(Replicate() if p == Shard(out.ndim - 1) else p for p in out.placements))
 
     return embedding
@@ -514,14 +550,14 @@ def _embedding(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
 class _Like(threading.local):
     """The tensor that random bits are drawn for at the moment."""
 
-    now: Any = None
+    now: DTensor | None = None
 
 
 _drawn = _Like()
 
 
 def _dropout(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def dropout(inputs: Any, rate: float, noise_shape: ShapeLike | None = None, seed: Seed = None) -> Tensor:
+    def dropout(inputs: Tensor, rate: float, noise_shape: ShapeLike | None = None, seed: Seed = None) -> Tensor:
         """The mask of one device: its bits are computed by their place in the whole."""
         if type(inputs) is not DTensor:
             return plain(inputs, rate, noise_shape, seed)
@@ -565,7 +601,7 @@ def value_and_grad(
     """As `step.value_and_grad`, of the loss of all parts."""
 
     def run() -> Pair[Tensor]:
-        if step.nesting.depth > 1 or torch.compiler.is_compiling():  # gradients of gradients, or a compiler that plans
+        if step.nesting.depth > 1 or _gathered.off or torch.compiler.is_compiling():
             loss, aux = fn()
         else:
             with _gathered:
@@ -585,11 +621,11 @@ def vjp(fn: Closure[Tensor], holders: Sequence[Variable], once: bool = False) ->
     return transforms.vjp(run, holders, once)
 
 
-def _part(x: Any) -> Any:
+def _part(x: Tensor) -> Tensor:
     return x._local_tensor if type(x) is DTensor else x
 
 
-def _parts_like(xs: Any, like: Sequence[Any]) -> Any:
+def _parts_like(xs: Any, like: Sequence[Tensor]) -> Any:
     """A second operand of a method of Foreach, as it goes with the parts of the first."""
     if not isinstance(xs, (list, tuple)):
         return whole(xs)
@@ -599,7 +635,7 @@ def _parts_like(xs: Any, like: Sequence[Any]) -> Any:
     ]
 
 
-def _as_like(x: Tensor, like: Any) -> Any:
+def _as_like(x: Tensor, like: Tensor) -> Tensor:
     return DTensor(x, like._spec, requires_grad=False) if type(like) is DTensor and type(x) is not DTensor else x
 
 
@@ -644,14 +680,14 @@ class MeshForeach(TorchForeach):
         out = super().in_place(variables)
         return None if out is None else list(map(_part, out))
 
-    def assign(self, variables: Sequence[Variable], values: Sequence[Any]) -> None:
+    def assign(self, variables: Sequence[Variable], values: Sequence[Tensor]) -> None:
         if any(type(v._value) is DTensor or type(x) is DTensor for v, x in zip(variables, values, strict=True)):
             for v, x in zip(variables, values, strict=True):
                 v.assign(_as_like(x, v._value) if self.inside else x)
         else:
             super().assign(variables, values)
 
-    def _squares(self, xs: Sequence[Any]) -> Tensor:
+    def _squares(self, xs: Sequence[Tensor]) -> Tensor:
         """The sum of squares of each tensor; one exchange for all."""
         mesh = next((x.device_mesh for x in xs if type(x) is DTensor), None)
         squares = torch.stack(torch._foreach_norm(list(map(_part, xs)))).square()
@@ -662,23 +698,23 @@ class MeshForeach(TorchForeach):
         dist.all_reduce(squares)
         return squares
 
-    def norms(self, xs: Sequence[Any]) -> list[Tensor]:
+    def norms(self, xs: Sequence[Tensor]) -> list[Tensor]:
         return list(self._squares(xs).sqrt().unbind())
 
-    def global_norm(self, xs: Sequence[Any]) -> Tensor:
+    def global_norm(self, xs: Sequence[Tensor]) -> Tensor:
         return self._squares(xs).sum().sqrt()
 
-    def clip_norms(self, xs: Sequence[Any], most: float) -> list[Tensor]:
+    def clip_norms(self, xs: Sequence[Tensor], most: float) -> list[Tensor]:
         return self.mul(xs, [most / n.clamp(min=most) for n in self.norms(xs)])
 
-    def all_finite(self, xs: Sequence[Any]) -> Any:
+    def all_finite(self, xs: Sequence[Tensor]) -> Tensor:
         finite = torch.stack([x.isfinite().all() for x in map(_part, xs)]).all().to(torch.float32)
         if any(type(x) is DTensor for x in xs):
             dist.all_reduce(finite, dist.ReduceOp.MIN)
         return bool(finite) if finite.is_cpu and not torch.compiler.is_compiling() else finite > 0
 
 
-def _copies(x: Any, mesh: DeviceMesh) -> float:
+def _copies(x: Tensor, mesh: DeviceMesh) -> float:
     """How many processes hold each element."""
     if type(x) is not DTensor:
         return float(mesh.size())
@@ -714,6 +750,10 @@ def install(b: Backend) -> None:
     for name in _COMPOSED:
         setattr(b, name, _composed(getattr(b, name)))
     b.value_and_grad, b.vjp = value_and_grad, vjp
+    whole_step = b.compile_step
+    b.compile_step = lambda fn, variables, jit: (
+        fn if getattr(distribution_on(b), "splits_variables", False) else whole_step(fn, variables, jit)
+    )  # `Feed` compiles the model instead
     fused = b.fused_sparse_crossentropy_mean
     if fused is not None:
         b.fused_sparse_crossentropy_mean = lambda target, output, from_logits: (

@@ -147,7 +147,7 @@ def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], j
             with _capture_autograd():
                 return compiled(*args)
         except Exception as error:
-            if not _from_compiler(error):
+            if not from_compiler(error):
                 raise
             compiled = None
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -203,6 +203,6 @@ class _capture_autograd:
             torch._dynamo.config.trace_autograd_ops = False
 
 
-def _from_compiler(error: Exception) -> bool:
+def from_compiler(error: Exception) -> bool:
     """Whether torch.compile raised it, rather than the step itself."""
     return type(error).__module__.startswith(("torch._dynamo", "torch._inductor", "torch.fx"))
