@@ -6,7 +6,7 @@ tests [-- PYTEST ARGUMENTS]      the test suite on every engine; of its largest 
 full                             everything whole: what `tests` and `.ci/run` sample too
 lint, types                      ruff and the counts; pyright on the public API
 conformance, plain, mutations    engines against NumPy; the same without tuned kernels; faults that it must notice
-distributed                      models on meshes: the numbers of one device, memory of each process
+distributed                      models on meshes: the numbers of one device, memory of each process; checkpoints, kills
 benchmarks                       speed against the engines and Keras
 docs [-- quick]                  the examples in docstrings and documents, and the site, in build/site/html
 tuning                           a hundred kills of a search for hyper-parameters
@@ -175,8 +175,12 @@ def mutations(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def distributed(session: nox.Session) -> None:
-    """Models on meshes of torch and JAX, in up to four processes: the numbers of one device, memory per process."""
+    """Models on meshes of torch and JAX, in up to four processes: the numbers of one device, memory per process.
+
+    Then checkpoints that other meshes go on from, failures, kills at random moments, and samples counted.
+    """
     session.run(_shared(session), "tests/distribution/same_numbers.py", env=TEST_ENV, external=True)
+    session.run(_shared(session), "tests/distribution/survival.py", env=TEST_ENV, external=True)
 
 
 @nox.session(python=False)

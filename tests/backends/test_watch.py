@@ -123,12 +123,20 @@ def test_errors_of_a_process_reach_the_others(make):
         step_until_told(first, 1)
 
 
-def test_a_process_that_has_ended_is_missed_only_by_exchanges(make):
+def test_a_process_that_has_ended_is_missed_by_steps_it_never_took(make):
     first, second = make()
-    second._end("!has ended")
-    second.stopped = True
+    second.close()
+    with pytest.raises(errors.ProcessError, match="rank 1 of 2 has ended"):
+        step_until_told(first, 1)
+
+
+def test_a_process_that_has_ended_is_missed_by_exchanges(make):
+    first, second = make()
+    for w in (first, second):
+        w.step((1,))
+    second.close()
     time.sleep(1.5)
-    first.step((1,))
+    assert first.problem is None
     with pytest.raises(errors.ProcessError, match="rank 1 of 2 has ended"), first.together():
         raise RuntimeError("NCCL error: remote process exited")
 

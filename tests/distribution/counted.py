@@ -112,6 +112,12 @@ def count(job):
                 if job["id"] and x.is_fully_replicated:  # a batch that cannot be divided is computed by all
                     return x
                 seen.append(sorted({int(n) for s in x.addressable_shards for n in np.asarray(s.data)[:, 0]}))
+            elif hasattr(x, "to_local"):
+                if not job["id"] or any(p.is_shard() for p in x.placements):
+                    seen.append([int(n) for n in x.detach().to_local().numpy()[:, 0]])
+            elif job.get("split"):  # a batch that cannot be divided is computed by all
+                if not job["id"] and hasattr(x, "detach"):
+                    seen.append([int(n) for n in x.detach().numpy()[:, 0]])
             elif hasattr(x, "detach") and distributor.share:  # else it takes part for the exchange alone
                 seen.append([int(n) for n in x.detach().numpy()[:, 0]])
             return x
@@ -122,7 +128,7 @@ def count(job):
     out = {}
     for kind in job["kinds"]:
         of_all = kind in SHARED or kind.startswith("sampler")
-        with D.DataParallel(auto_shard_dataset=of_all).scope():
+        with distribution(job["count"], job.get("split", False), of_all).scope():
             kfront.utils.set_random_seed(1)
             model = kfront.Sequential([kfront.Input((1,)), Seen(), kfront.layers.Dense(1, use_bias=False)])
             model.compile(kfront.optimizers.SGD(1e-5), "mse", metrics=[kfront.metrics.MeanMetricWrapper(first, "sum")])
@@ -138,6 +144,16 @@ def count(job):
                 "moved": float((model.get_weights()[0] - weight)[0, 0]),
             }
     print(json.dumps(out), flush=True)
+
+
+def distribution(count, split, of_all):
+    """Weights copied, or split over the processes among which the batches are."""
+    from kfront import distribution as D
+
+    if not split:
+        return D.DataParallel(auto_shard_dataset=of_all)
+    layouts = D.LayoutMap(D.DeviceMesh((count, 1), ["batch", "model"]))
+    return D.ModelParallel(layout_map=layouts, batch_dim_name="batch", auto_shard_dataset=of_all)
 
 
 def first(y_true, y_pred):

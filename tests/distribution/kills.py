@@ -4,8 +4,8 @@
 
 A run is killed with SIGKILL while it starts, trains or saves: all its processes, or one, and then the others must end
 by themselves. After each kill every checkpoint that is there must be whole, and the newest no older than one save
-before the last step that a process told of. The next run goes on from it, on other processes or another mesh; one that is
-completed must have the losses and weights of a run that nobody killed.
+before the last step that a process told of. The next run goes on from it, on other processes or another mesh; one that
+is completed must have the losses and weights of a run that nobody killed.
 """
 
 from __future__ import annotations

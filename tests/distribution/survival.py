@@ -1,9 +1,9 @@
 """The long forms of what happens to several processes: `nox -s distributed` runs it.
 
-``python tests/distribution/survival.py [meshes] [failures] [data] [kills]``
+``python tests/distribution/survival.py [meshes] [failures] [restarts] [data] [kills]``
 
-Runs that are killed and continued on other meshes and engines; every way to fail, on both engines; samples counted on
-1 to 4 processes; 200 kills at random moments.
+Runs that are killed and continued on other meshes and engines; every way to fail, on both engines; restarts by
+torchrun; samples counted on 1 to 4 processes; 200 kills at random moments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.distribution import counted
-from tests.distribution.checkpointed import Run, newest, same
+from tests.distribution.checkpointed import Run, free_address, newest, same
 from tests.distribution.test_counted import counts
 from tests.distribution.test_failures import WAYS, ends
 
@@ -25,7 +25,7 @@ from tests.distribution.test_failures import WAYS, ends
 CHAINS = (
     ("arrays", False, [("torch", 4, 1, [4]), ("torch", 2, 1, [2]), ("torch", 1, 1, None), ("jax", 1, 8, [8])]),
     ("arrays", True, [("torch", 4, 1, [2, 2]), ("torch", 2, 1, [1, 2]), ("jax", 1, 8, [2, 4]), ("torch", 1, 1, None)]),
-    ("iterable", False, [("jax", 1, 8, [4, 2]), ("jax", 2, 2, [4]), ("torch", 2, 1, [2, 1])]),
+    ("iterable", False, [("jax", 1, 8, [2, 4]), ("jax", 2, 2, [4]), ("torch", 2, 1, [2, 1])]),
 )
 STEPS = 4  # after which all but the last run of a chain is killed
 
@@ -60,10 +60,35 @@ def failures():
 def data():
     """Each sample once; where all processes have the same batches, the result of one."""
     alone = counts("torch", 1, counted.SHARED)
-    for engine, count in (("torch", 2), ("torch", 3), ("torch", 4), ("jax", 2)):
-        moved = counts(engine, count, (*counted.SHARED, *counted.APART))
+    for engine, count, split in (
+        ("torch", 2, False),
+        ("torch", 2, True),
+        ("torch", 3, False),
+        ("torch", 4, False),
+        ("jax", 2, False),
+    ):
+        moved = counts(engine, count, (*counted.SHARED, *counted.APART), split)
         assert all(abs(moved[kind] - alone[kind]) < 1e-6 for kind in counted.SHARED), (engine, count, moved, alone)
         print(f"  {engine} {count}: {len(moved)} kinds of data", flush=True)
+
+
+def restarts():
+    """A process is killed under torchrun, which starts all again: they end with the losses of one process."""
+    script = str(Path(__file__).parents[2] / "examples" / "restarts.py")
+    with tempfile.TemporaryDirectory() as folder:
+        plain = [sys.executable, script, f"{folder}/alone"]
+        run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=2"]
+        wanted = _losses(plain)
+        for address in ("--standalone", f"--master-port={free_address().partition(':')[2]}"):
+            found = _losses([*run, address, script, f"{folder}/{address}", "--kill", "20"])
+            assert found and found == wanted[-len(found) :], (found, wanted)
+            print(f"  {address}: epochs {len(wanted) - len(found) + 1} to {len(wanted)} after the restart", flush=True)
+
+
+def _losses(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return [line.partition(", ")[2] for line in done.stdout.splitlines() if line.startswith("attempt")]
 
 
 def kills():
@@ -74,7 +99,7 @@ def kills():
 
 
 if __name__ == "__main__":
-    parts = {f.__name__: f for f in (meshes, failures, data, kills)}
+    parts = {f.__name__: f for f in (meshes, failures, restarts, data, kills)}
     for name in sys.argv[1:] or parts:
         began = time.monotonic()
         print(f"{name}: {parts[name].__doc__}", flush=True)

@@ -1,4 +1,4 @@
-"""Every sample is trained on once in an epoch; `nox -s distributed` counts on 1 to 4 processes and all kinds of data."""
+"""Every sample is trained on once in an epoch; `nox -s distributed` counts on 1 to 4 processes, all kinds of data."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kfront import backends
 KINDS = ("arrays", "PyDataset", "loader", "sampler", "sampler in a batch sampler", "parts", "uneven parts")
 
 
-def counts(engine, count, kinds):
-    """Count in so many processes; the change of the weight for each kind of data."""
-    job = {"engine": engine, "kinds": kinds, "count": count, "address": free_address()}
+def counts(engine, count, kinds, split=False):
+    """Count in so many processes, on a mesh with `split`; the change of the weight for each kind of data."""
+    job = {"engine": engine, "kinds": kinds, "count": count, "split": split, "address": free_address()}
     env = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=1", "JAX_PLATFORMS": "cpu"}
     script = Path(__file__).parent / "counted.py"
     started = [

@@ -28,7 +28,7 @@ from kfront.core.typing import Config
 _TICK = 0.5  # seconds
 _ALARMED = 5.0  # of silence, after an exchange has failed
 _GRACE = 8.0  # seconds in which the program may raise what was found
-_FAILED, _ENDED = "!failed with ", "!has ended"
+_FAILED, _ENDED = "!failed with ", "!has ended after step "
 _EXCHANGE = re.compile(r"gloo|nccl|peer|socket|rendezvous|store|coordination|heartbeat|process group|\brank\b", re.I)
 _EVERY, _LAST = 64, 128  # of the steps of an epoch, those that are compared: each 64th, and the last 128
 
@@ -109,8 +109,8 @@ class Watch:
             self._silent[i] = sign, now
         if sign is not None and sign.startswith(_FAILED):
             self._find(f"rank {i} of {self.count} {sign[1:]}")
-        elif sign == _ENDED:
-            if self._alarmed:
+        elif sign is not None and sign.startswith(_ENDED):
+            if self._alarmed or self._done > int(sign.removeprefix(_ENDED)):  # a step that the other never took
                 self._find(f"rank {i} of {self.count} has ended while others were in the middle of their work")
         elif sign == before and now - since > (_ALARMED if self._alarmed else settings.process_timeout()):
             self._find(f"rank {i} of {self.count} has stopped: no sign of life for {now - since:.0f} seconds")
@@ -141,7 +141,7 @@ class Watch:
         """The program ends: the thread must not be in the engine's code when the interpreter goes."""
         self._over.set()
         self._thread.join(_ALARMED)
-        self._end(_ENDED)
+        self._end(f"{_ENDED}{self._done}")
 
     def _end(self, sign: str) -> None:
         """Leave a last sign."""

@@ -101,6 +101,21 @@ def total(tensor: Tensor) -> Tensor:
     return _Total.apply(tensor)  # type: ignore[return-value]
 
 
+def _again() -> dict[str, Any]:
+    """How the processes find each other when torchrun has started them again, nothing if it has not.
+
+    With a fixed address its store still holds what the processes of the attempt before have told each other there,
+    which torch takes for that of the new ones (torch 2.13, `rendezvous._create_c10d_store`).
+    """
+    given = os.environ
+    attempt = given.get("TORCHELASTIC_RESTART_COUNT", "0")
+    if given.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or attempt == "0":
+        return {}
+    store = dist.TCPStore(given["MASTER_ADDR"], int(given["MASTER_PORT"]), is_master=False)
+    own = dist.PrefixStore(f"attempt-{attempt}", store)
+    return {"store": own, "world_size": int(given["WORLD_SIZE"]), "rank": int(given["RANK"])}
+
+
 class _Store:
     """The store by which the processes found each other, over a connection of its own."""
 
@@ -148,7 +163,7 @@ class TorchDistributor(Distributor):
             gpu = device is not None and device.type == "cuda"
             if gpu and device.index is None:  # "cuda" is this one from now on
                 torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", mine or 0)) % torch.cuda.device_count())
-            where = {} if address is None else {"init_method": f"tcp://{address}", "world_size": count, "rank": mine}
+            where = {"init_method": f"tcp://{address}", "world_size": count, "rank": mine} if address else _again()
             try:
                 dist.init_process_group("nccl" if gpu else "gloo", **where)
             except (TypeError, ValueError) as error:
