@@ -153,7 +153,7 @@ def _check_cache(model: Model, prompt: np.ndarray, max_length: int) -> bool:
     tokens = b.convert(np.resize(prompt, (1, count)), "int32")
 
     def both(tokens: Tensor) -> tuple[Tensor, Tensor]:
-        decoder = Decoder(model, Plan(1, count - 1, count - 1, count, (), 0, True), None)
+        decoder = Decoder(model, Plan(1, count - 1, count - 1, count, (), 0, True), b.decode_loop(variables))
         last = ops.convert_to_tensor(count - 1, "int32")
         whole = decoder._rows(decoder._call(tokens), count - 1)
         _, entries = decoder.begin(tokens, tokens)
