@@ -81,8 +81,9 @@ def generate(
         program = steps.program(
             ("generate", plan, chosen._key(), stream is None), lambda: _Program(model, plan, chosen)
         )
-        draws = random.uniform((max_length - plan.shortest if chosen.draws else 1, plan.batch), seed=seed)
-        given = b.convert(rows, "int32"), b.convert(lengths, "int32"), draws
+        shape = (max_length - plan.shortest, plan.batch)
+        draws = random.uniform(shape, seed=seed) if chosen.draws else b.convert(np.zeros((1, 1), "float32"))
+        given = b.convert(rows), b.convert(lengths), draws
         return np.array(b.to_numpy(program.run(*given))) if stream is None else program.stream(stream, *given)
 
 
@@ -121,9 +122,10 @@ class _Program:
 
 def _prompts(tokens: Any, max_length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
     """Prompts in rows of `max_length`, and their lengths."""
-    rows = ops.convert_to_numpy(tokens) if hasattr(tokens, "shape") else [np.asarray(row).reshape(-1) for row in tokens]
-    lengths = np.array([len(row) for row in rows])
-    if not len(rows) or lengths.min() < 1 or lengths.max() >= max_length:
+    on_host = isinstance(tokens, (list, tuple, np.ndarray))
+    rows = [np.asarray(row).reshape(-1) for row in (tokens if on_host else ops.convert_to_numpy(tokens))]
+    lengths = np.array([len(row) for row in rows], "int32")
+    if not rows or lengths.min() < 1 or lengths.max() >= max_length:
         raise ShapeError(
             f"[generate] expected prompts of 1 to max_length - 1 = {max_length - 1} tokens, got lengths "
             f"{lengths.tolist()}; raise `max_length` or shorten them."
