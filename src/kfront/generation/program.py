@@ -12,7 +12,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.state import backend_scope
 from kfront.core.typing import Seed, Tensor
 from kfront.generation import beam, contrastive  # noqa: F401  (they enter their names)
-from kfront.generation.decoder import Decoder, Plan
+from kfront.generation.decoder import Decoder, Nest, Plan
 from kfront.generation.samplers import NAMES, Sampler
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class _Program:
         step = lambda i, carry: sampler._step(decoder, i, carry)  # noqa: E731
         self.step = compiled(lambda i, carry: decoder.loop(step, carry, 1, None, i))
 
-    def stream(self, tell: Callable[[np.ndarray], object], *given: Any) -> np.ndarray:
+    def stream(self, tell: Callable[[np.ndarray], object], *given: Nest) -> np.ndarray:
         """The loop on the host: each token is told when it is there."""
         if type(self.sampler).decode is not Sampler.decode:
             raise ArgumentError(

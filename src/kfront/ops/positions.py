@@ -72,9 +72,9 @@ def rotary_embedding(
     Example:
 
     >>> from kfront import ops
-    >>> x = ops.ones((1, 2, 1, 2))
-    >>> ops.convert_to_numpy(ops.rotary_embedding(x, [[0, 1]])).round(3).tolist()
-    [[[[1.0, 1.0]], [[-0.301, 1.382]]]]
+    >>> turned = ops.rotary_embedding(ops.ones((1, 2, 1, 2)), [[0, 1]])
+    >>> [round(float(x), 3) for x in ops.reshape(turned, (-1,))]
+    [1.0, 1.0, -0.301, 1.382]
     """
     size = inputs.shape[-1]
     if size % 2:
