@@ -182,6 +182,14 @@ def test_greedy(engine):
     assert np.transpose(heard).tolist() == again[:, 3:].tolist()
 
 
+def test_greedy_draws_no_random_numbers():
+    kfront.utils.set_random_seed(3)
+    want = float(kfront.random.uniform(()))
+    kfront.utils.set_random_seed(3)
+    generation.generate(small(), ops.array(EVEN), 5)
+    assert float(kfront.random.uniform(())) == want
+
+
 def test_portable_random_draws_the_same(engine):
     kfront.config.set_portable_random(True)
     try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from examples.language_models import gpt2, llama
 
 import kfront
-from examples.language_models import gpt2, llama
 from kfront import generation
 
 torch = pytest.importorskip("torch")

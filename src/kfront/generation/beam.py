@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront import ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.typing import Tensor
-from kfront.generation.decoder import Decoder
+from kfront.generation.decoder import Decoder, Nest
 from kfront.generation.samplers import Sampler, best_of
 
 _NEVER = -1e9  # logarithm of the probability of what is not to be chosen
@@ -55,7 +53,7 @@ class Beam(Sampler):
         pool = rows, ops.full((batch, width), _NEVER, "float32"), ops.zeros((batch, width), "bool")
         carry = rows, at, done, scores, pool, lengths, *several
 
-        def step(i: Tensor, carry: Any) -> Any:
+        def step(i: Tensor, carry: Nest) -> Nest:
             rows, at, done, scores, pool, beams, token = self._select(decoder, carry)
             entries = tree.map_structure(lambda x: ops.take(x, beams, axis=0), carry[-1])
             flat = ops.reshape(rows, (batch * width, -1))
@@ -67,7 +65,7 @@ class Beam(Sampler):
         best, *_ = self._select(decoder, carry)[4]
         return best[:, 0]
 
-    def _select(self, decoder: Decoder, carry: Any) -> tuple[Any, ...]:
+    def _select(self, decoder: Decoder, carry: Nest) -> tuple[Nest, ...]:
         """Choose the next tokens: what is carried on, rows of the cache that they continue, and the tokens."""
         rows, at, done, scores, pool, lengths, logits, _ = carry
         batch, width = decoder.plan.batch, self.width
@@ -93,7 +91,7 @@ class Beam(Sampler):
         beams = ops.reshape(ops.cast(beams, "int32") + first, (-1,))
         return rows, decoder.further(at), done, scores, pool, beams, ops.reshape(token, (-1,))
 
-    def _into_pool(self, pool: Any, rows: Tensor, scores: Tensor, ends: Tensor, done: Tensor) -> tuple[Tensor, ...]:
+    def _into_pool(self, pool: Nest, rows: Tensor, scores: Tensor, ends: Tensor, done: Tensor) -> tuple[Tensor, ...]:
         """The best of those in the pool and those that end now; only the first `width` continuations may."""
         enters = ops.logical_and(ends, ops.arange(2 * self.width) < self.width)
         enters = ops.logical_and(enters, ops.logical_not(ops.expand_dims(done, 1)))

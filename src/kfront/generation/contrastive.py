@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront import ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.typing import Tensor
-from kfront.generation.decoder import Decoder
+from kfront.generation.decoder import Decoder, Nest
 from kfront.generation.samplers import Sampler, best_of
 
 
@@ -55,7 +53,7 @@ class Contrastive(Sampler):
         carry = tokens, decoder.place(lengths), done, decoder.logits(output), past, entries
         return decoder.loop(lambda i, now: self._step(decoder, now), carry, decoder.steps, decoder.done)[0]
 
-    def _step(self, decoder: Decoder, carry: Any) -> Any:
+    def _step(self, decoder: Decoder, carry: Nest) -> Nest:
         tokens, at, done, logits, past, entries = carry
         batch, k = decoder.plan.batch, self.k
         chances, tried = best_of(ops.softmax(ops.cast(logits, "float32"), -1), k)

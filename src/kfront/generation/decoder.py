@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from kfront import ops
 from kfront.core import tree
@@ -11,6 +11,8 @@ from kfront.core.errors import ShapeError
 from kfront.core.state import state
 from kfront.core.typing import Tensor
 from kfront.layers.attention_cache import Cache
+
+Nest: TypeAlias = Any  # nested tensors, in a structure that the model or the sampler knows
 
 
 class Plan(NamedTuple):
@@ -52,14 +54,14 @@ class Decoder:
         loop: see `Backend.decode_loop`.
     """
 
-    def __init__(self, model: Callable[..., Any], plan: Plan, loop: Callable[..., Any]) -> None:
+    def __init__(self, model: Callable[..., Nest], plan: Plan, loop: Callable[..., Nest]) -> None:
         self.model, self.plan, self._loop = model, plan, loop
         self.steps = plan.length - plan.shortest
         self.ends = bool(plan.stop) or plan.ragged  # whether some sequences may be done before others
 
     # -- the model ----------------------------------------------------------------------------------------------------
 
-    def begin(self, tokens: Tensor, lengths: Tensor, whole: bool = False) -> tuple[Any, ...]:
+    def begin(self, tokens: Tensor, lengths: Tensor, whole: bool = False) -> tuple[Nest, ...]:
         """Output for the last token of each prompt, entries, and if `whole` the output for all tokens."""
         plan = self.plan
         at = lengths - 1 if plan.ragged else plan.prompt - 1
@@ -71,7 +73,7 @@ class Decoder:
             output = self._call(tokens)
         return (self._rows(output, at), cache.entries, output)[: 2 + whole]
 
-    def next(self, tokens: Tensor, token: Tensor, at: Tensor, entries: Any) -> tuple[Any, Any]:
+    def next(self, tokens: Tensor, token: Tensor, at: Tensor, entries: Nest) -> tuple[Nest, Nest]:
         """Output for the token (batch,) at its place, a scalar or (batch,), and the entries with it."""
         if not self.plan.cached:
             return self._rows(self._call(tokens), at), entries
@@ -81,14 +83,14 @@ class Decoder:
             output = self._call(ops.expand_dims(token, 1))
         return self._rows(output, 0), cache.entries
 
-    def _call(self, tokens: Tensor) -> Any:
+    def _call(self, tokens: Tensor) -> Nest:
         outer, state.training = state.training, False
         try:
             return self.model(tokens)
         finally:
             state.training = outer
 
-    def _rows(self, output: Any, at: int | Tensor) -> Any:
+    def _rows(self, output: Nest, at: int | Tensor) -> Nest:
         """Of each sequence the vector at a place: an int, a scalar or (batch,)."""
 
         def row(x: Tensor) -> Tensor:
@@ -100,7 +102,7 @@ class Decoder:
 
         return tree.map_structure(row, output)
 
-    def logits(self, output: Any) -> Tensor:
+    def logits(self, output: Nest) -> Tensor:
         """The logits among a model's outputs."""
         found = output[0] if isinstance(output, (tuple, list)) else output
         if len(getattr(found, "shape", ())) != 2:
@@ -139,17 +141,17 @@ class Decoder:
         return ops.minimum(at + 1, self.plan.length - 1) if self.plan.ragged else at + 1
 
     @staticmethod
-    def done(carry: tuple[Any, ...]) -> Tensor:
+    def done(carry: tuple[Nest, ...]) -> Tensor:
         """Which sequences are done, of what a step carries on."""
         return carry[2]
 
     def loop(
         self,
-        step: Callable[[Any, Any], Any],
-        carry: Any,
+        step: Callable[[Nest, Nest], Nest],
+        carry: Nest,
         count: int,
-        finished: Callable[[Any], Tensor] | None,
+        finished: Callable[[Nest], Tensor] | None,
         start: int | Tensor = 0,
-    ) -> Any:
+    ) -> Nest:
         """`carry` after a number of steps, fewer if all sequences are done; a decoder has one `step`."""
         return self._loop(step, carry, count, finished if self.ends else None, start)

@@ -12,7 +12,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.state import backend_scope
 from kfront.core.typing import Seed, Tensor
 from kfront.generation import beam, contrastive  # noqa: F401  (they enter their names)
-from kfront.generation.decoder import Decoder, Plan
+from kfront.generation.decoder import Decoder, Nest, Plan
 from kfront.generation.samplers import NAMES, Sampler
 
 if TYPE_CHECKING:
@@ -81,8 +81,9 @@ def generate(
         program = steps.program(
             ("generate", plan, chosen._key(), stream is None), lambda: _Program(model, plan, chosen)
         )
-        draws = random.uniform((max_length - plan.shortest if chosen.draws else 1, plan.batch), seed=seed)
-        given = b.convert(rows, "int32"), b.convert(lengths, "int32"), draws
+        shape = (max_length - plan.shortest, plan.batch)
+        draws = random.uniform(shape, seed=seed) if chosen.draws else b.convert(np.zeros((1, 1), "float32"))
+        given = b.convert(rows), b.convert(lengths), draws
         return np.array(b.to_numpy(program.run(*given))) if stream is None else program.stream(stream, *given)
 
 
@@ -100,7 +101,7 @@ class _Program:
         step = lambda i, carry: sampler._step(decoder, i, carry)  # noqa: E731
         self.step = compiled(lambda i, carry: decoder.loop(step, carry, 1, None, i))
 
-    def stream(self, tell: Callable[[np.ndarray], object], *given: Any) -> np.ndarray:
+    def stream(self, tell: Callable[[np.ndarray], object], *given: Nest) -> np.ndarray:
         """The loop on the host: each token is told when it is there."""
         if type(self.sampler).decode is not Sampler.decode:
             raise ArgumentError(
@@ -121,9 +122,10 @@ class _Program:
 
 def _prompts(tokens: Any, max_length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
     """Prompts in rows of `max_length`, and their lengths."""
-    rows = ops.convert_to_numpy(tokens) if hasattr(tokens, "shape") else [np.asarray(row).reshape(-1) for row in tokens]
-    lengths = np.array([len(row) for row in rows])
-    if not len(rows) or lengths.min() < 1 or lengths.max() >= max_length:
+    on_host = isinstance(tokens, (list, tuple, np.ndarray))
+    rows = [np.asarray(row).reshape(-1) for row in (tokens if on_host else ops.convert_to_numpy(tokens))]
+    lengths = np.array([len(row) for row in rows], "int32")
+    if not rows or lengths.min() < 1 or lengths.max() >= max_length:
         raise ShapeError(
             f"[generate] expected prompts of 1 to max_length - 1 = {max_length - 1} tokens, got lengths "
             f"{lengths.tolist()}; raise `max_length` or shorten them."
@@ -153,7 +155,7 @@ def _check_cache(model: Model, prompt: np.ndarray, max_length: int) -> bool:
     tokens = b.convert(np.resize(prompt, (1, count)), "int32")
 
     def both(tokens: Tensor) -> tuple[Tensor, Tensor]:
-        decoder = Decoder(model, Plan(1, count - 1, count - 1, count, (), 0, True), None)
+        decoder = Decoder(model, Plan(1, count - 1, count - 1, count, (), 0, True), b.decode_loop(variables))
         last = ops.convert_to_tensor(count - 1, "int32")
         whole = decoder._rows(decoder._call(tokens), count - 1)
         _, entries = decoder.begin(tokens, tokens)

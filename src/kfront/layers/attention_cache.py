@@ -42,7 +42,7 @@ class Cache:
 
     def __init__(self, length: int, lengths: TensorLike | None = None) -> None:
         self.length = length
-        self.start: TensorLike | None = None  # place of the next token: a number, or one for each sequence
+        self.start: int | Tensor | None = None  # place of the next token: a number, or one for each sequence
         self.entries: list[list[Tensor]] = []  # of each attention layer, in the order of their calls
         self._lengths = lengths
         self._turn = self._count = 0

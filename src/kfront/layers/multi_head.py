@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -22,6 +22,8 @@ from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.attention import dot_product_attention
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
+
+Masks: TypeAlias = tuple[Tensor | None, Tensor | None, Tensor | None]  # of values, of keys, of attention
 
 
 class _Heads(OptionLayer):
@@ -115,12 +117,12 @@ class _Heads(OptionLayer):
         self,
         key: Tensor,
         value: Tensor,
-        masks: tuple[Tensor | None, ...],
+        masks: Masks,
         causal: bool,
         own: bool,
         scores: bool,
-    ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
-        """Keys, values and masks (of values, of keys, of attention) with those in the cache before them."""
+    ) -> tuple[Tensor, Tensor, Masks]:
+        """Keys, values and masks with those in the cache before them."""
         *sources, attention = masks
         if not check_cacheable(self.name, causal and self._axes == (1,), own, attention, scores):
             return key, value, masks
@@ -346,7 +348,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
     ) -> Any:
         """The layer's output, see the class."""
         q, k, v = self.project(query, value if key is None else key, value)
-        masks = (value_mask, key_mask, attention_mask)
+        masks: Masks = (value_mask, key_mask, attention_mask)
         if state.cache is not None:
             k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
         if self._attends_itself:
@@ -545,7 +547,7 @@ class GroupedQueryAttention(_Heads):
     ) -> Any:
         """The layer's output, see the class."""
         q, k, v = self.project(query, value if key is None else key, value)
-        masks = (value_mask, key_mask, attention_mask)
+        masks: Masks = (value_mask, key_mask, attention_mask)
         if state.cache is not None:
             k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
         out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)

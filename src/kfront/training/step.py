@@ -12,7 +12,7 @@ import numpy as np
 from kfront.core import tree
 from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
-from kfront.core.typing import AnyCallable, Backend, Config, T, Tensor
+from kfront.core.typing import AnyCallable, Backend, T, Tensor
 from kfront.layers.call_signature import call_info
 from kfront.losses.base import whole_of_replicas
 from kfront.training.compiled import first_size
@@ -38,7 +38,7 @@ class StepMaker:
         self.model, self._trainer = model, trainer
         self.takes_training = call_info(type(model)).training
         self.regularized = True
-        self._made: Config = {}
+        self._made: dict[object, Any] = {}
         self.train_variables: list[Any] = []
         self.other_variables: list[Any] = []
         self._looked: Any = None

@@ -35,7 +35,6 @@ from kfront.backends.torch import (
     sparse,
     transforms,
 )
-from kfront.backends.torch import decoding as _decoding
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
@@ -90,8 +89,7 @@ class TorchBackend(Backend):
     tuned_table = TABLE
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
-    decode_loop = staticmethod(_decoding.DecodeLoop)
-    write_slots = staticmethod(_decoding.write_slots)
+    write_slots = staticmethod(index.write_slots)
     is_sparse = staticmethod(sparse.is_sparse)
     sparse_parts = staticmethod(sparse.sparse_parts)
     make_sparse = staticmethod(sparse.make_sparse)
@@ -111,6 +109,12 @@ class TorchBackend(Backend):
 
     def __reduce__(self) -> tuple[object, ...]:
         return get, (self.name,)  # there is one; copies of what holds it hold the same
+
+    def decode_loop(self, variables: Callable[[], Sequence[Variable]]) -> Callable[..., Any]:
+        """See `Backend.decode_loop`."""
+        from kfront.backends.torch.decoding import DecodeLoop  # it loads torch's tracer, and SymPy with that
+
+        return DecodeLoop(variables)
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 

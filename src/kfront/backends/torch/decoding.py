@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from kfront.backends.typing import Closure
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
 
 Tensor = torch.Tensor
 _LOOK = 16  # steps after which a device is asked whether all sequences are done, for which it must be waited for
-
-
-def write_slots(slots: Tensor, new: Tensor, start: int | Tensor) -> Tensor:
-    """See `Backend.write_slots`; in place."""
-    start = torch.as_tensor(start, device=slots.device)
-    places = start.to(torch.int64).unsqueeze(-1)
-    if new.shape[1] > 1:
-        places = places + torch.arange(new.shape[1], device=slots.device)
-    if places.ndim == 1:
-        return slots.index_copy_(1, places, new)
-    rows = torch.arange(slots.shape[0], device=slots.device).unsqueeze(1)
-    return slots.index_put_((rows, places), new)
 
 
 class DecodeLoop:
@@ -82,8 +71,6 @@ class _Step:
     """
 
     def __init__(self, step: Closure[Tensor], form: pytree.TreeSpec, inputs: list[Tensor]) -> None:
-        from torch.fx.experimental.proxy_tensor import make_fx  # loads SymPy
-
         def flat(i: Tensor, *leaves: Tensor) -> list[Tensor]:
             return pytree.tree_leaves(step(i, pytree.tree_unflatten(leaves, form)))
 
