@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["../examples/gallery"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"\.py$",
+    "ignore_pattern": r"gallery_data\.py$",
     "plot_gallery": os.environ.get("KFRONT_GALLERY", "1") == "1",
     "abort_on_example_error": True,
     "download_all_examples": False,
