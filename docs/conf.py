@@ -31,6 +31,8 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 nb_execution_mode = "off"  # code in pages are doctests, which pytest runs on the engines
 
+default_role = "code"  # what stands between single backticks in .rst files, as in Markdown
+
 html_theme = "furo"
 html_title = f"kfront {release}"
 html_static_path = ["_static"]

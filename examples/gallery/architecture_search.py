@@ -2,8 +2,8 @@
 Search for an architecture by edits
 ===================================
 
-A small network is trained; then edits are tried, each for a few epochs: wider, deeper, a skip. The best becomes the next
-start. No edit begins anew, since the weights that still fit are kept.
+A small network is trained; then edits are tried, each for a few epochs: wider, deeper, a skip. The best becomes the
+next start. No edit begins anew, since the weights that still fit are kept.
 
 T. Elsken, J. H. Metzen, F. Hutter, "Simple and efficient architecture search for convolutional neural networks",
 https://arxiv.org/abs/1711.04528.
@@ -42,16 +42,12 @@ names = ["start"]
 # Each round tries all edits, and the network as it is; the best goes on.
 for _ in range(3):
     width = best.get_layer("first").units
-    edits = {
-        "as it is": best,
-        "wider": tuning.widen(best, "first", 2 * width),
-        "deeper": tuning.deepen(best, "second"),
-        "skip": tuning.add_skip(best, "first", "head"),
-    }
-    if any(layer.name == "second_deeper" for layer in best.layers):
-        del edits["deeper"]  # one is enough
-    if any(layer.name.startswith("head_from_first") for layer in best.layers):
-        del edits["skip"]
+    names_now = {layer.name for layer in best.layers}
+    edits = {"as it is": best, "wider": tuning.widen(best, "first", 2 * width)}
+    if "second_deeper" not in names_now:  # one is enough
+        edits["deeper"] = tuning.deepen(best, "second")
+    if "head_from_first" not in names_now:
+        edits["skip"] = tuning.add_skip(best, "first", "head")
     results = {name: trained(model, 4) for name, model in edits.items()}
     name = min(results, key=lambda n: results[n])
     best = edits[name]

@@ -2,8 +2,8 @@
 A metric of your own: is it as sure as it is right?
 ===================================================
 
-Of answers that a network is 90 % sure of, 90 % should be right. The metric adds up by how much that fails; one number, a
-temperature by which scores are divided, mends most of it.
+Of answers that a network is 90 % sure of, 90 % should be right. The metric adds up by how much that fails; one
+number, a temperature by which scores are divided, mends most of it.
 
 C. Guo et al., "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599.
 

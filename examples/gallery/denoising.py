@@ -2,8 +2,8 @@
 Taking noise off a photograph
 =============================
 
-A convolutional network learns on the left of a photograph what to take off, and cleans the right of it. It is applied to
-any size: its layers are convolutions only.
+A convolutional network learns on the left of a photograph what to take off, and cleans the right of it. It is applied
+to any size: its layers are convolutions only.
 
 Result: the squared error is at most 0.9 of that of the best Gaussian filter.
 """

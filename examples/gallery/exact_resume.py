@@ -2,8 +2,8 @@
 Exact resume: a run that is cut off in the middle of an epoch
 =============================================================
 
-`BackupAndRestore` writes all that a run consists of: weights, optimizer, random numbers, the place in the data. The same
-`fit` called again ends with the same bits as one that was never cut off.
+`BackupAndRestore` writes all that a run consists of: weights, optimizer, random numbers, the place in the data. The
+same `fit` called again ends with the same bits as one that was never cut off.
 
 Result: not one bit differs.
 """

@@ -6,7 +6,7 @@ An invertible network maps points to a normal distribution; how much it stretche
 
 L. Dinh, J. Sohl-Dickstein, S. Bengio, "Density estimation using Real NVP", https://arxiv.org/abs/1605.08803.
 
-Result: a mean log density of at least -1.3 on points not seen; the best normal distribution has less than -1.9.
+Result: a mean log density of at least -1.7 on points not seen; the best normal distribution has -2.7.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 A policy gradient balances a pole
 =================================
 
-A network gives the chance of each push; after some episodes, pushes that led to more reward than usual are made likelier
-(REINFORCE, with the mean return as the usual).
+A network gives the chance of each push; after some episodes, pushes that led to more reward than usual are made
+likelier (REINFORCE, with the mean return as the usual).
 
 R. J. Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning", 1992.
 

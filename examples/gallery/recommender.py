@@ -2,8 +2,8 @@
 A recommender: what else would they like?
 =========================================
 
-Readers and books have vectors; how well they fit is a product. The ratings are made from hidden tastes, so that the best
-possible error is known: the noise.
+Readers and books have vectors; how well they fit is a product. The ratings are made from hidden tastes, so that the
+best possible error is known: the noise.
 
 Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", 2009.
 

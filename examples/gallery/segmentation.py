@@ -5,7 +5,7 @@ Segmentation: which pixels belong to the digit
 Digits are laid over a photograph that comes with scikit-learn. A small U-Net says for each pixel whether it is digit or
 background: down to half the size and up again, with a skip from each size to itself.
 
-Result: intersection over union of at least 0.8 on images not seen.
+Result: intersection over union of at least 0.78 on images not seen.
 """
 
 import numpy as np

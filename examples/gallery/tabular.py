@@ -2,10 +2,11 @@
 A table with FeatureSpace
 =========================
 
-Columns of all kinds become numbers by a description: what is normalized, what is cut in bins, which columns are crossed.
-The preprocessing is part of the model that is saved.
+Columns of all kinds become numbers by a description: what is normalized, what is cut in bins, which columns are
+crossed. The preprocessing is part of the model that is saved.
 
-Data: B. Efron et al., diabetes, 2004, with scikit-learn. The question: is the disease one year later above the median?
+Data: B. Efron et al., diabetes, 2004, with scikit-learn. The question: is the disease one year later above the
+median?
 
 Result: an area under the ROC curve of at least 0.75 on patients not seen.
 """

@@ -14,7 +14,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from kfront.callbacks import BackupAndRestore, Callback, History
 from kfront.core.errors import ArgumentError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import optuna
 
-Train = Callable[[Model, "optuna.Trial", list[Callback]], "History | float | None"]
+Train = Callable[[Model, "optuna.Trial", list[Callback]], "History | float"]
 NAME = "search"
 
 
@@ -84,7 +84,7 @@ class Search:
     train: Train
     folder: str | os.PathLike[str]
     objective: str = "val_loss"
-    direction: str | None = None
+    direction: Literal["minimize", "maximize"] | None = None
     engines: Sequence[str] = ()
     precisions: Sequence[str] = ()
     batch_sizes: Sequence[int] = ()
@@ -259,8 +259,9 @@ class Search:
         study.sampler = _draws(self, trial.number)
         named = {"engine": self.engines, "precision": self.precisions, "batch_size": self.batch_sizes}
         chosen = {name: trial.suggest_categorical(name, list(values)) for name, values in named.items() if values}
+        engine = chosen.get("engine")
         policy = dtype_policy()
-        with backend_scope(chosen.get("engine", current().name)):
+        with backend_scope(engine if isinstance(engine, str) else current()):
             set_random_seed(self.seed + trial.number)
             try:
                 set_dtype_policy(chosen.get("precision", policy))
@@ -273,9 +274,9 @@ class Search:
             finally:
                 set_dtype_policy(policy)
             trial.set_user_attr("weights", _digest(model))
-        if result is None:
-            result = model.history
-        return float(result.history[self.objective][-1] if isinstance(result, History) else result), model
+        if isinstance(result, History):
+            result = float(result.history[self.objective][-1])
+        return float(result), model
 
 
 def _draws(search: Search, number: int) -> optuna.samplers.BaseSampler:
