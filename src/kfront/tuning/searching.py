@@ -10,6 +10,7 @@ import math
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +23,16 @@ from kfront.core.state import backend_scope, current
 from kfront.dtype_policies.policies import dtype_policy, set_dtype_policy
 from kfront.models import Model
 from kfront.saving import load_model
+from kfront.tuning.library import library
 from kfront.tuning.pruning import PruningCallback
 from kfront.tuning.report import write_report
 from kfront.tuning.space import suggest
 from kfront.utils import set_random_seed
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -164,13 +171,7 @@ class Search:
     # ---- trials ------------------------------------------------------------------------------------------------------
 
     def _open(self, create: bool = False, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
-        try:
-            import optuna  # heavy and optional
-        except ImportError as error:
-            raise ImportError(
-                "[Search] expected Optuna to be installed; run `pip install 'kfront[tuning]'`."
-            ) from error
-
+        optuna = library()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         url = f"sqlite:///{Path(self.folder).resolve() / 'study.db'}"
         waiting = {"connect_args": {"timeout": 120}}
@@ -205,7 +206,7 @@ class Search:
 
     def _claim(self, study: optuna.Study, trials: int) -> tuple[optuna.Trial, BinaryIO] | None:
         """A trial whose process was killed, else a new one; with its lock, which ends with this process."""
-        import optuna  # heavy and optional
+        optuna = library()
 
         with self._locked("claims.lock"):
             begun = study.get_trials(deepcopy=False)
@@ -233,7 +234,7 @@ class Search:
 
     def _finish(self, study: optuna.Study, trial: optuna.Trial) -> None:
         """Run a trial, and tell its result."""
-        import optuna  # heavy and optional
+        optuna = library()
 
         try:
             value, model = self._trial(study, trial)
@@ -284,7 +285,7 @@ def _draws(search: Search, number: int) -> optuna.samplers.BaseSampler:
 
     So a trial that was cut off between two draws gets the second as it would have been.
     """
-    import optuna  # heavy and optional
+    optuna = library()
 
     make = search.sampler or (lambda seed: optuna.samplers.TPESampler(seed=seed))
 
@@ -312,19 +313,12 @@ def _digest(model: Model) -> str:
 
 def _lock(file: BinaryIO, wait: bool) -> bool:
     """Lock a file for this process until it is closed or the process ends; False if another has it."""
-    if os.name == "nt":
-        import msvcrt  # of Windows only
-
-        try:
+    try:
+        if sys.platform == "win32":
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl  # not of Windows
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
         return False
     return True
