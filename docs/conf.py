@@ -31,6 +31,8 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 nb_execution_mode = "off"  # code in pages are doctests, which pytest runs on the engines
 
+default_role = "code"  # what stands between single backticks in .rst files, as in Markdown
+
 html_theme = "furo"
 html_title = f"kfront {release}"
 html_static_path = ["_static"]
@@ -49,6 +51,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["../examples/gallery"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"\.py$",
+    "ignore_pattern": r"gallery_data\.py$",
     "plot_gallery": os.environ.get("KFRONT_GALLERY", "1") == "1",
     "abort_on_example_error": True,
     "download_all_examples": False,

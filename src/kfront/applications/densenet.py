@@ -70,4 +70,4 @@ def _densenet(depth: int, *depths: int) -> Standard:
 DenseNet121 = _densenet(121, 6, 12, 24, 16)
 DenseNet169 = _densenet(169, 6, 12, 32, 32)
 DenseNet201 = _densenet(201, 6, 12, 48, 32)
-preprocess_input = preprocessing("torch", "DenseNet")
+preprocess_input = preprocessing("torch", "DenseNet", __name__)

@@ -57,6 +57,13 @@ Returns:
 Raises:
     ArgumentError: `data_format` is unknown.
     ShapeError: `x` has not 3 or 4 axes, or not 3 channels.
+
+Example:
+
+>>> import numpy as np
+>>> from {module} import preprocess_input
+>>> preprocess_input(np.full((1, 1, 3), 255.0)).shape
+(1, 1, 3)
 """
 
 
@@ -139,14 +146,14 @@ def _tensors(x: Any, axis: int, this: _Mode) -> Any:
     return x if this.std is None else ops.divide(x, channels(this.std))
 
 
-def preprocessing(mode: str | None, family: str) -> AnyCallable:
+def preprocessing(mode: str | None, family: str, module: str) -> AnyCallable:
     """The function `preprocess_input` of a family of models; `mode` is None for models that scale images themselves."""
 
     def preprocess(x: Tensor, data_format: str | None = None) -> Any:
         return x if mode is None else preprocess_input(x, data_format=data_format, mode=mode)
 
     preprocess.__name__ = preprocess.__qualname__ = "preprocess_input"
-    preprocess.__doc__ = _FAMILY_TEXT.format(family=family, meaning=_MEANING[mode])
+    preprocess.__doc__ = _FAMILY_TEXT.format(family=family, meaning=_MEANING[mode], module=module)
     return preprocess
 
 

@@ -102,4 +102,4 @@ InceptionResNetV2 = standard(
     "arXiv:1602.07261.",
     module=__name__,
 )
-preprocess_input = preprocessing("tf", "Inception-ResNet v2")
+preprocess_input = preprocessing("tf", "Inception-ResNet v2", __name__)

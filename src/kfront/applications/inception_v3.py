@@ -107,4 +107,4 @@ InceptionV3 = standard(
     paper="Szegedy et al., Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567.",
     module=__name__,
 )
-preprocess_input = preprocessing("tf", "Inception v3")
+preprocess_input = preprocessing("tf", "Inception v3", __name__)

@@ -89,4 +89,4 @@ def MobileNet(
     return assemble(this, request._replace(name=name or f"mobilenet_{alpha:.2f}_{rows}"))
 
 
-preprocess_input = preprocessing("tf", "MobileNet")
+preprocess_input = preprocessing("tf", "MobileNet", __name__)

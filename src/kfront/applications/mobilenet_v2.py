@@ -115,4 +115,4 @@ def MobileNetV2(
     return assemble(this, request._replace(name=name or f"mobilenetv2_{alpha:.2f}_{rows}"))
 
 
-preprocess_input = preprocessing("tf", "MobileNet v2")
+preprocess_input = preprocessing("tf", "MobileNet v2", __name__)

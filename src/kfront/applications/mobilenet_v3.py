@@ -180,4 +180,4 @@ def _varied(
 
 MobileNetV3Large = _mobilenet("Large", _LARGE, 1280)
 MobileNetV3Small = _mobilenet("Small", _SMALL, 1024)
-preprocess_input = preprocessing(None, "MobileNet v3")
+preprocess_input = preprocessing(None, "MobileNet v3", __name__)

@@ -191,4 +191,4 @@ def _nasnet(public: str, name: str, side: int, size: _Size) -> NASNet:
 
 NASNetMobile = _nasnet("NASNetMobile", "nasnet_mobile", 224, _Size(1056 // 24, 4, 32, skip=False))
 NASNetLarge = _nasnet("NASNetLarge", "nasnet_large", 331, _Size(4032 // 24, 6, 96, skip=True))
-preprocess_input = preprocessing("tf", "NASNet")
+preprocess_input = preprocessing("tf", "NASNet", __name__)

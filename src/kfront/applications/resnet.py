@@ -15,4 +15,4 @@ def __dir__() -> list[str]:
 ResNet50 = resnet(50)
 ResNet101 = resnet(101)
 ResNet152 = resnet(152)
-preprocess_input = preprocessing("caffe", "ResNet")
+preprocess_input = preprocessing("caffe", "ResNet", __name__)

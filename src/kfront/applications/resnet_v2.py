@@ -15,4 +15,4 @@ def __dir__() -> list[str]:
 ResNet50V2 = resnet_v2(50)
 ResNet101V2 = resnet_v2(101)
 ResNet152V2 = resnet_v2(152)
-preprocess_input = preprocessing("tf", "ResNet of version 2")
+preprocess_input = preprocessing("tf", "ResNet of version 2", __name__)

@@ -13,4 +13,4 @@ def __dir__() -> list[str]:
 
 
 VGG16 = vgg(2, 2, 3, 3, 3)
-preprocess_input = preprocessing("caffe", "VGG16")
+preprocess_input = preprocessing("caffe", "VGG16", __name__)

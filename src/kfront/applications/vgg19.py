@@ -13,4 +13,4 @@ def __dir__() -> list[str]:
 
 
 VGG19 = vgg(2, 2, 4, 4, 4)
-preprocess_input = preprocessing("caffe", "VGG19")
+preprocess_input = preprocessing("caffe", "VGG19", __name__)

@@ -60,4 +60,4 @@ Xception = standard(
     paper="Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, arXiv:1610.02357.",
     module=__name__,
 )
-preprocess_input = preprocessing("tf", "Xception")
+preprocess_input = preprocessing("tf", "Xception", __name__)

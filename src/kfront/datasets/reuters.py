@@ -80,8 +80,17 @@ def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
     Args:
         path: name of the file in the cache.
 
+    Returns:
+        A dict word -> number, 1 for the most frequent word.
+
     Raises:
         DataError: the download failed, or the file is damaged.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.datasets.reuters.get_word_index()["the"]  # doctest: +SKIP
+    1
     """
     return word_index(get_file(path, origin=_BASE + "reuters_word_index.json", file_hash=_WORDS_MD5))
 

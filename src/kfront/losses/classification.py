@@ -364,7 +364,8 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     Example:
 
     >>> import kfront
-    >>> kfront.losses.categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5).tolist()
+    >>> out = kfront.losses.categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)
+    >>> kfront.ops.convert_to_numpy(out).tolist()
     [1.0]
     """
     y_true, y_pred = as_tensors(y_true, y_pred)
@@ -426,7 +427,7 @@ def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     Example:
 
     >>> import kfront
-    >>> kfront.losses.hinge([[-1.0, 1.0]], [[0.0, 0.5]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.hinge([[-1.0, 1.0]], [[0.0, 0.5]])).tolist()
     [0.75]
     """
     return ops.mean(_margin(y_true, y_pred), axis=-1)
@@ -446,7 +447,7 @@ def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     Example:
 
     >>> import kfront
-    >>> kfront.losses.squared_hinge([[-1.0, 1.0]], [[0.0, 0.0]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.squared_hinge([[-1.0, 1.0]], [[0.0, 0.0]])).tolist()
     [1.0]
     """
     return ops.mean(ops.square(_margin(y_true, y_pred)), axis=-1)
@@ -466,7 +467,7 @@ def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     Example:
 
     >>> import kfront
-    >>> kfront.losses.categorical_hinge([[0.0, 1.0]], [[0.5, 0.75]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.categorical_hinge([[0.0, 1.0]], [[0.5, 0.75]])).tolist()
     [0.75]
     """
     y_true, y_pred = pair(y_true, y_pred)

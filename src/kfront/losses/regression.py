@@ -70,7 +70,7 @@ def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     Example:
 
     >>> import kfront
-    >>> kfront.losses.mean_squared_error([[0.0, 1.0]], [[1.0, 3.0]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.mean_squared_error([[0.0, 1.0]], [[1.0, 3.0]])).tolist()
     [2.5]
     """
     y_true, y_pred = pair(y_true, y_pred)
@@ -94,7 +94,7 @@ def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     Example:
 
     >>> import kfront
-    >>> kfront.losses.mean_absolute_error([[0.0, 1.0]], [[1.0, 3.0]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.mean_absolute_error([[0.0, 1.0]], [[1.0, 3.0]])).tolist()
     [1.5]
     """
     y_true, y_pred = pair(y_true, y_pred)
@@ -118,7 +118,7 @@ def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     Example:
 
     >>> import kfront
-    >>> kfront.losses.mean_absolute_percentage_error([[2.0, 4.0]], [[1.0, 4.0]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.mean_absolute_percentage_error([[2.0, 4.0]], [[1.0, 4.0]])).tolist()
     [25.0]
     """
     y_true, y_pred = pair(y_true, y_pred)
@@ -140,7 +140,7 @@ def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     Example:
 
     >>> import kfront
-    >>> kfront.losses.mean_squared_logarithmic_error([[1.0]], [[1.0]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.mean_squared_logarithmic_error([[1.0]], [[1.0]])).tolist()
     [0.0]
     """
     y_true, y_pred = pair(y_true, y_pred)
@@ -163,7 +163,7 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     Example:
 
     >>> import kfront
-    >>> kfront.losses.huber([[0.0, 0.0]], [[1.0, 3.0]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.huber([[0.0, 0.0]], [[1.0, 3.0]])).tolist()
     [1.5]
     """
     y_true, y_pred = pair(y_true, y_pred)
@@ -209,7 +209,7 @@ def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) ->
     Example:
 
     >>> import kfront
-    >>> kfront.losses.cosine_similarity([[0.0, 2.0]], [[0.0, 1.0]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.losses.cosine_similarity([[0.0, 2.0]], [[0.0, 1.0]])).tolist()
     [-1.0]
     """
     y_true, y_pred = pair(y_true, y_pred)

@@ -89,7 +89,7 @@ def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0
     Example:
 
     >>> import kfront
-    >>> kfront.metrics.binary_accuracy([[0.0, 1.0]], [[0.2, 0.4]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.metrics.binary_accuracy([[0.0, 1.0]], [[0.2, 0.4]])).tolist()
     [[1.0, 0.0]]
     """
     return _to_float(_binary(y_true, y_pred, threshold))
@@ -109,7 +109,7 @@ def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     Example:
 
     >>> import kfront
-    >>> kfront.metrics.categorical_accuracy([[0.0, 1.0]], [[0.2, 0.8]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.metrics.categorical_accuracy([[0.0, 1.0]], [[0.2, 0.8]])).tolist()
     [1.0]
     """
     return _to_float(_categorical(y_true, y_pred))
@@ -129,7 +129,7 @@ def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tenso
     Example:
 
     >>> import kfront
-    >>> kfront.metrics.sparse_categorical_accuracy([1], [[0.2, 0.8]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.metrics.sparse_categorical_accuracy([1], [[0.2, 0.8]])).tolist()
     [1.0]
     """
     return _to_float(_sparse(y_true, y_pred))
@@ -150,7 +150,8 @@ def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 
     Example:
 
     >>> import kfront
-    >>> kfront.metrics.top_k_categorical_accuracy([[0.0, 0.0, 1.0]], [[0.2, 0.5, 0.3]], k=2).tolist()
+    >>> out = kfront.metrics.top_k_categorical_accuracy([[0.0, 0.0, 1.0]], [[0.2, 0.5, 0.3]], k=2)
+    >>> kfront.ops.convert_to_numpy(out).tolist()
     [1.0]
     """
     return _to_float(_top_k(y_true, y_pred, k))
@@ -174,7 +175,8 @@ def sparse_top_k_categorical_accuracy(
     Example:
 
     >>> import kfront
-    >>> kfront.metrics.sparse_top_k_categorical_accuracy([2], [[0.2, 0.5, 0.3]], k=2).tolist()
+    >>> out = kfront.metrics.sparse_top_k_categorical_accuracy([2], [[0.2, 0.5, 0.3]], k=2)
+    >>> kfront.ops.convert_to_numpy(out).tolist()
     [1.0]
     """
     return _to_float(_sparse_top_k(y_true, y_pred, k, from_sorted_ids))

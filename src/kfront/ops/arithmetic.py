@@ -43,7 +43,7 @@ def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.clip(ops.array([-2.0, 0.5, 3.0]), 0.0, 1.0).tolist()
+    >>> ops.convert_to_numpy(ops.clip(ops.array([-2.0, 0.5, 3.0]), 0.0, 1.0)).tolist()
     [0.0, 0.5, 1.0]
     """
     if x_min is not None:
@@ -241,7 +241,7 @@ def copysign(x1: TensorLike, x2: TensorLike) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.copysign(ops.array([-1.0, 2.0]), ops.array([1.0, -0.0])).tolist()
+    >>> ops.convert_to_numpy(ops.copysign(ops.array([-1.0, 2.0]), ops.array([1.0, -0.0]))).tolist()
     [1.0, -2.0]
     """
     size = abs(x1)
@@ -262,7 +262,7 @@ def float_power(x1: TensorLike, x2: TensorLike) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.float_power(ops.array([2, 4]), ops.array([-1, 2])).tolist()
+    >>> ops.convert_to_numpy(ops.float_power(ops.array([2, 4]), ops.array([-1, 2]))).tolist()
     [0.5, 16.0]
     """
     return power(x1, x2)

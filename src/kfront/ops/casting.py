@@ -28,7 +28,7 @@ def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.saturate_cast(ops.array([300.0, -5.0]), "uint8").tolist()
+    >>> ops.convert_to_numpy(ops.saturate_cast(ops.array([300.0, -5.0]), "uint8")).tolist()
     [255, 0]
     """
     dtype = standardize(dtype)

@@ -47,7 +47,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     Example:
 
     >>> from kfront import ops
-    >>> ops.grad(ops.square)(ops.array([1.0, 2.0])).tolist()
+    >>> ops.convert_to_numpy(ops.grad(ops.square)(ops.array([1.0, 2.0]))).tolist()
     [2.0, 4.0]
     """
     return gradient(lambda *args, **kwargs: sum(f(*args, **kwargs)), argnums)
@@ -277,7 +277,7 @@ def scan(
 
     >>> from kfront import ops
     >>> carry, ys = ops.scan(lambda c, x: (c + x, c + x), ops.array(0), ops.array([1, 2, 3]))
-    >>> int(carry), ys.tolist()
+    >>> int(carry), ops.convert_to_numpy(ys).tolist()
     (6, [1, 3, 6])
     """
     _check_callable("scan", f=f)
@@ -374,7 +374,7 @@ def associative_scan(f: Callable[[object, object], object], elems: Any, reverse:
     Example:
 
     >>> from kfront import ops
-    >>> ops.associative_scan(ops.add, ops.array([1, 2, 3, 4])).tolist()
+    >>> ops.convert_to_numpy(ops.associative_scan(ops.add, ops.array([1, 2, 3, 4]))).tolist()
     [1, 3, 6, 10]
     """
     _check_callable("associative_scan", f=f)

@@ -53,7 +53,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.image.rgb_to_grayscale(ops.array([[[100, 200, 50]]])).tolist()
+    >>> ops.convert_to_numpy(ops.image.rgb_to_grayscale(ops.array([[[100, 200, 50]]]))).tolist()
     [[[152]]]
     """
     r, g, b, axis = _parts(images, str(data_format))
@@ -82,7 +82,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.image.rgb_to_hsv(ops.array([[[0.5, 0.5, 0.0]]])).tolist()
+    >>> ops.convert_to_numpy(ops.image.rgb_to_hsv(ops.array([[[0.5, 0.5, 0.0]]]))).tolist()
     [[[0.1666666716337204, 1.0, 0.5]]]
     """
     _check_floating(images)
@@ -121,7 +121,7 @@ def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.image.hsv_to_rgb(ops.array([[[0.0, 1.0, 0.5]]])).tolist()
+    >>> ops.convert_to_numpy(ops.image.hsv_to_rgb(ops.array([[[0.0, 1.0, 0.5]]]))).tolist()
     [[[0.5, 0.0, 0.0]]]
     """
     _check_floating(images)

@@ -102,7 +102,7 @@ def crop_images(
 
     >>> from kfront import ops
     >>> x = ops.reshape(ops.arange(9), (3, 3, 1))
-    >>> ops.image.crop_images(x, 1, 0, target_height=2, target_width=2)[..., 0].tolist()
+    >>> ops.convert_to_numpy(ops.image.crop_images(x, 1, 0, target_height=2, target_width=2)[..., 0]).tolist()
     [[3, 4], [6, 7]]
     """
     rows = (top_cropping, bottom_cropping, target_height)
@@ -145,7 +145,8 @@ def pad_images(
     Example:
 
     >>> from kfront import ops
-    >>> ops.image.pad_images(ops.ones((1, 1, 1)), 1, 0, target_height=2, target_width=2)[..., 0].tolist()
+    >>> out = ops.image.pad_images(ops.ones((1, 1, 1)), 1, 0, target_height=2, target_width=2)[..., 0]
+    >>> ops.convert_to_numpy(out).tolist()
     [[0.0, 0.0], [1.0, 0.0]]
     """
     rows = (top_padding, bottom_padding, target_height)
@@ -243,7 +244,7 @@ def extract_patches(
 
     >>> from kfront import ops
     >>> x = ops.reshape(ops.arange(16), (4, 4, 1))
-    >>> ops.image.extract_patches(x, 2)[1, 0].tolist()
+    >>> ops.convert_to_numpy(ops.image.extract_patches(x, 2)[1, 0]).tolist()
     [8, 9, 12, 13]
     """
     rank = len(size) if hasattr(size, "__len__") else 2
@@ -415,7 +416,7 @@ def gaussian_blur(
 
     >>> from kfront import ops
     >>> x = ops.reshape(ops.array([0.0, 1.0, 0.0]), (1, 3, 1))
-    >>> ops.round(ops.image.gaussian_blur(x, (1, 3))[0, :, 0], 3).tolist()
+    >>> ops.convert_to_numpy(ops.round(ops.image.gaussian_blur(x, (1, 3))[0, :, 0], 3)).tolist()
     [0.27399998903274536, 0.4519999921321869, 0.27399998903274536]
     """
     spatial_axes(images, str(data_format))
@@ -450,7 +451,7 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> Tensor:
 
     >>> from kfront import ops
     >>> x = ops.broadcast_to(ops.reshape(ops.array([0.0, 0.0, 1.0, 1.0]), (1, 1, 4, 1)), (1, 3, 4, 1))
-    >>> ops.image.sobel_edges(x)[0, 1, 1, 0].tolist()
+    >>> ops.convert_to_numpy(ops.image.sobel_edges(x)[0, 1, 1, 0]).tolist()
     [0.0, 4.0]
     """
     layout = str(data_format)

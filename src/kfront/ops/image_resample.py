@@ -142,7 +142,7 @@ def scale_and_translate(
 
     >>> from kfront import ops
     >>> x = ops.array([[0.0, 1.0, 2.0]])
-    >>> ops.image.scale_and_translate(x, (1, 5), [2.0], [-0.5], (1,), "linear").tolist()
+    >>> ops.convert_to_numpy(ops.image.scale_and_translate(x, (1, 5), [2.0], [-0.5], (1,), "linear")).tolist()
     [[0.0, 0.5, 1.0, 1.5, 2.0]]
     """
     if len(output_shape) != len(images.shape):
@@ -221,7 +221,7 @@ def resize(
 
     >>> from kfront import ops
     >>> x = ops.reshape(ops.arange(4.0), (2, 2, 1))
-    >>> ops.image.resize(x, (1, 2))[..., 0].tolist()
+    >>> ops.convert_to_numpy(ops.image.resize(x, (1, 2))[..., 0]).tolist()
     [[1.0, 2.0]]
     """
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
@@ -352,7 +352,7 @@ def map_coordinates(
     Example:
 
     >>> from kfront import ops
-    >>> ops.image.map_coordinates(ops.array([0.0, 10.0, 20.0]), [[0.5, 1.75]], 1).tolist()
+    >>> ops.convert_to_numpy(ops.image.map_coordinates(ops.array([0.0, 10.0, 20.0]), [[0.5, 1.75]], 1)).tolist()
     [5.0, 17.5]
     """
     rank = len(inputs.shape)
@@ -442,7 +442,7 @@ def affine_transform(
 
     >>> from kfront import ops
     >>> x = ops.reshape(ops.arange(4.0), (2, 2, 1))
-    >>> ops.image.affine_transform(x, [1, 0, 1, 0, 1, 0, 0, 0])[..., 0].tolist()
+    >>> ops.convert_to_numpy(ops.image.affine_transform(x, [1, 0, 1, 0, 1, 0, 0, 0])[..., 0]).tolist()
     [[1.0, 0.0], [3.0, 0.0]]
     """
     layout = str(data_format)
@@ -499,7 +499,7 @@ def perspective_transform(
     >>> x = ops.reshape(ops.arange(4.0), (2, 2, 1))
     >>> corners = ops.array([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0]])
     >>> y = ops.image.perspective_transform(x, corners, corners + ops.array([1.0, 0.0]))
-    >>> ops.round(y[..., 0], 3).tolist()
+    >>> ops.convert_to_numpy(ops.round(y[..., 0], 3)).tolist()
     [[0.0, 0.0], [0.0, 2.0]]
     """
     for what, points in (("start_points", start_points), ("end_points", end_points)):

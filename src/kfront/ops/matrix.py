@@ -323,7 +323,7 @@ def matrix_power(x: Any, n: int) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.matrix_power(ops.array([[1.0, 2.0], [3.0, 4.0]]), 3).tolist()
+    >>> ops.convert_to_numpy(ops.matrix_power(ops.array([[1.0, 2.0], [3.0, 4.0]]), 3)).tolist()
     [[37.0, 54.0], [81.0, 118.0]]
     """
     if not isinstance(n, int) or isinstance(n, bool):

@@ -41,7 +41,7 @@ def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ..
     Example:
 
     >>> from kfront import ops
-    >>> [i.tolist() for i in ops.unravel_index(ops.array([5]), (2, 4))]
+    >>> [ops.convert_to_numpy(i).tolist() for i in ops.unravel_index(ops.array([5]), (2, 4))]
     [[1], [1]]
     """
     if None in shape:

@@ -49,7 +49,7 @@ def vectorize(
 
     >>> from kfront import ops
     >>> add_up = ops.vectorize(lambda a, b: ops.sum(a * b), signature="(n),(n)->()")
-    >>> add_up(ops.ones((3, 4)), ops.ones(4)).tolist()
+    >>> ops.convert_to_numpy(add_up(ops.ones((3, 4)), ops.ones(4))).tolist()
     [4.0, 4.0, 4.0]
     """
     if not callable(pyfunc):

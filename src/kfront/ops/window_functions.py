@@ -109,7 +109,7 @@ def hanning(x: Tensor) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.round(ops.hanning(5), 3).tolist()
+    >>> ops.convert_to_numpy(ops.round(ops.hanning(5), 3)).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
     return _window(x, _cosines(0.5, -0.5))

@@ -28,6 +28,15 @@ def _gone(name: str) -> type[_Legacy]:
 
     Raises:
         BackendError: always; it is an ImportError too, which code written for Keras expects.
+
+    Example:
+
+    >>> import kfront
+    >>> try:
+    ...     kfront.optimizers.legacy.{name}()
+    ... except ImportError:
+    ...     print("use kfront.optimizers.{name}")
+    use kfront.optimizers.{name}
     """
     return type(name, (_Legacy,), {"__doc__": text, "__module__": __name__})
 

@@ -352,7 +352,20 @@ LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], Scalar]
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> Config:
-    """The config of a schedule, as files hold it."""
+    """The config of a schedule, as files hold it.
+
+    Args:
+        learning_rate_schedule: a schedule.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`.
+
+    Example:
+
+    >>> from kfront.optimizers import schedules
+    >>> schedules.serialize(schedules.CosineDecay(0.1, 100))["class_name"]
+    'CosineDecay'
+    """
     return serialize_keras_object(learning_rate_schedule)
 
 

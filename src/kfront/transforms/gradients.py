@@ -194,7 +194,7 @@ def vjp(fn: Callable[..., Any], *primals: object, has_aux: bool = False) -> Any:
     >>> import kfront
     >>> from kfront import ops
     >>> y, pull = kfront.vjp(ops.sin, ops.array([0.0, 1.0]))
-    >>> pull(ops.array([1.0, 0.0]))[0].tolist()
+    >>> ops.convert_to_numpy(pull(ops.array([1.0, 0.0]))[0]).tolist()
     [1.0, 0.0]
     """
     check_callable("vjp", fn)
@@ -275,7 +275,7 @@ def jacobian(
 
     >>> import kfront
     >>> from kfront import ops
-    >>> kfront.jacobian(lambda x: x**2)(ops.array([1.0, 2.0])).tolist()
+    >>> ops.convert_to_numpy(kfront.jacobian(lambda x: x**2)(ops.array([1.0, 2.0]))).tolist()
     [[2.0, 0.0], [0.0, 4.0]]
     """
     check_callable("jacobian", fn)
@@ -371,7 +371,7 @@ def hessian(
 
     >>> import kfront
     >>> from kfront import ops
-    >>> kfront.hessian(lambda x: ops.sum(x**3))(ops.array([1.0, 2.0])).tolist()
+    >>> ops.convert_to_numpy(kfront.hessian(lambda x: ops.sum(x**3))(ops.array([1.0, 2.0]))).tolist()
     [[6.0, 0.0], [0.0, 12.0]]
     """
     check_callable("hessian", fn)

@@ -15,31 +15,37 @@ from kfront.core.errors import ArgumentError
 from kfront.core.spec import KerasTensor
 from kfront.core.state import backend_scope
 from kfront.layers import Add, Dense, Flatten, Layer, Permute, Reshape
-from kfront.models import Model
+from kfront.models import Sequential
 from kfront.models.cloning import clone_by_config, clone_model
+from kfront.models.functional import Functional
 
 Call = Callable[..., KerasTensor]
+Graph = Functional | Sequential
 _MIXING = (Flatten, Reshape, Permute)  # what follows has its inputs in another order
 
 
-def _layer(model: Model, name: str, who: str) -> Layer:
+def _layer(model: Graph, name: str, who: str) -> Layer:
     names = [layer.name for layer in model.layers]
     if name not in names:
         raise ArgumentError(f"[{who}] expected the name of a layer, got {name!r}; there are {', '.join(names)}.")
     return model.get_layer(name)
 
 
-def _rebuilt(model: Model, make: Callable[[Layer], Layer] | None, call: Call, fresh: Container[str] = ()) -> Model:
+def _rebuilt(
+    model: Graph, make: Callable[[object], object] | None, call: Call, fresh: Container[str] = ()
+) -> Functional:
     """The graph with other layers or calls, and the weights that still fit but those of layers in `fresh`."""
     with backend_scope(model._backend):
-        graph = Model(model.inputs, model.outputs[0] if len(model.outputs) == 1 else model.outputs, name=model.name)
+        graph = Functional(
+            model.inputs, model.outputs[0] if len(model.outputs) == 1 else model.outputs, name=model.name
+        )
         new = clone_model(graph, clone_function=make, call_function=call)
         old = {layer.name: layer for layer in model.layers}
         for layer in new.layers:
             if layer.name in old:
                 _carry(old[layer.name], layer, layer.name not in fresh)
-        if model.compiled:
-            new.compile_from_config(model.get_compile_config())
+        if model.compiled and (config := model.get_compile_config()):
+            new.compile_from_config(config)
     return new
 
 
@@ -60,7 +66,7 @@ def _unbuilt(layer: Layer) -> Layer:
     return clone_by_config(layer, built=False)
 
 
-def widen(model: Model, name: str, width: int) -> Model:
+def widen(model: Graph, name: str, width: int) -> Functional:
     """Give a Dense or convolution layer another number of outputs.
 
     Weights for new outputs are drawn, those with which the next layers take them in are zero: the model computes the
@@ -94,7 +100,8 @@ def widen(model: Model, name: str, width: int) -> Model:
     mixed: set[int] = set()
     fresh: set[str] = set()
 
-    def make(old: Layer) -> Layer:
+    def make(old: object) -> Layer:
+        assert isinstance(old, Layer)
         return type(old).from_config({**old.get_config(), key: width}) if old.name == name else _unbuilt(old)
 
     def call(new: Layer, *args: KerasTensor, **kwargs: object) -> KerasTensor:
@@ -109,7 +116,7 @@ def widen(model: Model, name: str, width: int) -> Model:
     return _rebuilt(model, make, call, fresh)
 
 
-def deepen(model: Model, name: str) -> Model:
+def deepen(model: Graph, name: str) -> Functional:
     """Put another layer behind a Dense or convolution layer, which at first hands on what it gets.
 
     That holds for activations that leave their own results as they are, such as relu, or none.
@@ -152,7 +159,7 @@ def deepen(model: Model, name: str) -> Model:
     return _rebuilt(model, None, call)
 
 
-def add_skip(model: Model, start: str, end: str) -> Model:
+def add_skip(model: Graph, start: str, end: str) -> Functional:
     """Add the output of one layer to that of a later one, through a Dense layer that starts with zeros.
 
     Args:
@@ -186,13 +193,13 @@ def add_skip(model: Model, start: str, end: str) -> Model:
         if start not in seen:
             raise ArgumentError(f"[add_skip] expected {start!r} to come before {end!r}, got it behind.")
         name = f"{end}_from_{start}"
-        path = Dense(out.shape[-1], use_bias=False, kernel_initializer="zeros", name=name)(seen[start])
+        path = Dense(int(out.shape[-1] or 0), use_bias=False, kernel_initializer="zeros", name=name)(seen[start])
         return Add(name=f"{name}_sum")([out, path])
 
     return _rebuilt(model, None, call)
 
 
-def swap(model: Model, name: str, replacement: Call, end: str | None = None) -> Model:
+def swap(model: Graph, name: str, replacement: Call, end: str | None = None) -> Functional:
     """Put something else in the place of a layer, or of all from one layer to another.
 
     Args:

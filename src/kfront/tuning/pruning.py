@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kfront.callbacks.base import Callback
 from kfront.core.errors import ArgumentError
+from kfront.tuning.library import library
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -39,8 +40,6 @@ class PruningCallback(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Report, and ask."""
-        import optuna  # heavy and optional
-
         if not logs or self.monitor not in logs:
             raise ArgumentError(
                 f"[PruningCallback] expected a result named {self.monitor!r}, got {sorted(logs or ())}; "
@@ -51,4 +50,4 @@ class PruningCallback(Callback):
             warnings.filterwarnings("ignore", message="The reported value is ignored")
             self.trial.report(float(logs[self.monitor]), epoch)
         if self.trial.should_prune():
-            raise optuna.TrialPruned(f"{self.monitor} is {logs[self.monitor]} after epoch {epoch}")
+            raise library().TrialPruned(f"{self.monitor} is {logs[self.monitor]} after epoch {epoch}")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kfront.tuning.library import library
+
 if TYPE_CHECKING:
     import optuna
 
@@ -113,8 +115,7 @@ def write_report(study: optuna.Study, path: Path) -> Path:
         study: a study of Optuna.
         path: where to.
     """
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # heavy and optional
-
+    importance = library().importance
     trials = [t for t in study.trials if t.value is not None and math.isfinite(t.value) and t.state.is_finished()]
     rising = study.direction.name == "MAXIMIZE"
     states = ", ".join(
@@ -129,7 +130,7 @@ def write_report(study: optuna.Study, path: Path) -> Path:
         parts.append(f"<h2>Best: {_short(best.value)}, trial {best.number}</h2><table>{rows}</table>")
         parts.append(f"<h2>History</h2>{history([(t.number, t.value or 0.0) for t in trials], rising)}")
         if len(trials) > 3:
-            shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+            shares = importance.get_param_importances(study, evaluator=importance.PedAnovaImportanceEvaluator())
             parts.append(f"<h2>Importances</h2>{importances(shares)}")
         parts.append(f"<h2>Parameters and results</h2>{parallel(trials, rising)}")
     text = (

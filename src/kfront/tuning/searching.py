@@ -10,11 +10,12 @@ import math
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from kfront.callbacks import BackupAndRestore, Callback, History
 from kfront.core.errors import ArgumentError
@@ -22,17 +23,23 @@ from kfront.core.state import backend_scope, current
 from kfront.dtype_policies.policies import dtype_policy, set_dtype_policy
 from kfront.models import Model
 from kfront.saving import load_model
+from kfront.tuning.library import library
 from kfront.tuning.pruning import PruningCallback
 from kfront.tuning.report import write_report
 from kfront.tuning.space import suggest
 from kfront.utils import set_random_seed
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     import optuna
 
-Train = Callable[[Model, "optuna.Trial", list[Callback]], "History | float | None"]
+Train = Callable[[Model, "optuna.Trial", list[Callback]], "History | float"]
 NAME = "search"
 
 
@@ -84,7 +91,7 @@ class Search:
     train: Train
     folder: str | os.PathLike[str]
     objective: str = "val_loss"
-    direction: str | None = None
+    direction: Literal["minimize", "maximize"] | None = None
     engines: Sequence[str] = ()
     precisions: Sequence[str] = ()
     batch_sizes: Sequence[int] = ()
@@ -164,13 +171,7 @@ class Search:
     # ---- trials ------------------------------------------------------------------------------------------------------
 
     def _open(self, create: bool = False, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
-        try:
-            import optuna  # heavy and optional
-        except ImportError as error:
-            raise ImportError(
-                "[Search] expected Optuna to be installed; run `pip install 'kfront[tuning]'`."
-            ) from error
-
+        optuna = library()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         url = f"sqlite:///{Path(self.folder).resolve() / 'study.db'}"
         waiting = {"connect_args": {"timeout": 120}}
@@ -205,7 +206,7 @@ class Search:
 
     def _claim(self, study: optuna.Study, trials: int) -> tuple[optuna.Trial, BinaryIO] | None:
         """A trial whose process was killed, else a new one; with its lock, which ends with this process."""
-        import optuna  # heavy and optional
+        optuna = library()
 
         with self._locked("claims.lock"):
             begun = study.get_trials(deepcopy=False)
@@ -233,7 +234,7 @@ class Search:
 
     def _finish(self, study: optuna.Study, trial: optuna.Trial) -> None:
         """Run a trial, and tell its result."""
-        import optuna  # heavy and optional
+        optuna = library()
 
         try:
             value, model = self._trial(study, trial)
@@ -259,8 +260,9 @@ class Search:
         study.sampler = _draws(self, trial.number)
         named = {"engine": self.engines, "precision": self.precisions, "batch_size": self.batch_sizes}
         chosen = {name: trial.suggest_categorical(name, list(values)) for name, values in named.items() if values}
+        engine = chosen.get("engine")
         policy = dtype_policy()
-        with backend_scope(chosen.get("engine", current().name)):
+        with backend_scope(engine if isinstance(engine, str) else current()):
             set_random_seed(self.seed + trial.number)
             try:
                 set_dtype_policy(chosen.get("precision", policy))
@@ -273,9 +275,9 @@ class Search:
             finally:
                 set_dtype_policy(policy)
             trial.set_user_attr("weights", _digest(model))
-        if result is None:
-            result = model.history
-        return float(result.history[self.objective][-1] if isinstance(result, History) else result), model
+        if isinstance(result, History):
+            result = float(result.history[self.objective][-1])
+        return float(result), model
 
 
 def _draws(search: Search, number: int) -> optuna.samplers.BaseSampler:
@@ -283,7 +285,7 @@ def _draws(search: Search, number: int) -> optuna.samplers.BaseSampler:
 
     So a trial that was cut off between two draws gets the second as it would have been.
     """
-    import optuna  # heavy and optional
+    optuna = library()
 
     make = search.sampler or (lambda seed: optuna.samplers.TPESampler(seed=seed))
 
@@ -311,19 +313,12 @@ def _digest(model: Model) -> str:
 
 def _lock(file: BinaryIO, wait: bool) -> bool:
     """Lock a file for this process until it is closed or the process ends; False if another has it."""
-    if os.name == "nt":
-        import msvcrt  # of Windows only
-
-        try:
+    try:
+        if sys.platform == "win32":
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl  # not of Windows
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
         return False
     return True

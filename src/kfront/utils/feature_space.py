@@ -137,7 +137,7 @@ class FeatureSpace(DataLayer):
     ... )
     >>> data = {"size": np.array([1.0, 3.0]), "color": np.array(["red", "blue"])}
     >>> space.adapt(data)
-    >>> space(data).tolist()
+    >>> kfront.ops.convert_to_numpy(space(data)).tolist()
     [[0.0, 1.0, 0.0, -1.0], [0.0, 0.0, 1.0, 1.0]]
     """
 

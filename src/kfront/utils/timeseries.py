@@ -58,7 +58,7 @@ def timeseries_dataset_from_array(
     >>> series = np.arange(10)
     >>> windows = kfront.utils.timeseries_dataset_from_array(series[:-3], series[3:], 3, batch_size=2)
     >>> x, y = next(iter(windows))
-    >>> x.tolist(), y.tolist()
+    >>> kfront.ops.convert_to_numpy(x).tolist(), kfront.ops.convert_to_numpy(y).tolist()
     ([[0, 1, 2], [1, 2, 3]], [3, 4])
     """
     data = np.asarray(data)

@@ -48,7 +48,7 @@ class RandomSharpness(BaseStrength):
 
     >>> import numpy as np, kfront
     >>> layer = kfront.layers.RandomSharpness((0.5, 0.5))
-    >>> layer(np.array([[[10], [20]]], "uint8")).tolist()
+    >>> kfront.ops.convert_to_numpy(layer(np.array([[[10], [20]]], "uint8"))).tolist()
     [[[10.0], [20.0]]]
     """
 
@@ -194,7 +194,7 @@ class RandomErasing(BaseColor):
 
     >>> import numpy as np, kfront
     >>> layer = kfront.layers.RandomErasing((1, 1), scale=(0.25, 0.25), fill_value=0)
-    >>> int((layer(np.ones((8, 8, 1), "uint8")) == 0).sum())
+    >>> int(kfront.ops.sum(layer(np.ones((8, 8, 1), "uint8")) == 0))
     16
     """
 

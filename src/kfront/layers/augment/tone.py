@@ -50,7 +50,7 @@ class AutoContrast(BaseTone):
     Example:
 
     >>> import numpy as np, kfront
-    >>> kfront.layers.AutoContrast()(np.array([[[0], [1]]], "uint8")).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.layers.AutoContrast()(np.array([[[0], [1]]], "uint8"))).tolist()
     [[[0.0], [255.0]]]
     """
 
@@ -100,7 +100,8 @@ class RandomPosterization(BaseStrength):
     Example:
 
     >>> import numpy as np, kfront
-    >>> kfront.layers.RandomPosterization((2, 2))(np.array([[[63], [200]]], "uint8")).tolist()
+    >>> out = kfront.layers.RandomPosterization((2, 2))(np.array([[[63], [200]]], "uint8"))
+    >>> kfront.ops.convert_to_numpy(out).tolist()
     [[[0.0], [192.0]]]
     """
 
@@ -142,7 +143,7 @@ class Solarization(BaseColor):
     Example:
 
     >>> import numpy as np, kfront
-    >>> kfront.layers.Solarization()(np.array([[[59, 62, 63]]], "uint8")).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.layers.Solarization()(np.array([[[59, 62, 63]]], "uint8"))).tolist()
     [[[196.0, 193.0, 192.0]]]
     """
 
@@ -246,7 +247,7 @@ class Equalization(BaseHistogram):
     Example:
 
     >>> import numpy as np, kfront
-    >>> kfront.layers.Equalization()(np.array([[[1], [3], [3], [9]]], "uint8")).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.layers.Equalization()(np.array([[[1], [3], [3], [9]]], "uint8"))).tolist()
     [[[0.0], [170.0], [170.0], [255.0]]]
     """
 

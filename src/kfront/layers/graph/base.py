@@ -146,7 +146,7 @@ class MessagePassing(OptionLayer):
     >>> import kfront
     >>> layer = kfront.layers.graph.MessagePassing()
     >>> x = kfront.ops.array([[1.0], [2.0], [4.0]])
-    >>> layer([x, kfront.ops.array([[0, 1], [2, 2]])])[:, 0].tolist()
+    >>> kfront.ops.convert_to_numpy(layer([x, kfront.ops.array([[0, 1], [2, 2]])])[:, 0]).tolist()
     [0.0, 0.0, 3.0]
     """
 

@@ -39,7 +39,8 @@ class GraphReadout(OptionLayer):
 
     >>> import kfront
     >>> layer = kfront.layers.graph.GraphReadout("mean")
-    >>> layer([kfront.ops.array([[1.0], [3.0], [5.0]]), kfront.ops.array([0, 0, 1])])[:, 0].tolist()
+    >>> out = layer([kfront.ops.array([[1.0], [3.0], [5.0]]), kfront.ops.array([0, 0, 1])])[:, 0]
+    >>> kfront.ops.convert_to_numpy(out).tolist()
     [2.0, 5.0]
     """
 

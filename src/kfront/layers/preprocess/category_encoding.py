@@ -48,7 +48,7 @@ class CategoryEncoding(DataLayer):
 
     >>> import numpy as np, kfront
     >>> layer = kfront.layers.CategoryEncoding(num_tokens=4, output_mode="count")
-    >>> layer(np.array([[0, 1, 1], [2, 0, 0]])).tolist()
+    >>> kfront.ops.convert_to_numpy(layer(np.array([[0, 1, 1], [2, 0, 0]]))).tolist()
     [[1.0, 2.0, 0.0, 0.0], [2.0, 0.0, 1.0, 0.0]]
     """
 

@@ -72,7 +72,7 @@ class Discretization(DataLayer):
 
     >>> import numpy as np, kfront
     >>> layer = kfront.layers.Discretization(bin_boundaries=[0.0, 1.0])
-    >>> layer(np.array([[-1.5, 0.0, 3.4]], "float32")).tolist()
+    >>> kfront.ops.convert_to_numpy(layer(np.array([[-1.5, 0.0, 3.4]], "float32"))).tolist()
     [[0, 1, 2]]
     """
 

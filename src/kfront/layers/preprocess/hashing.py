@@ -98,7 +98,7 @@ class Hashing(_Binned):
     Example:
 
     >>> import kfront
-    >>> kfront.layers.Hashing(num_bins=3)([["A"], ["B"], ["C"]]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.layers.Hashing(num_bins=3)([["A"], ["B"], ["C"]])).tolist()
     [[1], [0], [1]]
     """
 
@@ -190,7 +190,7 @@ class HashedCrossing(_Binned):
 
     >>> import numpy as np, kfront
     >>> layer = kfront.layers.HashedCrossing(num_bins=5)
-    >>> layer((np.array(["a", "b", "c"]), np.array([1, 2, 3]))).tolist()
+    >>> kfront.ops.convert_to_numpy(layer((np.array(["a", "b", "c"]), np.array([1, 2, 3])))).tolist()
     [0, 2, 4]
     """
 

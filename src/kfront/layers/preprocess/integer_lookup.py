@@ -53,7 +53,7 @@ class IntegerLookup(IndexLookup):
 
     >>> import numpy as np, kfront
     >>> layer = kfront.layers.IntegerLookup(vocabulary=[12, 36, 1138])
-    >>> layer(np.array([[12, 1138], [7, 36]])).tolist()
+    >>> kfront.ops.convert_to_numpy(layer(np.array([[12, 1138], [7, 36]]))).tolist()
     [[1, 3], [0, 2]]
     """
 

@@ -45,7 +45,7 @@ class Normalization(DataLayer):
     >>> import numpy as np, kfront
     >>> layer = kfront.layers.Normalization()
     >>> layer.adapt(np.array([[0.0, 7.0], [2.0, 9.0]], "float32"))
-    >>> layer(np.array([[1.0, 9.0]], "float32")).tolist()
+    >>> kfront.ops.convert_to_numpy(layer(np.array([[1.0, 9.0]], "float32"))).tolist()
     [[0.0, 1.0]]
     """
 

@@ -24,7 +24,7 @@ class Rescaling(DataLayer):
     Example:
 
     >>> import kfront
-    >>> kfront.layers.Rescaling(1 / 127.5, offset=-1)([0, 255]).tolist()
+    >>> kfront.ops.convert_to_numpy(kfront.layers.Rescaling(1 / 127.5, offset=-1)([0, 255])).tolist()
     [-1.0, 1.0]
     """
 

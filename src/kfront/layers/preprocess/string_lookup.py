@@ -83,7 +83,7 @@ class StringLookup(IndexLookup):
 
     >>> import kfront
     >>> layer = kfront.layers.StringLookup(vocabulary=["a", "b", "c"])
-    >>> layer([["a", "c"], ["d", "b"]]).tolist()
+    >>> kfront.ops.convert_to_numpy(layer([["a", "c"], ["d", "b"]])).tolist()
     [[1, 3], [0, 2]]
     """
 

@@ -78,7 +78,7 @@ class TextVectorization(HostLayer):
     >>> import kfront
     >>> layer = kfront.layers.TextVectorization(output_sequence_length=4)
     >>> layer.adapt(["foo bar", "bar baz", "baz bada boom"])
-    >>> layer(["Foo, qux: bar!", "qux baz"]).tolist()
+    >>> kfront.ops.convert_to_numpy(layer(["Foo, qux: bar!", "qux baz"])).tolist()
     [[4, 1, 3, 0], [1, 2, 0, 0]]
     """
 

@@ -101,7 +101,7 @@ def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None
     Example:
 
     >>> from kfront import ops
-    >>> ops.arange(1, 7, 2).tolist()
+    >>> ops.convert_to_numpy(ops.arange(1, 7, 2)).tolist()
     [1, 3, 5]
     """
     if stop is None:

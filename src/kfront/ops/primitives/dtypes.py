@@ -42,7 +42,7 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.cast(ops.array([1.7, -1.7]), "int32").tolist()
+    >>> ops.convert_to_numpy(ops.cast(ops.array([1.7, -1.7]), "int32")).tolist()
     [1, -1]
     """
 

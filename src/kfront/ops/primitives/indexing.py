@@ -40,7 +40,7 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.take(ops.array([10, 20, 30]), [2, 0]).tolist()
+    >>> ops.convert_to_numpy(ops.take(ops.array([10, 20, 30]), [2, 0])).tolist()
     [30, 10]
     """
 
@@ -168,7 +168,7 @@ def scatter(indices: TensorLike, values: TensorLike, shape: int | Sizes) -> Tens
     Example:
 
     >>> from kfront import ops
-    >>> ops.scatter([[0], [2]], ops.array([5, 7]), (4,)).tolist()
+    >>> ops.convert_to_numpy(ops.scatter([[0], [2]], ops.array([5, 7]), (4,))).tolist()
     [5, 0, 7, 0]
     """
 
@@ -265,7 +265,7 @@ def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | 
     Example:
 
     >>> from kfront import ops
-    >>> ops.where(ops.array([True, False]), ops.array([1, 2]), 0).tolist()
+    >>> ops.convert_to_numpy(ops.where(ops.array([True, False]), ops.array([1, 2]), 0)).tolist()
     [1, 0]
     """
     if x1 is None and x2 is None:

@@ -286,6 +286,6 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = 
     Example:
 
     >>> from kfront import ops
-    >>> ops.one_hot(ops.array([2, 0]), 3).tolist()
+    >>> ops.convert_to_numpy(ops.one_hot(ops.array([2, 0]), 3)).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """

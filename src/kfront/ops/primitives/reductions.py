@@ -27,7 +27,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     Example:
 
     >>> from kfront import ops
-    >>> ops.sum(ops.array([[1, 2], [3, 4]]), axis=0).tolist()
+    >>> ops.convert_to_numpy(ops.sum(ops.array([[1, 2], [3, 4]]), axis=0)).tolist()
     [4, 6]
     """
 
@@ -334,7 +334,7 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
     Example:
 
     >>> from kfront import ops
-    >>> ops.bincount(ops.array([1, 1, 3])).tolist()
+    >>> ops.convert_to_numpy(ops.bincount(ops.array([1, 1, 3]))).tolist()
     [0, 2, 0, 1]
     """
 

@@ -228,7 +228,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     Example:
 
     >>> from kfront import ops
-    >>> [part.tolist() for part in ops.split(ops.arange(5), [2, 3])]
+    >>> [ops.convert_to_numpy(part).tolist() for part in ops.split(ops.arange(5), [2, 3])]
     [[0, 1], [2], [3, 4]]
     """
     return list(_split(x, indices_or_sections, axis))
@@ -283,7 +283,7 @@ def pad(
     Example:
 
     >>> from kfront import ops
-    >>> ops.pad(ops.array([1, 2, 3]), (2, 0), "reflect").tolist()
+    >>> ops.convert_to_numpy(ops.pad(ops.array([1, 2, 3]), (2, 0), "reflect")).tolist()
     [3, 2, 1, 2, 3]
     """
     if constant_values is not None and mode != "constant":

@@ -71,7 +71,7 @@ def top_k(x: TensorLike, k: int, sorted: bool = True, is_stable: bool = True) ->
 
     >>> from kfront import ops
     >>> values, indices = ops.top_k(ops.array([1.0, 3.0, 2.0]), 2)
-    >>> values.tolist(), indices.tolist()
+    >>> ops.convert_to_numpy(values).tolist(), ops.convert_to_numpy(indices).tolist()
     ([3.0, 2.0], [1, 2])
     """
 

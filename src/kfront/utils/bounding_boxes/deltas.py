@@ -67,7 +67,7 @@ def encode_box_to_deltas(
     >>> from kfront.utils import bounding_boxes
     >>> anchor, box = ops.array([[0.0, 0.0, 10.0, 20.0]]), ops.array([[1.0, 2.0, 11.0, 22.0]])
     >>> d = bounding_boxes.encode_box_to_deltas(anchor, box, "xyxy", "xyxy")
-    >>> ops.round(d, 3).tolist()
+    >>> ops.convert_to_numpy(ops.round(d, 3)).tolist()
     [[0.10000000149011612, 0.10000000149011612, 0.0, 0.0]]
     """
     factors = _check("encode_box_to_deltas", "encoding_format", encoding_format, variance)
@@ -111,7 +111,7 @@ def decode_deltas_to_boxes(
     >>> from kfront import ops
     >>> from kfront.utils import bounding_boxes
     >>> anchor, delta = ops.array([[0.0, 0.0, 10.0, 20.0]]), ops.array([[0.1, 0.1, 0.0, 0.0]])
-    >>> bounding_boxes.decode_deltas_to_boxes(anchor, delta, "xyxy", "xyxy").tolist()
+    >>> ops.convert_to_numpy(bounding_boxes.decode_deltas_to_boxes(anchor, delta, "xyxy", "xyxy")).tolist()
     [[1.0, 2.0, 11.0, 22.0]]
     """
     if isinstance(anchors, dict):

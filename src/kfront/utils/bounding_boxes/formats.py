@@ -106,7 +106,8 @@ def convert_format(
 
     >>> from kfront import ops
     >>> from kfront.utils import bounding_boxes
-    >>> bounding_boxes.convert_format(ops.array([[10.0, 20.0, 30.0, 50.0]]), "xyxy", "xywh").tolist()
+    >>> out = bounding_boxes.convert_format(ops.array([[10.0, 20.0, 30.0, 50.0]]), "xyxy", "xywh")
+    >>> ops.convert_to_numpy(out).tolist()
     [[10.0, 20.0, 20.0, 30.0]]
     """
     if isinstance(boxes, dict):

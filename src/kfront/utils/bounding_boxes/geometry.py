@@ -42,7 +42,7 @@ def clip_to_image_size(
     >>> import numpy as np
     >>> from kfront.utils import bounding_boxes
     >>> boxes = {"boxes": np.array([[-10.0, 0.0, 5.0, 5.0], [20.0, 0.0, 30.0, 5.0]]), "labels": np.array([1, 2])}
-    >>> bounding_boxes.clip_to_image_size(boxes, height=10, width=10)["labels"].tolist()
+    >>> np.asarray(bounding_boxes.clip_to_image_size(boxes, height=10, width=10)["labels"]).tolist()
     [1, -1]
     """
     if not isinstance(bounding_boxes, dict) or "boxes" not in bounding_boxes:
@@ -91,7 +91,8 @@ def crop(
 
     >>> from kfront import ops
     >>> from kfront.utils import bounding_boxes
-    >>> bounding_boxes.crop(ops.array([[10.0, 20.0, 50.0, 60.0]]), top=10, left=20, height=40, width=30).tolist()
+    >>> out = bounding_boxes.crop(ops.array([[10.0, 20.0, 50.0, 60.0]]), top=10, left=20, height=40, width=30)
+    >>> ops.convert_to_numpy(out).tolist()
     [[0.0, 10.0, 30.0, 40.0]]
     """
     x = _in_pixels("crop", boxes, bounding_box_format)
@@ -128,7 +129,7 @@ def pad(
 
     >>> from kfront import ops
     >>> from kfront.utils import bounding_boxes
-    >>> bounding_boxes.pad(ops.array([[10.0, 20.0, 50.0, 60.0]]), top=1, left=2).tolist()
+    >>> ops.convert_to_numpy(bounding_boxes.pad(ops.array([[10.0, 20.0, 50.0, 60.0]]), top=1, left=2)).tolist()
     [[12.0, 21.0, 52.0, 61.0]]
     """
     x = _in_pixels("pad", boxes, bounding_box_format)
@@ -210,7 +211,8 @@ def affine_transform(
     >>> from kfront import ops
     >>> from kfront.utils import bounding_boxes
     >>> boxes = ops.array([[10.0, 20.0, 30.0, 50.0]])
-    >>> bounding_boxes.affine_transform(boxes, 0.0, 0.1, 0.0, 1.0, 0.0, 0.0, height=101, width=101).tolist()
+    >>> out = bounding_boxes.affine_transform(boxes, 0.0, 0.1, 0.0, 1.0, 0.0, 0.0, height=101, width=101)
+    >>> ops.convert_to_numpy(out).tolist()
     [[20.0, 20.0, 40.0, 50.0]]
     """
     boxes = ops.convert_to_tensor(boxes)

@@ -59,7 +59,7 @@ def compute_iou(
     >>> from kfront import ops
     >>> from kfront.utils import bounding_boxes
     >>> a, b = ops.array([[0.0, 0.0, 2.0, 2.0]]), ops.array([[0.0, 0.0, 2.0, 1.0], [5.0, 5.0, 6.0, 6.0]])
-    >>> bounding_boxes.compute_iou(a, b, "xyxy").tolist()
+    >>> ops.convert_to_numpy(bounding_boxes.compute_iou(a, b, "xyxy")).tolist()
     [[0.5, 0.0]]
     """
     a = _corners("compute_iou", boxes1, bounding_box_format, image_shape)
