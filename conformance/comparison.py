@@ -74,9 +74,7 @@ def page(now: Sequence[Result], before: Sequence[Result] | None, versions: dict[
     backends = list(dict.fromkeys(r.backend for r in now))
     areas = list(dict.fromkeys(r.area for r in now))
     head = "".join(f"<th>{html.escape(b)}</th>" for b in backends)
-    lines = [
-        f"<tr><td>{html.escape(a)}</td>{''.join(_cell(now, before, a, b) for b in backends)}</tr>" for a in areas
-    ]
+    lines = [f"<tr><td>{html.escape(a)}</td>{''.join(_cell(now, before, a, b) for b in backends)}</tr>" for a in areas]
     engines = " · ".join(f"{html.escape(n)} {html.escape(v)}" for n, v in versions.items())
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>What holds</title><style>{_STYLE}</style>'

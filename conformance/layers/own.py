@@ -40,7 +40,9 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             head = found.layer not in first
             first.add(found.layer)
             for backend in backends:
-                for case in table._of_row(found, backend, trainable, head, compiles=not quick or head, dtypes=not quick):
+                for case in table._of_row(
+                    found, backend, trainable, head, compiles=not quick or head, dtypes=not quick
+                ):
                     yield case._replace(area="own_layers", check=_knowing(classes, case.check))
 
 
@@ -72,8 +74,8 @@ def _guessed(name: str, cls: Any) -> Row | None:
 
 def _missing(module: str, name: str) -> None:
     raise AssertionError(
-        f"[{name}] expected a layer that is made without arguments and takes floats of shape {SHAPES[0]}, {SHAPES[1]} or "
-        f"{SHAPES[2]}, or rows in {module}.CONFORMANCE; write one, see docs/new_backend.md."
+        f"[{name}] expected a layer that is made without arguments and takes floats of shape {SHAPES[0]}, "
+        f"{SHAPES[1]} or {SHAPES[2]}, or rows in {module}.CONFORMANCE; write one, see docs/new_backend.md."
     )
 
 

@@ -128,7 +128,9 @@ def test_files_go_to_other_engines(tmp_path):
     one.save_weights(tmp_path / "m.weights.h5")
     want = one.predict(DATA, verbose=0)
     with kfront.backend_scope("numpy"):
-        np.testing.assert_allclose(kfront.models.load_model(tmp_path / "m.keras").predict(DATA, verbose=0), want, 1e-4, 1e-6)
+        np.testing.assert_allclose(
+            kfront.models.load_model(tmp_path / "m.keras").predict(DATA, verbose=0), want, 1e-4, 1e-6
+        )
         other = model()
         other.load_weights(tmp_path / "m.weights.h5")
         other.save(tmp_path / "other.keras")

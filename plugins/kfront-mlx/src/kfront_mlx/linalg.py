@@ -57,7 +57,7 @@ def _integer_matmul(x1: mx.array, x2: mx.array) -> mx.array:
 def einsum(operands: Sequence[mx.array], subscripts: str) -> mx.array:
     terms, out = einsum_terms(subscripts, len(operands))
     kind = operands[0].dtype
-    if kind in HALVES or kind not in FLOATING and kind != mx.complex64:
+    if kind in HALVES or (kind not in FLOATING and kind != mx.complex64):
         operands = [x.astype(mx.float32 if kind in HALVES else mx.float64) for x in operands]
     terms, out = _spelled_out(terms, out, operands)
     terms, operands = zip(*[_diagonals(t, x) for t, x in zip(terms, operands, strict=True)], strict=True)
@@ -181,6 +181,23 @@ def _det_by_lu(x: mx.array) -> mx.array:
     swaps = mx.sum(pivots != mx.arange(x.shape[-1]), -1)
     diagonal = mx.diagonal(lu, 0, -2, -1)
     return mx.prod(diagonal, -1) * mx.where(swaps % 2 == 0, number(1, x.dtype), number(-1, x.dtype))
+
+
+def _logs_of(x: mx.array) -> mx.array:
+    return mx.sum(mx.log(mx.abs(mx.diagonal(lu_factor(x)[0], 0, -2, -1))), -1)
+
+
+_log_of_det = _differentiable(_logs_of, lambda x, g, y: g[..., None, None] * _transposed(_inv(x)))
+
+
+@in_float32
+def slogdet(x: mx.array) -> Parts:
+    """(sign of the determinant, logarithm of its size)."""
+    lu, pivots = lu_factor(mx.stop_gradient(x))
+    odd = mx.sum(pivots != mx.arange(x.shape[-1]), -1) + mx.sum(mx.diagonal(lu, 0, -2, -1) < 0, -1)
+    sign = mx.where(odd % 2 == 0, number(1, x.dtype), number(-1, x.dtype))
+    size = _log_of_det(x)
+    return mx.where(mx.isneginf(size), mx.zeros_like(sign), sign), size
 
 
 def _phi(x: mx.array) -> mx.array:
