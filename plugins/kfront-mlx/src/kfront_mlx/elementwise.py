@@ -306,25 +306,25 @@ def _erfinv_slope(x: mx.array, y: mx.array) -> mx.array:
 def _erf64(x: mx.array) -> mx.array:
     """Kummer's series near 0 (DLMF 7.6.2), elsewhere from the complement."""
     y = mx.abs(x)
-    total = term = near = mx.minimum(y, 2.5)
-    for n in range(1, 60):
+    total = term = near = mx.minimum(y, 1.0)
+    for n in range(1, 30):
         term = term * (2 * near * near) / (2 * n + 1)
         total = total + term
-    found = mx.where(y < 2.5, 2 / math.sqrt(math.pi) * exp(-near * near) * total, 1 - _complement(y))
+    found = mx.where(y < 1, 2 / math.sqrt(math.pi) * exp(-near * near) * total, 1 - _complement(y))
     return mx.where(mx.isnan(x), x, mx.where(x < 0, -found, found))
 
 
 def _complement(y: mx.array) -> mx.array:
-    """1 - erf(y) for y >= 2.5, by the continued fraction (DLMF 7.9.1)."""
-    y = mx.clip(y, 2.5, 30.0)
+    """1 - erf(y) for y >= 1, by the continued fraction (DLMF 7.9.1)."""
+    y = mx.clip(y, 1.0, 30.0)
     fraction = y
-    for n in range(60, 0, -1):
+    for n in range(200, 0, -1):
         fraction = y + (n / 2) / fraction
     return exp(-y * y) / fraction / math.sqrt(math.pi)
 
 
 def _erfc64(x: mx.array) -> mx.array:
-    return mx.where(x < 2.5, 1 - _erf64(x), _complement(x))
+    return mx.where(x < 1, 1 - _erf64(x), _complement(x))
 
 
 def _erfinv64(x: mx.array) -> mx.array:
