@@ -236,7 +236,10 @@ def _householder(x: mx.array) -> Parts:
         length = mx.sqrt(mx.sum(column * column, -1, keepdims=True))
         length = mx.where(column[..., j : j + 1] < 0, -length, length)
         v = column + mx.where(rows == j, length, mx.zeros_like(length))
-        square = mx.sum(v * v, -1, keepdims=True)
+        below = mx.sum(mx.where(rows > j, column * column, mx.zeros_like(column)), -1, keepdims=True)
+        square = mx.where(
+            below > 0, mx.sum(v * v, -1, keepdims=True), mx.zeros_like(below)
+        )  # else it stays, as in LAPACK
         v = v[..., None]
         scale = mx.where(square > 0, 2 / mx.where(square > 0, square, mx.ones_like(square)), mx.zeros_like(square))
         w = _transposed(v) * scale[..., None]
