@@ -8,6 +8,7 @@ lint, types                      ruff and the counts; pyright on the public API
 conformance, plain, mutations    engines against NumPy; the same without tuned kernels; faults that it must notice
 distributed                      models on meshes: the numbers of one device, memory of each process; checkpoints, kills
 benchmarks                       speed against the engines and Keras
+mlx                              the backend of plugins/kfront-mlx: its tests, and the suite on it
 docs [-- quick]                  the examples in docstrings and documents, and the site, in build/site/html
 tuning                           a hundred kills of a search for hyper-parameters
 packages [-- -k NAME]            published packages written for Keras, run on kfront
@@ -164,6 +165,18 @@ def conformance(session: nox.Session) -> None:
 def plain(session: nox.Session) -> None:
     """The conformance suite on the plain forms of tuned kernels; arguments go to the suite."""
     session.run(_shared(session), "-m", "conformance", "--plain", *session.posargs, env=TEST_ENV, external=True)
+
+
+@nox.session(venv_backend="virtualenv", reuse_venv=True)
+def mlx(session: nox.Session) -> None:
+    """A backend from elsewhere, as its users install it: its tests and the quick suite; arguments go to the suite."""
+    plugin = HERE / "plugins" / "kfront-mlx"
+    session.install("--quiet", "-e", ".[conformance,safetensors]")
+    session.install("--quiet", "-e", f"{plugin}[cpu]")  # MLX's wheels for Linux, which know no GPU
+    env = {**TEST_ENV, "KERAS_BACKEND": "mlx"}
+    session.run("python", "-m", "pytest", "-q", str(plugin / "tests" / "test_native.py"), env=env)
+    words = ["--backend", "mlx", "--quick", "--xfail", str(plugin / "xfail.txt"), *session.posargs]
+    session.run("python", "-m", "conformance", *words, env=env)
 
 
 @nox.session(python=False)

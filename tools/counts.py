@@ -95,10 +95,10 @@ def docstring(node: ast.AST) -> ast.Constant | None:
 # ---- what is counted -------------------------------------------------------------------------------------------------
 
 
-def code_lines() -> list[str]:
+def code_lines(folder: Path = SOURCE) -> list[str]:
     """Lines that hold code: no blanks, no comments, no docstrings."""
     out = []
-    for path in files():
+    for path in files(folder):
         lines: set[int] = set()
         for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
             if token.type not in NO_CODE:

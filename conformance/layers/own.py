@@ -74,8 +74,8 @@ def _guessed(name: str, cls: Any) -> Row | None:
 
 def _missing(module: str, name: str) -> None:
     raise AssertionError(
-        f"[{name}] expected a layer that is made without arguments and takes floats of shape {SHAPES[0]}, {SHAPES[1]} or "
-        f"{SHAPES[2]}, or rows in {module}.CONFORMANCE; write one, see docs/new_backend.md."
+        f"[{name}] expected a layer that is made without arguments and takes floats of shape {SHAPES[0]}, "
+        f"{SHAPES[1]} or {SHAPES[2]}, or rows in {module}.CONFORMANCE; write one, see docs/new_backend.md."
     )
 
 

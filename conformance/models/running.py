@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kfront
+from kfront.backends import installed
 
 from ..layers.running import world
 from ..suite import close
@@ -110,11 +111,18 @@ def reference(program: Program) -> Reference | None:
     return _judged(program, exact, near, rounded)
 
 
+def trainer() -> str | None:
+    """The engine whose training others are compared with: torch, or the next one that is installed."""
+    return next((name for name in ("torch", "jax", "tensorflow") if name in installed()), None)
+
+
 def trained_reference(program: Program, lines: tuple[str, ...]) -> Reference | None:
-    """What torch's training gives; None if it says little."""
-    with world("torch"):
+    """What training gives on `trainer()`; None if it says little."""
+    engine = trainer()
+    assert engine is not None
+    with world(engine):
         rounded = _run(program, *lines)
-    exact, near = (_in_float64(program, "torch", *lines, noisy=n) for n in (False, True))
+    exact, near = (_in_float64(program, engine, *lines, noisy=n) for n in (False, True))
     return _judged(program, exact, near, rounded)
 
 

@@ -19,7 +19,7 @@ from .against_keras import has_keras
 from .checks import CHECKS, KERAS, TRAINING, difference
 from .explained import ROWS, Explained, explains
 from .program import Program
-from .running import EAGER, drawn
+from .running import EAGER, drawn, trainer
 from .shrink import shrunk
 from .ways import WAYS, training, written
 
@@ -66,7 +66,7 @@ def ways(seed: int, engine: str, quick: bool) -> list[str]:
     """How a program is run on an engine: some ways in turn when `quick`."""
     out = ["eager"]
     out += [n for n, w in WAYS.items() if engine in w.engines and in_turn(quick, w.share, n, engine, str(seed))]
-    if get(engine).trainable:
+    if get(engine).trainable and trainer():
         out += [n for n in TRAINING if in_turn(quick, SHARE_OF_TRAINING, n, engine, str(seed))]
         if has_keras() and (not quick or engine == _in_turn(seed)):
             out += KERAS

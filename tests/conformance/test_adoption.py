@@ -1,4 +1,4 @@
-"""The suite on code from elsewhere: layers of one's own, going on after an interruption, exit codes, badge, comparison."""
+"""The suite on code from elsewhere: own layers, resumed runs, exit codes, badge, comparison."""
 
 from __future__ import annotations
 
@@ -141,9 +141,7 @@ NOW = [
 def test_two_runs_are_compared():
     found = comparison.changes(BEFORE, NOW)
     assert [[r.name for r in part] for part in found] == [["add/a"], ["add/b"], ["add/c"], ["Dense/x"]]
-    assert comparison.summary(found) == (
-        "against the earlier run: 1 no longer hold, 1 hold now, 1 are new, 1 are gone"
-    )
+    assert comparison.summary(found) == ("against the earlier run: 1 no longer hold, 1 hold now, 1 are new, 1 are gone")
     page = comparison.page(NOW, BEFORE, {"mine": "1.0"})
     for text in ("1 of 3", "before: 1 of 2", "No longer holds (1)", "Holds now (1)", "Gone (1)", "broken &lt;i&gt;"):
         assert text in page

@@ -73,7 +73,11 @@ def test_badge_and_files(tmp_path):
     assert "no results" in report.badge([])
     report.write(RESULTS, tmp_path / "out", {})
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        "badge.json", "badge.svg", "index.html", "report.html", "results.json"
+        "badge.json",
+        "badge.svg",
+        "index.html",
+        "report.html",
+        "results.json",
     ]
     body = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [Result(**r) for r in body["results"]] == RESULTS

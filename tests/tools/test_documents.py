@@ -16,9 +16,8 @@ MADE = re.compile(r"(\.\./)*(reference|results|gallery)/")  # pages that tools/s
 
 @pytest.fixture(scope="module")
 def files():
-    found = [
-        p for top in ("src", "tests", "conformance", "tools", "docs", "examples") for p in (ROOT / top).rglob("*.*")
-    ]
+    tops = ("src", "tests", "conformance", "tools", "docs", "examples", "plugins")
+    found = [p for top in tops for p in (ROOT / top).rglob("*.*")]
     return [f"/{p.relative_to(ROOT).as_posix()}" for p in [*found, *ROOT.iterdir()]]
 
 

@@ -62,6 +62,13 @@ def loop_by_condition(
     return ops.while_loop(more, lambda i, now: (i + 1, step(i, now)), (first, carry), count)[1]
 
 
+def _unwritten(backend: str, name: str) -> AnyCallable:
+    def fail(*args: object) -> Tensor:
+        raise UnsupportedError(f"[{name}] expected an implementation in the adapter {backend!r}, got none; write it.")
+
+    return fail
+
+
 NULL = contextlib.nullcontext()  # one object serves all: it keeps no state
 
 
@@ -87,6 +94,7 @@ class Backend:
         foreach_type: the class of `foreach`, functions on lists of tensors.
         modules: modules that hold op implementations, later ones win.
         tuned_table: the tuned kernels, None if there are none.
+        unfinished: whether primitives may be missing, as while an adapter is written: calling one of them fails.
     """
 
     name: str = ""
@@ -107,6 +115,7 @@ class Backend:
     foreach_type: type[Foreach] = Foreach
     modules: tuple[ModuleType, ...] = ()
     tuned_table: TunedTable | None = None
+    unfinished: bool = False
 
     if TYPE_CHECKING:  # every op is an attribute, see `finish`
 
@@ -128,7 +137,9 @@ class Backend:
                 if name in OPS and callable(value):
                     setattr(self, name, value)
         missing = sorted(n for n, o in OPS.items() if o.primitive and not hasattr(self, n))
-        if missing:
+        for name in missing if self.unfinished else ():
+            setattr(self, name, _unwritten(self.name, name))
+        if missing and not self.unfinished:
             raise BackendError(
                 f"[{self.name}] expected an implementation of every primitive, {len(missing)} are missing: "
                 f"{', '.join(missing)}; define functions of these names in the adapter's modules."

@@ -61,4 +61,4 @@ def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
     [12, 6]
     """
     divisor = gcd(x1, x2)
-    return abs(multiply(floor_divide(x1, where(equal(divisor, 0), 1, divisor)), x2))
+    return multiply(floor_divide(abs(x1), where(equal(divisor, 0), 1, divisor)), abs(x2))

@@ -114,7 +114,7 @@ class MlxBackend(Backend):
         return native.get_mask(x)
 
     def compute_spec(self, fn: Closure[mx.array], *args: object, **kwargs: object) -> object:
-        """Outputs of raw MLX code: what it would compute of zeros, twice, to tell known dimensions from unknown ones."""
+        """Outputs of raw MLX code: what it makes of zeros, twice, to tell known dimensions from unknown ones."""
 
         def filled(fill: int) -> Any:
             def zeros(x: Any) -> Any:
@@ -185,7 +185,7 @@ class MlxBackend(Backend):
     def compile_step(
         self, fn: Closure[mx.array], state: Callable[[], Sequence[Variable]], jit: bool | str
     ) -> Closure[mx.array]:
-        """`fn` under `mx.compile`; "auto" on GPUs only, as on the CPU MLX runs a C++ compiler for each kernel, for seconds."""
+        """`fn` under `mx.compile`; "auto" on GPUs only, as on the CPU a C++ compiler runs for each kernel."""
         compiled = mx.default_device() != mx.cpu if jit == "auto" else jit
         return step.Step(fn, state) if compiled else step.Eager(fn, state)
 

@@ -117,6 +117,18 @@ def in_float32(fn: Function[mx.array]) -> Function[mx.array]:
     return run
 
 
+def summed(fn: Function[mx.array]) -> Function[mx.array]:
+    """As `in_float32`; on the CPU, where MLX adds up one by one, float32 in float64."""
+    half = in_float32(fn)
+
+    def run(x: mx.array, *args: Any) -> mx.array:
+        if x.dtype == mx.float32 and wide_floats():
+            return fn(x.astype(mx.float64), *args).astype(mx.float32)
+        return half(x, *args)
+
+    return run
+
+
 def limits(dtype: mx.Dtype) -> tuple[Any, Any]:
     """What no number of a dtype is below, and above."""
     if dtype == mx.bool_:

@@ -1,4 +1,4 @@
-"""Control flow in plain Python: MLX has no loops or branches of its own, so a compiled one must not depend on values."""
+"""Control flow in plain Python: MLX has no loops or branches, so compiled ones must not depend on values."""
 
 from __future__ import annotations
 

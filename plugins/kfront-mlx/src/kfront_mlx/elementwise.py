@@ -6,13 +6,14 @@ are taken from functions that it does compute in it.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import mlx.core as mx
 
 from kfront.backends.typing import Function
 from kfront.core.typing import DTypeLike
-from kfront_mlx.common import FLOATING, HALVES, INTEGERS, UNSIGNED, in_float32, native, number, wide_floats
+from kfront_mlx.common import FLOATING, HALVES, INTEGERS, UNSIGNED, in_float32, known, native, number, wide_floats
 
 log, log1p, expm1, sqrt, rsqrt = mx.log, mx.log1p, mx.expm1, mx.sqrt, mx.rsqrt
 tan, arcsin, arctan = mx.tan, mx.arcsin, mx.arctan
@@ -43,7 +44,7 @@ equal, not_equal, less, less_equal = map(_typed, (mx.equal, mx.not_equal, mx.les
 greater, greater_equal = map(_typed, (mx.greater, mx.greater_equal))
 
 
-# ---- exponentials and angles: in float64, from functions that MLX computes in it ---------------------------------------
+# ---- exponentials and angles: in float64, from functions that MLX computes in it -------------------------------------
 
 
 def exp(x: mx.array) -> mx.array:
@@ -276,6 +277,12 @@ def lgamma(x: mx.array) -> mx.array:
         return _lgamma64(x.astype(mx.float64)).astype(x.dtype)
 
 
+def gammainc(x1: mx.array, x2: mx.array) -> mx.array:
+    """The incomplete gamma function, in float64."""
+    with mx.stream(mx.cpu):
+        return _gammainc64(x1.astype(mx.float64), x2.astype(mx.float64)).astype(x1.dtype)
+
+
 def _with_slope(fn: Function[mx.array], slope: Function[mx.array]) -> Function[mx.array]:
     """A function of one operand with the derivative `slope(x, y)`."""
     out = mx.custom_function(fn)
@@ -299,25 +306,25 @@ def _erfinv_slope(x: mx.array, y: mx.array) -> mx.array:
 def _erf64(x: mx.array) -> mx.array:
     """Kummer's series near 0 (DLMF 7.6.2), elsewhere from the complement."""
     y = mx.abs(x)
-    total = term = near = mx.minimum(y, 2.5)
-    for n in range(1, 60):
+    total = term = near = mx.minimum(y, 1.0)
+    for n in range(1, 30):
         term = term * (2 * near * near) / (2 * n + 1)
         total = total + term
-    found = mx.where(y < 2.5, 2 / math.sqrt(math.pi) * exp(-near * near) * total, 1 - _complement(y))
+    found = mx.where(y < 1, 2 / math.sqrt(math.pi) * exp(-near * near) * total, 1 - _complement(y))
     return mx.where(mx.isnan(x), x, mx.where(x < 0, -found, found))
 
 
 def _complement(y: mx.array) -> mx.array:
-    """1 - erf(y) for y >= 2.5, by the continued fraction (DLMF 7.9.1)."""
-    y = mx.clip(y, 2.5, 30.0)
+    """1 - erf(y) for y >= 1, by the continued fraction (DLMF 7.9.1)."""
+    y = mx.clip(y, 1.0, 30.0)
     fraction = y
-    for n in range(60, 0, -1):
+    for n in range(200, 0, -1):
         fraction = y + (n / 2) / fraction
     return exp(-y * y) / fraction / math.sqrt(math.pi)
 
 
 def _erfc64(x: mx.array) -> mx.array:
-    return mx.where(x < 2.5, 1 - _erf64(x), _complement(x))
+    return mx.where(x < 1, 1 - _erf64(x), _complement(x))
 
 
 def _erfinv64(x: mx.array) -> mx.array:
@@ -357,3 +364,25 @@ def _lgamma64(x: mx.array) -> mx.array:
     out = mx.where(left, mirrored, positive)
     out = out - mx.stop_gradient(mx.where((x == 1) | (x == 2), out, 0))
     return mx.where(pole | mx.isinf(x), math.inf, mx.where(mx.isnan(x), x, out))
+
+
+_MOST_TERMS = 400  # of a series whose values are not known, as they are traced
+
+
+def _gammainc64(a: mx.array, x: mx.array) -> mx.array:
+    """The sum of x^(a + n) exp(-x) / gamma(a + n + 1), whose terms are all positive (DLMF 8.7.1)."""
+    a, x = mx.broadcast_arrays(a, x)
+    reach = a + 10 * mx.sqrt(mx.abs(a)) + 40  # beyond, the rest is below eps
+    near = (a > 0) & (x > 0) & mx.isfinite(a) & (x < reach)
+    safe, at = mx.where(near, a, 1), mx.where(near, x, 1)
+    total = term = mx.ones_like(safe)
+    for n in itertools.count(1):
+        term = term * at / (safe + n)
+        total = total + term
+        if n % 40 == 0 and (n >= _MOST_TERMS if not known(term) else not mx.any(term > 5e-17 * total).item()):
+            break
+    found = exp(safe * mx.log(at) - at - _lgamma64(safe + 1)) * total
+    limit = mx.where(mx.isinf(a) | (x == 0), mx.zeros_like(a), mx.ones_like(a))
+    ill = ~(a >= 0) | ~(x >= 0) | ((a == 0) & (x == 0)) | (mx.isinf(a) & mx.isinf(x))
+    out = mx.where(near, mx.where(found > 1, 1, found), limit)
+    return mx.where(ill, math.nan, out)

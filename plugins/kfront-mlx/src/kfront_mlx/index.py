@@ -163,7 +163,7 @@ def scatter(indices: mx.array, values: mx.array, shape: ShapeLike) -> mx.array:
 
 
 def scatter_update(inputs: mx.array, indices: mx.array, updates: mx.array, reduction: str | None = None) -> mx.array:
-    """`inputs` with `updates` set, or combined, at `indices`; the last of several for a place is the one that is set."""
+    """`inputs` with `updates` set, or combined, at `indices`; of several for a place the last one is set."""
     depth = indices.shape[-1]
     block = inputs.shape[depth:]
     size = int(np.prod(inputs.shape[:depth]))

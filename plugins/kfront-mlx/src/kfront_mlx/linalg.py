@@ -57,7 +57,7 @@ def _integer_matmul(x1: mx.array, x2: mx.array) -> mx.array:
 def einsum(operands: Sequence[mx.array], subscripts: str) -> mx.array:
     terms, out = einsum_terms(subscripts, len(operands))
     kind = operands[0].dtype
-    if kind in HALVES or kind not in FLOATING and kind != mx.complex64:
+    if kind in HALVES or (kind not in FLOATING and kind != mx.complex64):
         operands = [x.astype(mx.float32 if kind in HALVES else mx.float64) for x in operands]
     terms, out = _spelled_out(terms, out, operands)
     terms, operands = zip(*[_diagonals(t, x) for t, x in zip(terms, operands, strict=True)], strict=True)
@@ -108,7 +108,7 @@ def _differentiable(fn: Function[Any], pullback: Function[Any], batched: bool = 
             for x, a in zip(xs, at, strict=True)
         ]
         out = call(*moved)
-        return out, [0] * len(out) if isinstance(out, (tuple, list)) else 0
+        return out, (0,) * len(out) if isinstance(out, tuple) else 0
 
     def call(*xs: mx.array) -> Any:
         return wrapped(*xs)
@@ -130,7 +130,10 @@ def inv(x: mx.array) -> mx.array:
 
 
 def _solve_of(a: mx.array, b: mx.array) -> mx.array:
-    return mx.linalg.solve(a, b, stream=_CPU)
+    """By the inverse and one step of refinement, as MLX's own has no `vmap`."""
+    inverse = mx.linalg.inv(a, stream=_CPU)
+    x = inverse @ b
+    return x + inverse @ (b - a @ x)
 
 
 def _solve_pullback(primals: Parts, g: mx.array, x: mx.array) -> Parts:
@@ -180,6 +183,23 @@ def _det_by_lu(x: mx.array) -> mx.array:
     return mx.prod(diagonal, -1) * mx.where(swaps % 2 == 0, number(1, x.dtype), number(-1, x.dtype))
 
 
+def _logs_of(x: mx.array) -> mx.array:
+    return mx.sum(mx.log(mx.abs(mx.diagonal(lu_factor(x)[0], 0, -2, -1))), -1)
+
+
+_log_of_det = _differentiable(_logs_of, lambda x, g, y: g[..., None, None] * _transposed(_inv(x)))
+
+
+@in_float32
+def slogdet(x: mx.array) -> Parts:
+    """(sign of the determinant, logarithm of its size)."""
+    lu, pivots = lu_factor(mx.stop_gradient(x))
+    odd = mx.sum(pivots != mx.arange(x.shape[-1]), -1) + mx.sum(mx.diagonal(lu, 0, -2, -1) < 0, -1)
+    sign = mx.where(odd % 2 == 0, number(1, x.dtype), number(-1, x.dtype))
+    size = _log_of_det(x)
+    return mx.where(mx.isneginf(size), mx.zeros_like(sign), sign), size
+
+
 def _phi(x: mx.array) -> mx.array:
     """The lower triangle, the diagonal halved."""
     return mx.tril(x) - 0.5 * x * _eye(x, x.shape[-1])
@@ -207,10 +227,31 @@ def cholesky(x: mx.array, upper: bool = False) -> mx.array:
 # ---- QR, SVD, eigenvalues, LU ----------------------------------------------------------------------------------------
 
 
+def _householder(x: mx.array) -> Parts:
+    """The whole (m, m) Q and the (m, n) R, by reflections of all matrices at once: MLX's own has no `vmap`."""
+    m, n = x.shape[-2:]
+    q, r, rows = mx.broadcast_to(_eye(x, m), (*x.shape[:-2], m, m)), x, mx.arange(m)
+    for j in range(min(m - 1, n)):
+        column = mx.where(rows >= j, r[..., j], mx.zeros_like(r[..., j]))
+        length = mx.sqrt(mx.sum(column * column, -1, keepdims=True))
+        length = mx.where(column[..., j : j + 1] < 0, -length, length)
+        v = column + mx.where(rows == j, length, mx.zeros_like(length))
+        below = mx.sum(mx.where(rows > j, column * column, mx.zeros_like(column)), -1, keepdims=True)
+        square = mx.where(
+            below > 0, mx.sum(v * v, -1, keepdims=True), mx.zeros_like(below)
+        )  # else it stays, as in LAPACK
+        v = v[..., None]
+        scale = mx.where(square > 0, 2 / mx.where(square > 0, square, mx.ones_like(square)), mx.zeros_like(square))
+        w = _transposed(v) * scale[..., None]
+        r, q = r - v @ (w @ r), q - (q @ v) @ w
+    return q, mx.triu(r)
+
+
 def _qr_of(x: mx.array) -> Parts:
-    """Of shape (m, k), (k, n) with k = min(m, n); MLX's own has no `vmap` and one matrix at a time below."""
-    q, r = mx.linalg.qr(x, stream=_CPU)
-    return q, r
+    """Of shape (m, k), (k, n) with k = min(m, n)."""
+    q, r = _householder(x)
+    k = min(x.shape[-2:])
+    return q[..., :k], r[..., :k, :]
 
 
 def _mirrored(x: mx.array) -> mx.array:
@@ -238,12 +279,9 @@ def qr(x: mx.array, mode: str = "reduced") -> Parts:
     m, n = x.shape[-2:]
     if mode == "reduced" or m <= n:
         return tuple(_qr(x))
-    q, r = _qr(x)  # what completes the base comes from a QR of it beside the unit vectors
-    rest = mx.stop_gradient(_eye(x, m) - q @ _transposed(q))
-    u = svd(rest)[0][..., : m - n]
-    return mx.concatenate([q, mx.stop_gradient(u)], -1), mx.concatenate(
-        [r, mx.zeros((*r.shape[:-2], m - n, n), r.dtype)], -2
-    )
+    whole, q, r = mx.stop_gradient(_householder(x)[0]), *_qr(x)
+    rest = mx.zeros((*r.shape[:-2], m - n, n), r.dtype)
+    return mx.concatenate([q, whole[..., n:]], -1), mx.concatenate([r, rest], -2)
 
 
 def _gaps(values: mx.array) -> mx.array:
@@ -315,7 +353,7 @@ def _lu_pullback(x: mx.array, g: Parts, outputs: Parts) -> mx.array:
     inner = mx.tril(_transposed(lower) @ mx.tril(g[0], -1), -1) + mx.triu(mx.triu(g[0]) @ _transposed(upper))
     out = _solve(_transposed(lower), inner)
     out = _transposed(_solve(upper, _transposed(out)))
-    back = mx.argsort(order, -1)
+    back = mx.argsort(mx.stop_gradient(order), -1)
     return mx.take_along_axis(out, mx.broadcast_to(back[..., None], out.shape), -2)
 
 
@@ -363,4 +401,4 @@ def _pivots(order: mx.array, count: int) -> mx.array:
 @in_float32
 def lu_factor(x: mx.array) -> Parts:
     lu, order = _lu(x) if x.shape[-1] == x.shape[-2] else _lu_of(x)
-    return lu, _pivots(order, min(x.shape[-2:]))
+    return lu, _pivots(mx.stop_gradient(order), min(x.shape[-2:]))

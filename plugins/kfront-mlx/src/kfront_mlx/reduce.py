@@ -9,11 +9,11 @@ import mlx.core as mx
 
 from kfront.backends.typing import Axes, Function
 from kfront.core.errors import ArgumentError
-from kfront_mlx.common import FLOATING, axes, every_axis, in_float32, known, number
+from kfront_mlx.common import FLOATING, axes, every_axis, in_float32, known, number, summed
 from kfront_mlx.elementwise import exp, maximum, minimum
 
 
-@in_float32
+@summed
 def sum(x: mx.array, axis: Axes = None, keepdims: bool = False) -> mx.array:
     return mx.sum(x, axes(axis), keepdims=keepdims).astype(x.dtype)
 
@@ -63,19 +63,19 @@ def _extreme(
     return pair(fn(x, axes(axis), keepdims=keepdims), start)
 
 
-@in_float32
+@summed
 def mean(x: mx.array, axis: Axes = None, keepdims: bool = False) -> mx.array:
     return mx.mean(x, axes(axis), keepdims=keepdims)
 
 
-@in_float32
+@summed
 def var(x: mx.array, axis: Axes = None, keepdims: bool = False) -> mx.array:
     centered = x - mx.mean(x, axes(axis), keepdims=True)
     rest = mx.mean(centered, axes(axis), keepdims=True)  # by which rounding has missed the mean
     return mx.mean(mx.square(centered - rest), axes(axis), keepdims=keepdims)
 
 
-@in_float32
+@summed
 def std(x: mx.array, axis: Axes = None, keepdims: bool = False) -> mx.array:
     variance = var(x, axis, keepdims)
     zero = variance == 0  # the gradient of sqrt is infinite there

@@ -59,7 +59,7 @@ def _scalar(results: Sequence[mx.array]) -> bool:
 
 
 def vjp(fn: Closure[mx.array], holders: Sequence[Variable], once: bool = False) -> tuple[Arrays, Arrays, Any]:
-    """See `Backend.vjp`. MLX wants gradients of results beforehand: of a scalar they are scaled, else `fn` runs again."""
+    """See `Backend.vjp`. MLX wants the gradients beforehand: those of a scalar are scaled, else `fn` runs again."""
     run, values = _Pure(fn, holders), [h._value for h in holders]
     slopes: Any = None
     if once and values:
