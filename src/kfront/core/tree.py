@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.typing import AnyCallable
@@ -25,7 +25,7 @@ class MAP_TO_NONE:
     """
 
 
-def is_dict(x: object) -> bool:
+def is_dict(x: object) -> TypeGuard[dict[Any, Any]]:
     """Whether `x` is a dict to look into: a layer is a leaf, also where its engine's modules are dicts."""
     return isinstance(x, dict) and not hasattr(type(x), "_tracked_kind")
 

@@ -40,12 +40,13 @@ def bind_class(cls: type, backend: Backend, root: type) -> type:
 
 def _make(cls: type, backend: Backend, root: type) -> type:
     native = backend.native_base
+    made_by: Any = object.__new__ if native is None else native.__new__  # a base that is a dict has its own
     fields: dict[str, Any] = {
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
         "_unbound": cls,
-        "_blank": staticmethod(object.__new__ if native is None else native.__new__),  # a dict is made by its own
+        "_blank": staticmethod(made_by),
     }
     fields.update(backend.native_members(cls, root))
     bases = (cls,) if native is None or issubclass(cls, native) else (cls, native)
