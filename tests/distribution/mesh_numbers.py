@@ -170,5 +170,4 @@ if __name__ == "__main__":
     kfront.config.set_floatx(ASKED["dtype"])
     kfront.config.set_portable_random(True)
     out = {name: train(name) for name in ASKED["models"]}
-    if ASKED.get("process", 0) == 0:
-        print(json.dumps(out))
+    print(json.dumps(out))
