@@ -50,7 +50,7 @@ def _keeps(one: Op, dtype: str, operands: tuple[object, ...]) -> bool:
 
 
 def loop_by_condition(
-    step: Callable[..., Any], carry: object, count: int, finished: Callable[..., Tensor] | None, start: object
+    step: AnyCallable, carry: object, count: int, finished: Callable[..., Tensor] | None, start: object
 ) -> Any:
     """`Backend.decode_loop` by `ops.while_loop`."""
 
@@ -637,7 +637,7 @@ class Backend:
         rows = ops.broadcast_to(ops.expand_dims(ops.arange(batch, dtype="int32"), 1), (batch, count))
         return ops.scatter_update(slots, ops.stack([rows, places], -1), new)
 
-    def decode_loop(self, variables: Callable[[], Sequence[Variable]]) -> Callable[..., Any]:
+    def decode_loop(self, variables: Callable[[], Sequence[Variable]]) -> AnyCallable:
         """What runs one step many times: ``loop(step, carry, count, finished, start)``.
 
         It gives `carry` after ``carry = step(i, carry)`` for `count` numbers from `start` on, int32 scalars. The nested

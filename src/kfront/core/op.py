@@ -28,7 +28,7 @@ from kfront.core.typing import AnyCallable, Backend, Tensor
 
 _NONE = type(None)
 _LIST = "list"
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=AnyCallable)
 
 
 class Op(Declared):
@@ -53,7 +53,7 @@ class Op(Declared):
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: AnyCallable,
         tensors: Any,
         dtype: Any,
         shape: Any,
@@ -406,7 +406,7 @@ def _arrangement(order: str) -> AnyCallable:
     return eval(f"lambda f, t, s: f({order})")
 
 
-def _generate(one: Op, fn: Callable[..., object]) -> Callable[..., Any]:
+def _generate(one: Op, fn: Callable[..., object]) -> AnyCallable:
     ns: dict[str, Any] = {"__builtins__": __builtins__}  # dynamo wants them
     ns |= {"_state": state, "_op": one, "_KfrontError": KfrontError}
     ns |= {f"_prepare_{n}": f for n, f in one.prepare.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -247,7 +247,7 @@ class SimpleRNNCell(BaseCell):
 class ForgetBias:
     """Ones for the forget gate, the given initializer for the others."""
 
-    def __init__(self, initializer: Callable[..., Any], units: int) -> None:
+    def __init__(self, initializer: AnyCallable, units: int) -> None:
         self.initializer, self.units = initializer, units
 
     def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,7 +98,7 @@ def _watched(layers: list[Any]) -> Iterator[list[Statistics]]:
             del layer.__dict__["call"]
 
 
-def _watching(layer: Any, call: AnyCallable, statistics: Statistics) -> Callable[..., Any]:
+def _watching(layer: Any, call: AnyCallable, statistics: Statistics) -> AnyCallable:
     def watched(inputs: object, *args: object, **kwargs: object) -> Any:
         statistics.add(layer._calibration_rows(np.asarray(layer._backend.to_numpy(inputs), "float64")))
         return call(inputs, *args, **kwargs)

@@ -34,7 +34,7 @@ from kfront.transforms.gradients import grad as gradient
 
 
 @function("core")
-def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def grad(f: AnyCallable, argnums: int | Sequence[int] = 0) -> AnyCallable:
     """A function that computes the gradient of another, whose result is summed; see `kfront.grad`.
 
     Args:
@@ -60,7 +60,7 @@ class ControlCall(Operation):
         function: the public function.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: AnyCallable) -> None:
         super().__init__()
         self.call = function  # type: ignore[method-assign]
 
@@ -450,7 +450,7 @@ def _interleave(even: Any, odd: Any, axis: int, n: int) -> Tensor:
 
 
 @in_front_of(engine_custom_gradient)
-def custom_gradient(f: AnyCallable) -> Callable[..., Any]:
+def custom_gradient(f: AnyCallable) -> AnyCallable:
     """A function with a gradient of its own.
 
     Args:

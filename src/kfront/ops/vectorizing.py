@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from kfront.core import shapes, tree
@@ -31,7 +31,7 @@ def _core_dims(signature: str) -> list[tuple[str, ...]]:
 @function("numpy")
 def vectorize(
     pyfunc: AnyCallable, *, excluded: Iterable[int | str] | None = None, signature: str | None = None
-) -> Callable[..., Any]:
+) -> AnyCallable:
     """A function of scalars (or of small tensors) that takes tensors of any shape, as NumPy's `vectorize`.
 
     Args:
@@ -82,7 +82,7 @@ def _tensor(x: Any) -> Any:
     return x if isinstance(x, KerasTensor) else convert_to_tensor(x)
 
 
-def _mapped(call: Callable[..., Any], tensors: list[Any], ranks: list[int]) -> Any:
+def _mapped(call: AnyCallable, tensors: list[Any], ranks: list[int]) -> Any:
     """`call` over the broadcast leading axes of tensors, whose last `ranks` axes it takes."""
     dims = [shapes.shape_of(t) for t in tensors]
     if any(len(d) < r for d, r in zip(dims, ranks, strict=True)):
@@ -99,7 +99,7 @@ def _mapped(call: Callable[..., Any], tensors: list[Any], ranks: list[int]) -> A
 
 
 @function("linalg")
-def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+def jvp(fun: AnyCallable, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """Value of a function and its derivative in a direction, in one forward pass.
 
     Args:

@@ -167,7 +167,7 @@ class StepMaker:
             return self.model.compute_loss(x, y, y_pred, weight, **more)
         return own(y, y_pred, weight)
 
-    def _track(self, model: Model, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: object) -> Any:
+    def _track(self, model: Model, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: Tensor) -> Any:
         model._loss_tracker.update_state(whole_of_replicas(loss), _batch_size(x))
         if self._own_metrics:  # its results need not be those of `model.metrics`
             return model.compute_metrics(x, y, y_pred, weight)
@@ -183,7 +183,7 @@ class StepMaker:
         """``f(x, y, weight)`` that evaluates a batch."""
         return self._function("test", force)
 
-    def predict_function(self, force: bool = False) -> Callable[..., Any]:
+    def predict_function(self, force: bool = False) -> AnyCallable:
         """``f(x)`` that gives the outputs of a batch."""
         if not force and "predict" in self._made:
             return self._made["predict"]
@@ -191,7 +191,7 @@ class StepMaker:
             self.refresh()
         return self._function("predict", force)
 
-    def single_function(self, kind: str) -> Callable[..., Any] | None:
+    def single_function(self, kind: str) -> AnyCallable | None:
         """``f(x, y, weight)`` for a batch on its own: metrics are reset first, and their results are what it returns.
 
         One compiled call does all of it. None where that is no gain, or where code of the user runs between batches.
@@ -202,7 +202,7 @@ class StepMaker:
             self._made[name] = self._make_single(kind)
         return self._made[name]
 
-    def _make_single(self, kind: str) -> Callable[..., Any] | None:
+    def _make_single(self, kind: str) -> AnyCallable | None:
         model, cls = self.model, type(self.model)
         own = (f"{kind}_step", "get_metrics_result", "reset_metrics", "metrics")
         foreign = any(getattr(cls, n) is not self._default(n) for n in own)
@@ -219,7 +219,7 @@ class StepMaker:
         compiled = model._backend.compile_step(single, variables, model.jit_compile)
         return None if compiled is single else self._distributed(self._or_eagerly(compiled, single), kind)
 
-    def _function(self, kind: str, force: bool = False) -> Callable[..., Any]:
+    def _function(self, kind: str, force: bool = False) -> AnyCallable:
         if force:
             self._made.pop(kind, None)
         found = self._made.get(kind)
@@ -235,7 +235,7 @@ class StepMaker:
             self._made[key] = make()
         return self._made[key]
 
-    def loop_function(self, kind: str) -> Callable[..., Any]:
+    def loop_function(self, kind: str) -> AnyCallable:
         """As the step function, for a list of batches run on the device."""
         found = self._made.get(f"{kind}-loop")
         if found is None:
@@ -250,7 +250,7 @@ class StepMaker:
             found = self._made[f"{kind}-loop"] = self._distributed(found, kind)
         return found
 
-    def _make(self, kind: str) -> Callable[..., Any]:
+    def _make(self, kind: str) -> AnyCallable:
         model = self.model
         raw, variables = self._raw(kind)
         if model._run_eagerly:
@@ -259,7 +259,7 @@ class StepMaker:
             self._or_eagerly(model._backend.compile_step(raw, variables, model.jit_compile), raw), kind
         )
 
-    def _distributed(self, run: AnyCallable, kind: str) -> Callable[..., Any]:
+    def _distributed(self, run: AnyCallable, kind: str) -> AnyCallable:
         """The step on the devices of the current distribution."""
         now = distribution_on(self.model._backend)
         if now is None:
@@ -267,7 +267,7 @@ class StepMaker:
         distributor = now._backend.distributor
         return distributor.watched(distributor.step(run, kind, now, self.model), kind)
 
-    def _or_eagerly(self, compiled: AnyCallable, raw: AnyCallable) -> Callable[..., Any]:
+    def _or_eagerly(self, compiled: AnyCallable, raw: AnyCallable) -> AnyCallable:
         """With jit_compile="auto", a step that can run but cannot be traced runs as it is, after one warning."""
         model = self.model
         if compiled is raw or model.jit_compile != "auto":
@@ -326,12 +326,12 @@ class StepMaker:
             if not b.cannot_trace(error):
                 raise
 
-    def _raw(self, kind: str) -> tuple[Callable[..., Any], Callable[[], list[Any]]]:
+    def _raw(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Any]]]:
         """The Python function of a step, and the Variables it may assign."""
         run, pick = self._of_one_replica(kind)
         return self.model._backend.replicated(self.model, run, kind), pick
 
-    def _of_one_replica(self, kind: str) -> tuple[Callable[..., Any], Callable[[], list[Any]]]:
+    def _of_one_replica(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Any]]]:
         model = self.model
         if kind == "predict":
             return self._raw_predict(), lambda: self.forward_variables
@@ -343,7 +343,7 @@ class StepMaker:
             return self._with_state(method, kind), pick
         return lambda x, y, weight: method(pack_x_y_sample_weight(x, y, weight)), pick
 
-    def _raw_predict(self) -> Callable[..., Any]:
+    def _raw_predict(self) -> AnyCallable:
         model = self.model
         if type(model).predict_step is not self._default("predict_step"):
             if _takes_state(model.predict_step, model._backend):
@@ -360,7 +360,7 @@ class StepMaker:
 
         return predict
 
-    def _with_state(self, method: AnyCallable, kind: str) -> Callable[..., Any]:
+    def _with_state(self, method: AnyCallable, kind: str) -> AnyCallable:
         """A step in the form that Keras documents for JAX: ``(state, data) -> (logs, state)``."""
 
         def run(x: object, y: object = None, weight: Any = None) -> Any:
@@ -395,7 +395,7 @@ class StepMaker:
         return out if kind == "predict" else [*out, model.metrics_variables]
 
 
-def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:
+def _eager_loop(raw: AnyCallable) -> AnyCallable:
     def run(batches: list[Any]) -> Any:
         out = None
         for batch in batches:

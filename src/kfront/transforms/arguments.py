@@ -154,7 +154,7 @@ class _Leaf:
 _KEPT = ("backend", "autocast", "training", "depth", "in_segment")
 
 
-def as_now(f: Callable[..., object]) -> Callable[..., Any]:
+def as_now(f: Callable[..., object]) -> AnyCallable:
     """`f`, whose later calls run with this thread's present state: the second run happens in the backward pass."""
     now = [getattr(state, n) for n in _KEPT]
 

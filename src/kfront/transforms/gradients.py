@@ -120,7 +120,7 @@ def value_and_grad(
     return functools.wraps(fn)(_gradient("value_and_grad", fn, argnums, has_aux, wrt))
 
 
-def _gradient(name: str, fn: Callable[..., object], argnums: object, has_aux: bool, wrt: object) -> Callable[..., Any]:
+def _gradient(name: str, fn: Callable[..., object], argnums: object, has_aux: bool, wrt: object) -> AnyCallable:
     def call(*args: object, **kwargs: object) -> Any:
         b, run = _prepare(name, fn, argnums, wrt, args, kwargs, has_aux)
         return on_engine(b, _value_and_grad, b, run)
@@ -173,7 +173,7 @@ def grad(
     return call
 
 
-def vjp(fn: Callable[..., Any], *primals: object, has_aux: bool = False) -> Any:
+def vjp(fn: AnyCallable, *primals: object, has_aux: bool = False) -> Any:
     """Value of a function, and the function that maps gradients of its result to gradients of its arguments.
 
     Args:
@@ -213,7 +213,7 @@ def vjp(fn: Callable[..., Any], *primals: object, has_aux: bool = False) -> Any:
     return (value, pull, run.rebuild_aux(others)) if has_aux else (value, pull)
 
 
-def jvp(fn: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+def jvp(fn: AnyCallable, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """Value of a function and its derivative in a direction, in one forward pass.
 
     Args:
@@ -284,7 +284,7 @@ def jacobian(
 
 def _all_derivatives(
     name: str, fn: Callable[..., object], argnums: object, has_aux: bool, wrt: object, mode: str
-) -> Callable[..., Any]:
+) -> AnyCallable:
     if mode not in _MODES:
         raise ArgumentError(f'[{name}] expected `mode` to be "reverse" or "forward", got {mode!r}.')
 

@@ -33,7 +33,7 @@ from kfront.core import tree
 from kfront.core.mesh import Unmade
 from kfront.core.op import OPS
 from kfront.core.state import distribution_on, state
-from kfront.core.typing import Nested, Seed, ShapeLike
+from kfront.core.typing import AnyCallable, Nested, Seed, ShapeLike
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
@@ -369,7 +369,7 @@ class OnParts:
         gives: the same for the results; the last holds for all that follow.
     """
 
-    def __init__(self, fn: Callable[..., Any], takes: Sequence[str], gives: Sequence[str]) -> None:
+    def __init__(self, fn: AnyCallable, takes: Sequence[str], gives: Sequence[str]) -> None:
         self.fn, self.takes, self.gives = fn, takes, gives
         functools.update_wrapper(self, fn)
 
@@ -437,7 +437,7 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def _else_whole(fn: Callable[..., Any]) -> Callable[..., Any]:
+def _else_whole(fn: AnyCallable) -> AnyCallable:
     """An op that runs on whole tensors, in every process, where DTensor has no rule for it."""
     on_all = OnParts(fn, (), ("",))
 
@@ -502,9 +502,9 @@ def _std(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return std
 
 
-def _composed(plain: Callable[..., Any]) -> Callable[..., Any]:
+def _composed(plain: AnyCallable) -> AnyCallable:
     """The op's own body on DTensors, whose means are those of the whole batch."""
-    body: Callable[..., Any] = OPS[plain.__name__].body  # type: ignore[assignment]
+    body: AnyCallable = OPS[plain.__name__].body  # type: ignore[assignment]
 
     @functools.wraps(plain)
     def run(*args: Any) -> Any:
@@ -639,7 +639,7 @@ def _as_like(x: Tensor, like: Tensor) -> Tensor:
     return DTensor(x, like._spec, requires_grad=False) if type(like) is DTensor and type(x) is not DTensor else x
 
 
-def _by_element(name: str) -> Callable[..., Any]:
+def _by_element(name: str) -> AnyCallable:
     """A method of TorchForeach on parts: what is done to each element needs no mesh."""
     method = getattr(TorchForeach, name)
 
