@@ -139,7 +139,7 @@ class JaxDistributor(Distributor):
         """Connect to the first process; draw the seeds that it draws."""
         if count == 1:
             return
-        # JAX ends the process without an error to catch: it may do so when the watch has had its time
+        # JAX has a watch of its own, which ends the process and names the other in its log; it waits 100 seconds else
         limit = {"heartbeat_timeout_seconds": process_timeout() + 10} if process_timeout() else {}
         try:
             jax.distributed.initialize(coordinator_address=address, num_processes=count, process_id=mine, **limit)
