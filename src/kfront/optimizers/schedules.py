@@ -378,6 +378,13 @@ def deserialize(config: Config, custom_objects: CustomObjects = None) -> Learnin
 
     Raises:
         ArgumentTypeError: the config is of something else.
+
+    Example:
+
+    >>> from kfront.optimizers import schedules
+    >>> config = schedules.serialize(schedules.CosineDecay(0.1, 100))
+    >>> schedules.deserialize(config).decay_steps
+    100
     """
     if isinstance(config, dict) and "module" not in config and config.get("class_name") in __all__:
         config = {"module": "keras.optimizers.schedules", "registered_name": None, **config}
