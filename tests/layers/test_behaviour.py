@@ -257,7 +257,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "symbolic kernel too large": (lambda: layers.Conv2D(2, 3, name="c")(spec(None, 2, 2, 1)), ShapeError, r"\[c\]"),
     "conv rank": (lambda: layers.Conv2D(2, 3, name="c")(ones(2, 5, 5)), ShapeError, r"\[c\] expected rank 4"),
-    "kernel size": (lambda: layers.Conv2D(2, (3,)), ArgumentError, r"`kernel_size`.*\(3,\)"),
+    "kernel size": (lambda: layers.Conv2D(2, (3,)), ArgumentTypeError, r"`kernel_size`.*\(3,\)"),
     "padding": (lambda: layers.Conv2D(2, 3, padding="causal"), ArgumentError, r"`padding`.*'causal'"),
     "dilation": (lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2), ArgumentError, "dilation_rate"),
     "groups": (lambda: layers.Conv2D(4, 3, groups=2)(ones(1, 5, 5, 3)), ShapeError, "2 groups divide, got 3"),
