@@ -261,7 +261,8 @@ class EinsumDense(Quantizable):
         n, shape, b = self._contracted, self.kernel.shape, self._backend
         out = shape[n:]
         flat_bias = None
-        plain = type(inputs) in b.types and inputs.dtype == kernel.dtype  # nothing to convert: no need to dispatch
+        fits = type(inputs) in b.types and inputs.shape[-n:] == shape[:n]
+        plain = fits and inputs.dtype == kernel.dtype  # nothing to convert or to refuse: no need to dispatch
         reshape, product = (b.reshape, b.linear) if plain else (ops.reshape, linear)
         if bias is not None and bias.shape == out:
             flat_bias = read(bias) if len(out) == 1 else reshape(read(bias), (-1,))
