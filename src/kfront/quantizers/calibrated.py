@@ -111,7 +111,7 @@ class GPTQConfig(_CalibratedConfig):
     ...     np.arange(32) % 9, None, num_samples=8, sequence_length=4, group_size=4,
     ...     quantization_layer_structure={"pre_block_layers": [table], "sequential_blocks": [block]},
     ... )
-    >>> model.quantize(config=config)
+    >>> report = model.quantize(config=config)
     >>> block.layers[0].dtype_policy.name
     'gptq/4/4_from_float32'
 
