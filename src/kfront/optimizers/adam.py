@@ -9,7 +9,7 @@ from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable, read
 from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
-from kfront.optimizers.scalars import sqrt
+from kfront.optimizers.scalars import in_float64, sqrt
 from kfront.optimizers.schedules import LearningRate
 
 
@@ -240,13 +240,15 @@ class Nadam(MomentOptimizer):
 
     def _add_slots(self, variables: list[Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
-        self._u_product = self._new_variable(1.0, "float32", None, "none")
+        wide = all(v.dtype == "float64" for v in variables)
+        self._u_product = self._new_variable(1.0, "float64" if wide else "float32", None, "none")
 
     def _momentum_at(self, step: Scalar) -> Scalar:
         return self.beta_1 * (1.0 - 0.5 * 0.96**step)
 
     def prepare(self, fe: Foreach, step: Scalar) -> None:
         """Move the product of the momentum schedule on."""
+        step = in_float64(step) if self._u_product.dtype == "float64" else step
         self._u_product.assign(self._product(fe) * self._momentum_at(step))
 
     def _product(self, fe: Foreach) -> Scalar:
@@ -258,6 +260,7 @@ class Nadam(MomentOptimizer):
         m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
         v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)
         now, following, product = self._momentum_at(step), self._momentum_at(step + 1), self._product(fe)
+        product = in_float64(product) if group.dtype == "float64" else product
         of_mean = following / (1.0 - product * following)
         of_gradient = (1.0 - now) / (1.0 - product)
         root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), donate=True)

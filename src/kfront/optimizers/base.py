@@ -390,19 +390,19 @@ class Optimizer(Configurable, StateOwner):
         step = self._step(fe)
         rate = self._rate(fe)
         for variables, factor in plan.decays:
-            fe.mul_to(variables, 1.0 - rate * factor)
+            wide = variables[0].dtype == "float64"
+            fe.mul_to(variables, 1.0 - (scalars.in_float64(rate) if wide else rate) * factor)
         self.prepare(fe, step)
         if self._by_variable:
             self._update_one_by_one(plan, grads, rate)
         elif len(plan.groups) == 1:
             group = plan.groups[0]
-            self.update_group(fe, group, grads, rate if group.factor == 1.0 else rate * group.factor, step)
+            self.update_group(fe, group, grads, *group.numbers(rate, step))
         else:
             found = dict(zip(plan.positions, grads, strict=True))
             for group in plan.groups:
-                factor = group.factor
                 mine = [found[i] for i in group.positions]
-                self.update_group(fe, group, mine, rate if factor == 1.0 else rate * factor, step)
+                self.update_group(fe, group, mine, *group.numbers(rate, step))
 
     def _step(self, fe: Foreach) -> Scalar:
         """The number of this update, from 1."""

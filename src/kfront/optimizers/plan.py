@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import Scalar
 from kfront.core.variable import Variable
+from kfront.optimizers import scalars
 
 if TYPE_CHECKING:
     from kfront.optimizers.base import Optimizer
@@ -90,6 +92,11 @@ class Group:
         self.dtype = variables[0]._dtype
         self.native = variables[0]._backend.native_dtype(self.dtype)
 
+    def numbers(self, rate: Scalar, step: Scalar) -> tuple[Scalar, Scalar]:
+        """The learning rate and the step of these variables; tensors have their digits, of which powers lose some."""
+        rate = rate if self.factor == 1.0 else rate * self.factor
+        return (rate, step) if self.dtype != "float64" else (scalars.in_float64(rate), scalars.in_float64(step))
+
     def of(self, slots: list[Slot]) -> list[Slot]:
         """The slot Variables of this group, of a list with one for each variable of the optimizer."""
         return slots if self.full else [slots[i] for i in self.positions]
@@ -122,21 +129,22 @@ class Plan:
         self.variables = [mine[i] for i in self.positions]
         self.constrained = [mine[i] for i in positions if mine[i].constraint is not None]
         alike: dict[tuple[str, float], list[int]] = {}
-        decayed: dict[float, list[Variable]] = {}
+        decayed: dict[tuple[float, bool], list[Variable]] = {}  # float64 by itself
         for i in self.positions:
             factors = special.get(i, _EVERY)
             rate = float(factors.get("learning_rate", 1.0))
             alike.setdefault((mine[i]._dtype, rate), []).append(i)
             decay = optimizer._decay_of(mine[i])
             if decay:
-                decayed.setdefault(rate * factors.get("weight_decay", 1.0) * decay, []).append(mine[i])
+                factor = rate * factors.get("weight_decay", 1.0) * decay
+                decayed.setdefault((factor, mine[i]._dtype == "float64"), []).append(mine[i])
         self.groups = [
             Group([mine[i] for i in found], found, len(found) == len(mine), rate) for (_, rate), found in alike.items()
         ]
         one_dtype = len({g.dtype for g in self.groups}) == 1 and not self.overwritten
         plain = optimizer._reduction is None  # else `Optimizer._native` gets the gradients each time
         self.native = self.groups[0].native if one_dtype and plain else None
-        self.decays = [(variables, factor) for factor, variables in decayed.items() if factor]
+        self.decays = [(variables, factor) for (factor, _), variables in decayed.items() if factor]
 
 
 def _special(who: str, groups: list[ParamGroup], variables: list[Variable]) -> dict[int, ParamGroup]:

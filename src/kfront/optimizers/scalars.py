@@ -11,6 +11,11 @@ from kfront.core.state import state
 from kfront.core.typing import Scalar, Tensor
 
 
+def in_float64(x: Scalar) -> Scalar:
+    """A tensor in float64; Python numbers are."""
+    return x if isinstance(x, (int, float)) else state.backend.cast(x, "float64")
+
+
 def sqrt(x: Scalar) -> Scalar:
     """Square root."""
     return math.sqrt(x) if isinstance(x, (int, float)) else x**0.5

@@ -65,5 +65,6 @@ def _powers(step: Tensor, beta_1: float, beta_2: float, kind: tf.DType) -> tuple
     """beta_1 ** step and beta_2 ** step."""
     if step.__class__ is int or step.__class__ is float:
         return tf.constant(beta_1**step, kind), tf.constant(beta_2**step, kind)
-    step = tf.cast(step, tf.float32)
-    return tuple(tf.cast(tf.pow(constant(b, tf.float32), step), kind) for b in (beta_1, beta_2))  # type: ignore[return-value]
+    wide = tf.float64 if kind == tf.float64 else tf.float32
+    step = tf.cast(step, wide)
+    return tuple(tf.cast(tf.pow(constant(b, wide), step), kind) for b in (beta_1, beta_2))  # type: ignore[return-value]
