@@ -6,7 +6,7 @@ The demo of kfront (``examples/mnist_mlp.py``) has a network of three Dense laye
 convolutional networks instead, three epochs each, and keeps the best. Ten
 thousand digits come with kfront.
 
-Result: the best of four trials beats the demo's network by at least half a point of accuracy.
+Result: the best of four trials beats the demo's network by at least a tenth of a point of accuracy.
 """
 
 import tempfile

@@ -31,7 +31,7 @@ model.fit(x, y, epochs=10, verbose=0)
 # %%
 def loss_of(kernel, features, label):
     """The loss of one example, by the last kernel."""
-    scores = features @ kernel + model.layers[-1].bias
+    scores = ops.matmul(features, kernel) + model.layers[-1].bias
     return -ops.sum(ops.log_softmax(scores) * ops.one_hot(label, 10))
 
 

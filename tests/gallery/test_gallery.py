@@ -28,7 +28,7 @@ BOUNDS = {
     "equal_curves": (0.0, 1e-4),
     "exact_resume": (0, 0),
     "gan": (0.0, 0.15),
-    "hyperparameter_search": (0.005, 1.0),
+    "hyperparameter_search": (0.001, 1.0),
     "image_as_network": (23.0, 60.0),
     "lora": (0.92, 1.0),
     "normalizing_flow": (-1.7, 0.5),
