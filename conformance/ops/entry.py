@@ -6,7 +6,9 @@ passed on as it is (Python numbers are weak scalars, strings, axes and functions
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -263,6 +265,17 @@ def with_arrays(x: Any, arrays: Sequence[Any]) -> Any:
 # ---- arrays --------------------------------------------------------------------------------------------------------
 
 _rng = np.random.Generator(np.random.Philox(key=2024))
+
+
+@contextlib.contextmanager
+def drawn_apart(name: str) -> Iterator[None]:
+    """Numbers of their own for an entry: those of entries that come later in the tables stay as they are without it."""
+    global _rng
+    outer, _rng = _rng, np.random.Generator(np.random.Philox(key=zlib.crc32(name.encode())))
+    try:
+        yield
+    finally:
+        _rng = outer
 
 
 def cast(x: np.ndarray, dtype: str) -> np.ndarray:
