@@ -56,7 +56,7 @@ NEEDS = {"dqn_cartpole": "gymnasium", "policy_gradient": "gymnasium"} | dict.fro
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(24)
+@pytest.mark.sampled(48)
 @pytest.mark.parametrize("engine", TRAINABLE)
 @pytest.mark.parametrize("program", BOUNDS)
 def test_a_program_reaches_its_result(program, engine, monkeypatch):
