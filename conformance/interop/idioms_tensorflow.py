@@ -173,6 +173,7 @@ def _(s: Made) -> Any:
 
 
 @TAPE.of("jacobian by the input", LINEAR)
+@TAPE.of("batch_jacobian: a model", MLP)
 def _(s: Made) -> Any:
     with tf.GradientTape() as tape:
         tape.watch(s.x)

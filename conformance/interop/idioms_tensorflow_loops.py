@@ -181,14 +181,6 @@ def _(s: Made) -> Any:
     return tape.jacobian(out, held(s), experimental_use_pfor=False)
 
 
-@TAPE.of("batch_jacobian: a model", MLP)
-def _(s: Made) -> Any:
-    with tf.GradientTape() as tape:
-        tape.watch(s.x)
-        out = s.layer(s.x)
-    return tape.batch_jacobian(out, s.x)
-
-
 @TAPE.of("Hessian by the input", MLP)
 def _(s: Made) -> Any:
     with tf.GradientTape() as outer:

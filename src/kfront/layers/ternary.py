@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from kfront import ops
-from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from kfront.core.options import normalisers
+from kfront.core.errors import UnsupportedError
+from kfront.core.options import normalisers, number
 from kfront.core.typing import (
     ActivationLike,
     Config,
@@ -20,16 +20,6 @@ from kfront.core.typing import (
 from kfront.core.variable import Variable, read
 from kfront.layers.core import Dense
 from kfront.quantizers.functions import to_ternary
-
-
-def _not_negative(owner: object, name: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ArgumentTypeError(f"[TernaryDense] expected `threshold` to be None or a number, got {value!r}.")
-    if not value >= 0:
-        raise ArgumentError(f"[TernaryDense] expected `threshold` to be None or at least 0, got {value!r}.")
-    return float(value)
 
 
 class TernaryDense(Dense):
@@ -67,7 +57,7 @@ class TernaryDense(Dense):
     Reference: Ma et al., 2024, https://arxiv.org/abs/2402.17764.
     """
 
-    _normalise = normalisers(threshold=_not_negative)
+    _normalise = normalisers(threshold=number("None or >= 0", lambda x: x is None or x >= 0))
     _modes = ("ternary",)
     _writes_activity_regularizer = True
     threshold: float | None
