@@ -6,7 +6,6 @@ passed on as it is (Python numbers are weak scalars, strings, axes and functions
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -128,6 +127,8 @@ class Entry:
         lead: whether only the first array has a dimension that may be unknown (the others are weights).
         compiles: whether it can be compiled with unknown sizes (False where shapes depend on values).
         like: an op that Hypothesis calls with arguments of the same kinds; without one `families.py` has a row.
+
+    Arrays that `floats`, `ints` and `bools` draw after an entry was made come from a stream that its name seeds.
     """
 
     name: str
@@ -147,6 +148,9 @@ class Entry:
     compiles: bool = True
     like: str = ""
     samples: list[Sample] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        draw_for(self.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Entry:
         """Add an ordinary sample."""
@@ -267,15 +271,10 @@ def with_arrays(x: Any, arrays: Sequence[Any]) -> Any:
 _rng = np.random.Generator(np.random.Philox(key=2024))
 
 
-@contextlib.contextmanager
-def drawn_apart(name: str) -> Iterator[None]:
-    """Numbers of their own for an entry: those of entries that come later in the tables stay as they are without it."""
+def draw_for(name: str) -> None:
+    """Draw what follows from a stream of its own, so that a new entry leaves the numbers of all others as they are."""
     global _rng
-    outer, _rng = _rng, np.random.Generator(np.random.Philox(key=zlib.crc32(name.encode())))
-    try:
-        yield
-    finally:
-        _rng = outer
+    _rng = np.random.Generator(np.random.Philox(key=zlib.crc32(name.encode())))
 
 
 def cast(x: np.ndarray, dtype: str) -> np.ndarray:

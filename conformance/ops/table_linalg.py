@@ -70,7 +70,7 @@ def _products() -> list[Entry]:
         ints(2, 3), ints(3, 2), axes=1
     )
     v, i, o, k = (Entry(n, getattr(np, n), _PRODUCT) for n in ("vdot", "inner", "outer", "kron"))
-    v(floats(2, 3), floats(2, 3)).also(*_ALL).edge(ints(3), ints(3))
+    v(floats(2, 3, low=0.2), floats(2, 3, low=0.2)).also(*_ALL).edge(ints(3), ints(3))
     i(floats(2, 3), floats(4, 3)).also(*_ALL)(floats(2, 3), 2.0)(floats(3), floats(3))
     o(floats(2, 3), floats(4)).also(*_ALL).edge(ints(3, dtype="int8"), floats(2))
     k(floats(2, 3), floats(4, 2)).also(*_ALL)(floats(2), floats(3))(floats(2), floats(2, 2))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import reference as ref
-from .entry import Entry, Kink, drawn_apart, floats, ints, tol
+from .entry import Entry, Kink, floats, ints, tol
 
 __all__ = ["entries"]
 
@@ -360,7 +360,13 @@ def _signals() -> list[Entry]:
 
 def entries() -> list[Entry]:
     """The entries of this file."""
-    with drawn_apart("places"):
-        places = _places()
-    rest = [*_along(), *_convolutions(), *_pooling(), *_normalization(), *_losses(), *_recurrent(), *_signals()]
-    return [*places, *rest]
+    return [
+        *_places(),
+        *_along(),
+        *_convolutions(),
+        *_pooling(),
+        *_normalization(),
+        *_losses(),
+        *_recurrent(),
+        *_signals(),
+    ]

@@ -282,6 +282,7 @@ def _spaces() -> list[Entry]:
     n.edge(0, 1, 5).edge(0.0, 1.0, 5, endpoint=False).edge(0, 10, 5, dtype="int32").edge(0, 1, 5, retstep=True).edge(
         3.0, 1.0, 1
     )
+    n.edge(-4, 5, 4, dtype="int32").edge(-9, 3, 12, False, dtype="int32")  # whole numbers must not fall short of one
     n.edge(0.0, 1.0, 0).edge(floats(2, 3), floats(3), 3, False)
     g = Entry("logspace", lambda a, b, num=50, endpoint=True, base=10, dtype=None, axis=0: np.logspace(a, b, num, endpoint, base, None, axis),
               tol(16, 8), "real")  # fmt: skip

@@ -15,6 +15,8 @@ from kfront.ops.primitives.arguments import optional_dtype
 from kfront.ops.primitives.arithmetic import add, divide, floor, multiply, power, subtract
 from kfront.ops.primitives.creation import arange, full, ones, zeros
 from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import less_equal
 from kfront.ops.primitives.shapes import dim, expand_dims, flip, shape
 from kfront.ops.shapes import moveaxis
 
@@ -173,9 +175,13 @@ def linspace(
     places = arange(0, num, 1, kind)
     for _ in shape:
         places = expand_dims(places, -1)
-    # two weights instead of start + i * step: both ends come out exactly
-    share = divide(places, float(max(parts, 1)))
-    y = add(multiply(subtract(1.0, share), start), multiply(share, stop))
+    # from both ends: each comes out exactly, and so does all between where the step is exact (integers, for one)
+    stride = step if parts > 0 else width
+    y = where(
+        less_equal(multiply(places, 2.0), float(parts)),
+        add(start, multiply(places, stride)),
+        subtract(stop, multiply(subtract(float(parts), places), stride)),
+    )
     y = _move_axis(y, axis, len(shape) + 1)
     if dtype is not None and kind != dtype:
         y = cast(floor(y), dtype)
