@@ -83,7 +83,8 @@ def descend(s: Made, by: list[Any], rate: float = 0.1) -> Any:
 @VALUES.of("what it is", LINEAR)
 @VALUES.of("what it is: a model", MLP)
 def _(s: Made) -> Any:
-    return [(isinstance(v, tf.Variable), v.trainable, v.shape.as_list(), v.dtype.name) for v in held(s)]
+    kinds = [(isinstance(v, tf.Variable), tf.is_tensor(v), kfront.ops.is_tensor(v)) for v in held(s)]
+    return kinds, [(v.trainable, v.shape.as_list(), v.dtype.name) for v in held(s)]
 
 
 @VALUES.of("gradient", LINEAR)

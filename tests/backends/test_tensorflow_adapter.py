@@ -11,7 +11,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from kfront import backends, ops
+from kfront import Input, backends, ops
 from kfront.core.op import OPS
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import KerasTensor
@@ -342,6 +342,13 @@ def test_variables_stand_in_tensorflow_functions():
     (found,) = tape.gradient(y, [v])
     x = v.numpy()
     check(found, 3 + x.sum(0)[:, None] + x.sum(1)[None, :] - 1 + np.zeros((2, 2)))
+
+
+def test_what_tensorflow_calls_a_tensor_is_one():
+    v = Variable(np.ones(2, "float32"))
+    ragged, sparse = tf.ragged.constant([[1], [2, 3]]), tf.sparse.eye(2)
+    things = [v, v.value, tf.Variable(1.0), tf.ones(2), ragged, sparse, np.ones(2), 1.0, [1.0], Input((2,))]
+    assert [ops.is_tensor(x) for x in things] == [tf.is_tensor(x) for x in things] == [True] * 6 + [False] * 4
 
 
 def test_gradient_reaches_the_variable_through_autocast():

@@ -222,6 +222,10 @@ class Backend:
         """Whether `x` is a tensor of this engine, traced ones included."""
         raise NotImplementedError
 
+    def counts_as_tensor(self, x: object) -> bool:
+        """Whether `x` is a tensor in the eyes of the engine's users; more than `is_tensor`, if variables are."""
+        return self.is_tensor(x)
+
     def native_dtype(self, name: str) -> object:
         """The engine's dtype of that name."""
         raise NotImplementedError

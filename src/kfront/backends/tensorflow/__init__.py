@@ -150,6 +150,8 @@ class TensorFlowBackend(Backend):
         """Whether `x` is a TensorFlow tensor (dense, symbolic, sparse or ragged)."""
         return isinstance(x, _TENSORS)
 
+    counts_as_tensor = staticmethod(tf.is_tensor)  # with `tf.Variable`s, and Variables, which stand for them
+
     def native_dtype(self, name: str) -> tf.DType:
         """The `tf.DType` of that name."""
         found = _NATIVE.get(name)

@@ -254,7 +254,8 @@ def is_tensor(x: TensorLike) -> bool:
         x: anything.
 
     Returns:
-        A bool; False for symbolic tensors.
+        A bool; False for symbolic tensors. A variable is a tensor where the engine says so: torch's Parameters and
+        TensorFlow's variables are.
 
     Example:
 
@@ -262,7 +263,7 @@ def is_tensor(x: TensorLike) -> bool:
     >>> ops.is_tensor(ops.ones(2)), ops.is_tensor([1.0, 1.0])
     (True, False)
     """
-    return (state.backend or current()).is_tensor(x)
+    return (state.backend or current()).counts_as_tensor(x)
 
 
 @function("core")
