@@ -271,11 +271,9 @@ if __name__ == "__main__":
     only = sys.argv[4:]
     ALONE = alone()
     D.initialize(address, COUNT, MINE)
-    from kfront.backends.torch import (
-        mesh,  # what is gathered again for the backward pass: here all of it, however small
-    )
+    from kfront.backends.torch import placed  # with the first process group
 
-    mesh._LARGE = 0
+    placed._LARGE, placed._BLOCK = 0, 200  # small blocks, all of which are gathered again for the backward pass
     failed = {}
     for name, check in [(n, f) for n, f in globals().items() if n.startswith("check_")]:
         if only and name not in only:

@@ -25,7 +25,9 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
 from kfront.backends.seeding import seed_together
 from kfront.backends.torch.common import current_device
-from kfront.backends.torch.mesh import Feed, Layout, fits, install, lay_out, move, on_mesh, settle
+from kfront.backends.torch.dtensors import Layout, fits, move, on_mesh
+from kfront.backends.torch.mesh import Feed, install
+from kfront.backends.torch.placed import lay_out, settle
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.backends.typing import Closure
 from kfront.core import tree
@@ -307,7 +309,7 @@ class TorchDistributor(Distributor):
         if count == 1:
             return run
         if distribution.splits_variables:
-            return self._step_on_mesh(run, kind, distribution, Feed(distribution, model))
+            return self._step_on_mesh(run, kind, distribution, Feed(distribution, model, kind))
 
         def one(run: Closure[Tensor], args: tuple[Nested[Tensor], ...]) -> Nested[Tensor]:
             if not self.is_shared(distribution):

@@ -1,8 +1,7 @@
 """Tensors on a mesh of processes: DTensors, and what kfront needs beside DTensor's own rules.
 
 Every tensor that is computed from a batch or from a laid out Variable is a DTensor, which knows its place in the whole;
-plain tensors are the same in all processes. So code means what it means on one device, and so do the numbers. A
-Variable's batch axis is gathered where it is read: its gradient comes back as its part of the sum.
+plain tensors are the same in all processes. So code means what it means on one device, and so do the numbers.
 
 `install` puts forms of ops that take DTensors on the backend object when the first mesh is made; nothing of it is met
 without one.
@@ -13,24 +12,22 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Shard
-from torch.distributed.tensor._dtensor_spec import DTensorSpec
-from torch.nn import Parameter
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 
 from kfront.backends.torch import random, step, transforms
-from kfront.backends.torch.common import NAMES, axes_of, native
+from kfront.backends.torch.common import axes_of
+from kfront.backends.torch.dtensors import Places, move, of_part, on_mesh, place, settled, whole
 from kfront.backends.torch.foreach import TorchForeach
+from kfront.backends.torch.placed import gathering, undivided
 from kfront.backends.torch.variable import TorchVariable
 from kfront.backends.typing import Axes, Closure, Pair
 from kfront.core import tree
-from kfront.core.mesh import Unmade
 from kfront.core.op import OPS
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import AnyCallable, Nested, Seed, ShapeLike
@@ -42,77 +39,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 Tensor = torch.Tensor
-Places = tuple[Placement, ...]
-
-
-class Layout(NamedTuple):
-    """A `TensorLayout` as torch has it.
-
-    Attributes:
-        mesh: the processes.
-        places: for each axis of the mesh, whether and where it divides the tensor.
-    """
-
-    mesh: DeviceMesh
-    places: Places
-
-
-def place(shape: Sequence[int], mesh: DeviceMesh, places: Places) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Shape of this process's part and where it begins; torch's own function breaks graphs."""
-    local, offset = list(shape), [0] * len(shape)
-    for size, at, p in zip(mesh.shape, mesh.get_coordinate() or (), places, strict=False):
-        if isinstance(p, Shard):
-            most = -(-local[p.dim] // size)
-            start = min(most * at, local[p.dim])
-            offset[p.dim], local[p.dim] = offset[p.dim] + start, min(most, local[p.dim] - start)
-    return tuple(local), tuple(offset)
-
-
-def of_part(part: Tensor, shape: Sequence[int], mesh: DeviceMesh, places: Places) -> DTensor:
-    """The DTensor of which this process holds `part`."""
-    strides, step = part.stride(), 1
-    if 0 in strides:
-        part = part.contiguous()
-        strides = part.stride()
-    stride = [1] * len(shape)
-    for d in sorted(range(len(shape)), key=lambda d: (strides[d], -d)):  # in memory the whole has the part's order
-        stride[d], step = step, step * shape[d]
-    whole = {"shape": torch.Size(shape), "stride": tuple(stride)}
-    return DTensor.from_local(part, mesh, places, run_check=False, **whole)
-
-
-def move(x: DTensor, places: Places) -> DTensor:
-    """A DTensor in another layout."""
-    return x if x.placements == places else x.redistribute(placements=places)
-
-
-def settled(x: DTensor) -> DTensor:
-    """A DTensor without sums that are still to be made."""
-    return move(x, tuple(Replicate() if p.is_partial() else p for p in x.placements))
-
-
-def whole(x: Any) -> Any:
-    """A plain tensor of all elements; what is none stays as it is."""
-    if type(x) is not DTensor:
-        return x
-    places = (Replicate(),) * x.device_mesh.ndim
-    return move(x, places).to_local(grad_placements=places)
-
-
-def on_mesh(x: Tensor, mesh: DeviceMesh) -> DTensor:
-    """A DTensor; a plain tensor is the same in all processes."""
-    return x if type(x) is DTensor else of_part(x, x.shape, mesh, (Replicate(),) * mesh.ndim)
-
-
-def fits(shape: tuple[int, ...], layout: Layout) -> bool:
-    """Whether the mesh divides a shape into parts of one size."""
-    parts = [1] * len(shape)
-    for size, p in zip(layout.mesh.shape, layout.places, strict=True):
-        if isinstance(p, Shard):
-            if p.dim >= len(shape):
-                return False
-            parts[p.dim] *= size
-    return all(n % k == 0 for n, k in zip(shape, parts, strict=True))
 
 
 class Feed:
@@ -124,10 +50,11 @@ class Feed:
     Args:
         distribution: the current one.
         model: the model.
+        kind: "train", "test" or "predict".
     """
 
-    def __init__(self, distribution: Distribution, model: Model) -> None:
-        self.model, self.compiled = model, None
+    def __init__(self, distribution: Distribution, model: Model, kind: str) -> None:
+        self.model, self.compiled, self.trains = model, None, kind == "train"
         self.jit, self.warm = model.jit_compile is True, False
         self.mesh: DeviceMesh = distribution.device_mesh.backend_mesh
         self.axis = list(distribution.device_mesh.axis_names).index(distribution.batch_dim_name)
@@ -138,21 +65,21 @@ class Feed:
         """What the step gives for a batch, as plain tensors."""
         leaves = [x for x in tree.flatten(args) if isinstance(x, Tensor) and x.ndim]
         if self.shared and any(len(x) % self.parts or not len(x) for x in leaves):
-            _undivided.axis = self.axis
+            undivided.axis = self.axis
             try:
                 return tree.map_structure(whole, self._run(run, args))
             finally:
-                _undivided.axis = None
+                undivided.axis = None
         return tree.map_structure(whole, self._run(run, tree.map_structure(self._divided, args)))
 
     def _run(self, run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Tensor]:
         if not self.jit or not self.warm:
             self.warm = True  # layers and ops have worked out now what would break the graph
-            return run(*args)
+            return run(*args) if self.trains else _without_gradients(run, args)
         if self.compiled is None:
             self.compiled = torch.compile(self.model._call_impl, dynamic=False)
         fields = self.model.__dict__
-        fields["_compiled_call_impl"], _gathered.off = self.compiled, True
+        fields["_compiled_call_impl"], gathering.off = self.compiled, True
         try:
             return run(*args)
         except Exception as error:
@@ -163,7 +90,7 @@ class Feed:
             warnings.warn(f"[torch] the model runs eagerly, torch.compile failed: {reason}", stacklevel=2)
         finally:
             del fields["_compiled_call_impl"]
-            _gathered.off = False
+            gathering.off = False
         return run(*args)
 
     def _divided(self, x: object) -> object:
@@ -178,182 +105,13 @@ class Feed:
         return of_part(x[start : start + n], x.shape, self.mesh, self.rows)
 
 
-class _Undivided(threading.local):
-    """The axis of the mesh that the batch is not divided over at the moment, though it should be."""
-
-    axis: int | None = None
-
-
-_undivided = _Undivided()
-
-
-def _without(x: DTensor, axis: int) -> Tensor:
-    """What all processes along an axis hold alike, on the mesh of the other axes: there it is never divided."""
-    names = [n for i, n in enumerate(x.device_mesh.mesh_dim_names or ()) if i != axis]
-    part = x.to_local(grad_placements=x.placements)
-    if not names:
-        return part
-    places = tuple(p for i, p in enumerate(x.placements) if i != axis)
-    return of_part(part, x.shape, x.device_mesh[tuple(names)], places)
-
-
-# ---- Variables -------------------------------------------------------------------------------------------------------
-
-
-class PlacedVariable(TorchVariable):
-    """A Variable of which this process holds a part; whatever is assigned is brought into its layout.
-
-    Attributes:
-        laid: where the parts lie.
-        read_as: the same with the batch axis gathered.
-    """
-
-    laid: Layout
-    read_as: Places
-    _divided = True
-
-    def _make(self, value: Any) -> None:
-        b = self._backend
-        local, offset = place(self._shape, *self.laid)
-        with b.eager():
-            if type(value) is Unmade:
-                part = b.convert(value.part(offset, local), self._dtype)
-            else:
-                part = value[tuple(slice(o, o + n) for o, n in zip(offset, local, strict=True))]
-                part = part.detach().clone() if isinstance(part, Tensor) else b.convert(part, self._dtype).clone()
-            part = part.contiguous().to(self.laid.mesh.device_type)
-            self._dtype = NAMES[part.dtype]
-            tensor = of_part(part, self._shape, *self.laid)
-            self._value = self.own = self._parameter(tensor) if self._trainable else tensor
-        self._aliased_by_autograd = False
-
-    @property
-    def value(self) -> Tensor:
-        """The tensor, its batch axis gathered; in the autocast dtype inside such a scope."""
-        value = self._value
-        if type(value) is not DTensor:
-            return TorchVariable.value.fget(self)  # type: ignore[attr-defined]
-        cast = state.autocast
-        if cast is None or not self._autocast or cast == self._dtype or not value.is_floating_point():
-            cast = None
-        out = move(value if cast is None else value.to(native(cast)), self.read_as)
-        if self.read_as != self.laid.places:
-            _gathered.note(out, self, cast)
-        value = out
-        return value if _undivided.axis is None else _without(value, _undivided.axis)
-
-    def _write(self, value: Tensor) -> None:
-        value = value.detach()
-        if type(value) is not DTensor or value.device_mesh != self.laid.mesh:
-            value = on_mesh(whole(value), self.laid.mesh)
-        super()._write(move(value, self.laid.places))
-
-    def _shown(self, layer: object) -> PlacedVariable:
-        return self  # not the Parameter, which has not been gathered
-
-    def _state(self) -> dict[str, Any]:
-        out = {k: v for k, v in super()._state().items() if k not in ("_layout", "laid", "read_as")}
-        value = whole(self._value.detach())
-        out["own"] = out["_value"] = self._parameter(value) if isinstance(self.own, Parameter) else value
-        return out
-
-
-class _Gathered(threading.local):
-    """Values of Variables that were gathered for the computation that is being recorded.
-
-    Autograd would keep them all until the backward pass. It keeps where they come from instead, and they are gathered
-    again when they are needed, as FSDP does.
-
-    Attributes:
-        found: by the address of their memory: (the part, its Variable, the dtype it was cast to).
-        off: whether to leave it to a compiler; gradients of gradients do without it too.
-    """
-
-    off = False
-    found: dict[int, tuple[weakref.ref[Tensor], PlacedVariable, str | None]] | None = None
-
-    def note(self, x: DTensor, variable: PlacedVariable, cast: str | None) -> None:
-        """Keep in mind what was gathered, if it is large."""
-        local = x._local_tensor
-        if self.found is not None and local.numel() * local.itemsize >= _LARGE:
-            self.found[local.untyped_storage().data_ptr()] = (weakref.ref(local), variable, cast)
-
-    def pack(self, x: Tensor) -> Tensor | _Again:
-        """What autograd keeps of a tensor."""
-        local = x._local_tensor if type(x) is DTensor else x
-        entry = None if not self.found else self.found.get(local.untyped_storage().data_ptr())
-        if entry is None or entry[0]() is None:
-            return x
-        _, variable, cast = entry
-        spec = x._spec if type(x) is DTensor else None
-        return _Again(variable, cast, spec, (local.shape, local.stride(), local.storage_offset()))
-
-    def __enter__(self) -> None:
-        self.found = {}
-        self.hooks = torch.autograd.graph.saved_tensors_hooks(self.pack, _unpack)
-        self.hooks.__enter__()
-
-    def __exit__(self, *exc: object) -> None:
-        self.found = None
-        self.hooks.__exit__(*exc)
-
-
-class _Again(NamedTuple):
-    """What is gathered again, and the view of it that was kept."""
-
-    variable: PlacedVariable
-    cast: str | None
-    spec: DTensorSpec | None
-    view: tuple[torch.Size, tuple[int, ...], int]
-
-
-def _unpack(kept: Tensor | _Again) -> Tensor:
-    if type(kept) is not _Again:
-        return kept
-    with torch.no_grad():
-        value = kept.variable._value.detach()
-        value = move(value if kept.cast is None else value.to(native(kept.cast)), kept.variable.read_as)
-        local = value.to_local().as_strided(*kept.view)
-    return local if kept.spec is None else DTensor(local, kept.spec, requires_grad=False)
-
-
-_LARGE = 1 << 16  # bytes of a part from which it is gathered again
-_gathered = _Gathered()
-
-
-def lay_out(variable: Variable, layout: Layout, batch_axis: str | None) -> None:
-    """Let a Variable be made on a mesh: what is divided, and what is trained, as DTensors; the rest as it is."""
-    if not variable._settable_trainable and all(p == Replicate() for p in layout.places):
-        return
-    names = layout.mesh.mesh_dim_names or ()
-    variable.__class__ = PlacedVariable
-    variable.laid = layout  # type: ignore[attr-defined]
-    variable.read_as = tuple(  # type: ignore[attr-defined]
-        Replicate() if n == batch_axis else p for n, p in zip(names, layout.places, strict=True)
-    )
-
-
-def settle(gradients: list[Tensor], variables: Sequence[Variable]) -> list[Tensor]:
-    """Gradients in the layouts of their Variables: what is still to be summed is, in one exchange for each axis."""
-    out = list(gradients)
-    todo: dict[tuple[DeviceMesh, int, torch.dtype], list[int]] = {}
-    for i, (g, v) in enumerate(zip(out, variables, strict=True)):
-        if type(g) is DTensor and isinstance(v, PlacedVariable):
-            for axis, (p, wanted) in enumerate(zip(g.placements, v.laid.places, strict=True)):
-                if p.is_partial("sum") and wanted == Replicate():
-                    todo.setdefault((g.device_mesh, axis, g.dtype), []).append(i)
-    for (mesh, axis, _), places in todo.items():
-        parts = [out[i].to_local() for i in places]
-        flat = torch.cat([p.reshape(-1) for p in parts])
-        dist.all_reduce(flat, group=mesh.get_group(axis))
-        for i, part in zip(places, flat.split([p.numel() for p in parts]), strict=True):
-            g = out[i]
-            now = tuple(Replicate() if a == axis else p for a, p in enumerate(g.placements))
-            out[i] = of_part(part.reshape(g.to_local().shape), g.shape, mesh, now)
-    for i, (g, v) in enumerate(zip(out, variables, strict=True)):
-        if isinstance(v, PlacedVariable):
-            out[i] = move(on_mesh(g, v.laid.mesh), v.laid.places)
-    return out
+def _without_gradients(run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Tensor]:
+    """A step in which Variables stay as they are."""
+    try:
+        with gathering:
+            return run(*args)
+    finally:
+        gathering.held.clear()
 
 
 # ---- ops that run on parts -------------------------------------------------------------------------------------------
@@ -601,14 +359,17 @@ def value_and_grad(
     """As `step.value_and_grad`, of the loss of all parts."""
 
     def run() -> Pair[Tensor]:
-        if step.nesting.depth > 1 or _gathered.off or torch.compiler.is_compiling():
+        if gathering.found is not None or gathering.off or torch.compiler.is_compiling():
             loss, aux = fn()
         else:
-            with _gathered:
+            with gathering:
                 loss, aux = fn()
         return whole(loss), aux
 
-    return step.value_and_grad(run, variables, state)
+    try:
+        return step.value_and_grad(run, variables, state)
+    finally:
+        gathering.held.clear()
 
 
 def vjp(fn: Closure[Tensor], holders: Sequence[Variable], once: bool = False) -> tuple[list[Tensor], list[Tensor], Any]:
