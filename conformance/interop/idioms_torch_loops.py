@@ -20,7 +20,7 @@ import kfront
 
 from ..suite import close
 from .idioms import Compare, Rows
-from .torch_pairs import BATCH_NORM, CONV, DROPOUT, LINEAR, MLP, MODEL, Made, told
+from .torch_pairs import BATCH_NORM, CONV, DROPOUT, GRAPH, LINEAR, MLP, MODEL, Made, told
 
 __all__ = ["ROWS"]
 
@@ -382,6 +382,61 @@ def _(s: Made) -> Any:
     net = peft.get_peft_model(Net(), peft.LoraConfig(r=2, target_modules=["head"], modules_to_save=["body"]))
     first = s._replace(layer=net).train(torch.optim.SGD([p for p in net.parameters() if p.requires_grad], 0.01))
     return first, len([p for p in net.parameters() if p.requires_grad]), len(peft.get_peft_model_state_dict(net))
+
+
+def adapted(s: Made, config: Any, start: Callable[[Any], None]) -> Any:
+    """What PEFT makes of layers, trained, switched off, merged and taken away again."""
+    import peft
+
+    net = peft.get_peft_model(s.layer, config)
+    start(net)
+    losses = s._replace(layer=net).train(torch.optim.SGD([p for p in net.parameters() if p.requires_grad], 0.001))
+    with net.disable_adapter():
+        off = net(s.x)
+    names = sorted(peft.get_peft_model_state_dict(net))
+    return losses, off, net(s.x), names, net.merge_and_unload()(s.x), sorted(told(s.layer.named_parameters()))
+
+
+for _name, _pair in {"layers": MLP, "a Sequential": MODEL, "a functional model": GRAPH}.items():
+
+    @PACKAGES.of(f"PEFT: LoRA of parameters: {_name}", _pair, needs=("peft", "transformers"))
+    def _(s: Made) -> Any:
+        import peft
+
+        @torch.no_grad()
+        def start(net: Any) -> None:  # a kernel is the transpose of torch's weight, and its two factors change places
+            for part in net.modules():
+                if hasattr(part, "lora_A"):
+                    a, b = part.lora_A["default"].weight, part.lora_B["default"].weight
+                    for x in (b.T, a.T) if s.weight == "kernel" else (a, b):
+                        x.copy_(torch.linspace(-0.1, 0.1, x.numel()).reshape(x.shape))
+
+        parameters = [f"0.{s.weight}", f"2.{s.weight}"]
+        return adapted(s, peft.LoraConfig(r=2, target_parameters=parameters), start)
+
+    @PACKAGES.of(f"PEFT: LoRA of a layer by a class for it: {_name}", _pair, needs=("peft", "transformers"))
+    def _(s: Made) -> Any:
+        import peft
+        from peft.tuners import lora
+
+        class LoraDense(lora.Linear):
+            """As torch_projects.md shows it."""
+
+            def _get_in_out_features(self, module: Any) -> tuple[int, int]:
+                return tuple(module.kernel.shape)
+
+            def merge(self, safe_merge: bool = False, adapter_names: Any = None) -> None:
+                for name in adapter_names or self.active_adapters:
+                    self.base_layer.kernel.data += self.get_delta_weight(name)
+                    self.merged_adapters.append(name)
+
+            def unmerge(self) -> None:
+                while self.merged_adapters:
+                    self.base_layer.kernel.data -= self.get_delta_weight(self.merged_adapters.pop())
+
+        config = peft.LoraConfig(r=2, target_modules=["0", "2"], fan_in_fan_out=s.weight == "kernel")
+        config._register_custom_module({kfront.layers.Dense: LoraDense})
+        return adapted(s, config, lambda net: None)
 
 
 ROWS = [*LOOPS, *PROCESSES, *PACKAGES]

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from .idioms import Rows
-from .torch_pairs import BATCH_NORM, CONV, DROPOUT, LINEAR, MLP, MODEL, Made, told
+from .torch_pairs import BATCH_NORM, CONV, DROPOUT, GRAPH, LINEAR, MLP, MODEL, Made, told
 
 __all__ = ["ROWS"]
 
@@ -224,11 +224,26 @@ def _(s: Made) -> Any:
     return s.layer(s.x), s.grads()
 
 
-@PARTS.of("a layer of a model is replaced", MODEL)
-def _(s: Made) -> Any:
-    net = s.layer if s.weight == "weight" else nn.Sequential(*s.layer.layers)
-    net[0] = Lora(net[0], (3, 8))
-    return net(s.x), len([p for p in net.parameters() if p.requires_grad])
+for _name, _pair in {"a Sequential": MODEL, "a functional model": GRAPH}.items():
+
+    @PARTS.of(f"a layer of {_name} is replaced, and put back", _pair)
+    def _(s: Made) -> Any:
+        before = s.layer.get_submodule("0")
+        setattr(s.layer, "0", Lora(before, (3, 8)))
+        count, losses = (
+            len([p for p in s.layer.parameters() if p.requires_grad]),
+            s.train(torch.optim.SGD(s.layer.parameters(), 0.001)),
+        )
+        adapted = s.layer(s.x)
+        setattr(s.layer, "0", before)
+        return count, losses, adapted, s.layer(s.x)
+
+    @PARTS.of(f"layers of {_name} are replaced while they are listed", _pair)
+    def _(s: Made) -> Any:
+        for name, part in s.layer.named_modules():
+            if hasattr(part, s.weight):
+                setattr(s.layer, name, Lora(part, (3, 8) if name == "0" else (8, 4)))
+        return s.layer(s.x), [n.partition(".")[0] for n, p in s.layer.named_parameters() if p.requires_grad]
 
 
 @PARTS.of("replacement through _modules", MLP)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 import kfront
 
 __all__ = [
-    "ATTENTION", "BATCH_NORM", "CONV", "DROPOUT", "EMBEDDING", "GROUP_NORM", "GRU", "LINEAR", "LSTM", "MLP", "MODEL",
-    "NORM", "POOL", "RELU", "Made", "fill", "pair", "told",
+    "ATTENTION", "BATCH_NORM", "CONV", "DROPOUT", "EMBEDDING", "GRAPH", "GROUP_NORM", "GRU", "LINEAR", "LSTM", "MLP",
+    "MODEL", "NORM", "POOL", "RELU", "Made", "fill", "pair", "told",
 ]  # fmt: skip
 
 L = kfront.layers
@@ -185,6 +185,12 @@ def _carry_recurrent(ours: Any, own: Any) -> None:
         mine.copy_(theirs[..., columns].t() if theirs.ndim == 2 else theirs[columns])
 
 
+def _graph() -> Any:
+    """A functional model, with layers named as those of `nn.Sequential`."""
+    x = kfront.Input((3,))
+    return kfront.Model(x, L.Dense(4, name="2")(L.ReLU(name="1")(L.Dense(8, name="0")(x))))
+
+
 LINEAR = pair(lambda: L.Dense(4), lambda: nn.Linear(3, 4), (5, 3))
 MLP = pair(
     lambda: nn.Sequential(L.Dense(8), nn.ReLU(), L.Dense(4)),
@@ -196,6 +202,7 @@ MODEL = pair(
     lambda: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)),
     (5, 3),
 )
+GRAPH = pair(_graph, lambda: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)), (5, 3))
 CONV = pair(lambda: L.Conv2D(4, 3, data_format="channels_first"), lambda: nn.Conv2d(3, 4, 3), (2, 3, 6, 5))
 NORM = pair(lambda: L.LayerNormalization(epsilon=1e-5), lambda: nn.LayerNorm(3), (5, 3))
 GROUP_NORM = pair(lambda: L.GroupNormalization(2, axis=1, epsilon=1e-5), lambda: nn.GroupNorm(2, 4), (3, 4, 5))

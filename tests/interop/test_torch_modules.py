@@ -452,6 +452,41 @@ def test_in_a_functional_model() -> None:
     assert all((w.numpy() != b).any() for w, b in zip(model.weights, before, strict=True))
 
 
+def chain() -> Any:
+    return kfront.Sequential([kfront.Input((3,)), layers.Dense(4, "tanh", name="body"), layers.Dense(2, name="head")])
+
+
+def graph() -> Any:
+    x = kfront.Input((3,))
+    return kfront.Model(x, layers.Dense(2, name="head")(layers.Dense(4, "tanh", name="body")(x)))
+
+
+@pytest.mark.parametrize("make", [chain, graph])
+def test_a_layer_of_a_model_is_replaced(make: Any, tmp_path: Any) -> None:
+    model, x = make(), torch.from_numpy(X)
+    body, head = model.body, model.head
+    model.head = nn.Linear(4, 5)
+    torch.testing.assert_close(model(x), model.head(body(x)))
+    assert model.output_shape == (None, 5) and len(model.layers) == len(make().layers)
+    assert [w.path.rpartition("/")[2] for w in model.weights] == ["kernel", "bias", "weight", "bias"]
+    body.trainable = False
+    frozen = body.get_weights()
+    model.compile("sgd", "mse")
+    losses = model.fit(X, np.ones((8, 5), "float32"), epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    for was, now in zip(frozen, body.get_weights(), strict=True):
+        np.testing.assert_array_equal(was, now)
+    twin, other = copy.deepcopy(model), make()
+    torch.testing.assert_close(twin(x), model(x))
+    other.head = nn.Linear(4, 5)
+    model.save_weights(tmp_path / "it.weights.h5")
+    other.load_weights(tmp_path / "it.weights.h5")
+    torch.testing.assert_close(other(x), model(x))
+    model.head = head
+    torch.testing.assert_close(model(x), head(body(x)))
+    assert model.output_shape == (None, 2) and model.layers[-1] is head
+
+
 def test_compiled_whole() -> None:
     for make in (Net, Block):
         torch._dynamo.reset()

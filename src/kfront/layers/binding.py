@@ -90,6 +90,8 @@ class _Report:
                 backend.track_layer(layer, where, x)
             elif kind == "seed":
                 backend.track_variable(layer, f"{where}.seed_generator_state", x.state)
+        if removed and added and getattr(removed[0][1], "_held_by", None) is layer:
+            layer._replaced(removed[0][1], added[0][1])
 
 
 def saved_state(layer: Any) -> dict[str, Any]:

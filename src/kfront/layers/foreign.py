@@ -74,6 +74,7 @@ class TorchModuleWrapper(_OfEngine):
     _held_by: Any  # the layer whose attribute the module is: this one, or another
     _held_as: str
     _modes: Any
+    _before: Any = None  # the layer whose place it took
 
     def __init__(
         self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[UnnamedOptions]
@@ -90,11 +91,12 @@ class TorchModuleWrapper(_OfEngine):
             self.trainable = False
 
     @classmethod
-    def _attribute_of(cls, owner: Any, name: str) -> Self:
-        """The layer that stands for a module which becomes an attribute of another layer."""
+    def _attribute_of(cls, owner: Any, name: str, before: Any = None) -> Self:
+        """The layer that stands for a module which becomes an attribute of another layer, maybe after a layer."""
         self = cls.__new__(cls)
-        Layer.__init__(self, name=name)
+        Layer.__init__(self, name=name if before is None else before.name)
         self._place(owner, name, None)
+        self.__dict__["_before"] = before
         return self
 
     def _place(self, owner: Any, name: str, output_shape: Any) -> None:
@@ -162,7 +164,12 @@ class TorchModuleWrapper(_OfEngine):
         """Shapes and dtypes of the outputs: `output_shape`, or what the module gives for tensors without values."""
         if self.output_shape is not None:
             return Abstract(self.output_shape, self.compute_dtype)
-        return self._backend.compute_spec(self.call, *args, **kwargs)
+        try:
+            return self._backend.compute_spec(self.call, *args, **kwargs)
+        except (AssertionError, RuntimeError):  # of torch's tensors without values, which cannot be parametrized, say
+            if self._before is None:
+                raise
+            return self._before.compute_output_spec(*args, **kwargs)
 
     def save_own_variables(self, store: Store) -> None:
         """Write the module's `state_dict`."""

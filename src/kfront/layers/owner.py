@@ -11,7 +11,7 @@ from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
 from kfront.core.typing import Backend
 from kfront.core.variable import Variable
-from kfront.layers.binding import saved_state
+from kfront.layers.binding import kind_of, saved_state
 from kfront.layers.call_signature import call_info
 
 
@@ -69,9 +69,15 @@ class Owner:
         from kfront.layers.foreign import TorchModuleWrapper  # which imports this module
 
         self.__dict__.update(_has_modules=True, _needs_general=True, _ready=False)
-        layer = TorchModuleWrapper._attribute_of(self, name)
+        before = [x for _, x in self._tracker.items.get(name, ()) if kind_of(x) == "layer"]
+        layer = TorchModuleWrapper._attribute_of(self, name, *before)
         self._tracker.track(name, layer)
         layer._hold(module)
+        for one in before:
+            self._replaced(one, layer)
+
+    def _replaced(self, old: Any, new: Any) -> None:
+        """A module of torch took a layer's place among the attributes, or a layer that of a module."""
 
     def _modules_held(self) -> list[Any]:
         return [x for x in self._tracker.of_kind("layer") if x.__dict__.get("_held_by") is self]

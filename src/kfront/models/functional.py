@@ -90,6 +90,13 @@ class Functional(Model):
         self.__dict__["_input_dtypes"] = [input_dtype(b, x.dtype) for x in graph.inputs]
         self.built = True
 
+    def _replaced(self, old: Layer, new: Layer) -> None:
+        if old in self._graph.operations:
+            call = lambda one, args, kwargs: (new if one is old else one)(*args, **kwargs)  # noqa: E731
+            outputs = clone_graph(self._graph, self._graph.inputs, call)
+            self._outputs_struct = tree.pack_sequence_as(self._outputs_struct, outputs)
+            self._attach(Graph(self._graph.inputs, outputs))
+
     def __setstate__(self, saved: Config) -> None:
         super().__setstate__(saved)
         self.__dict__["_input_dtypes"] = [input_dtype(self._backend, x.dtype) for x in self._graph.inputs]

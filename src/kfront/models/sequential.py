@@ -119,12 +119,21 @@ class Sequential(Model):
             raise ArgumentError(f"[{self.name}] expected at least one layer to pop, got an empty model.")
         layer = self._sequence.pop()
         self._tracker.forget(self._place(layer))
+        self._connect()
+        return layer
+
+    def _connect(self) -> None:
+        """Call the layers on the symbolic input, if there is one."""
         self.__dict__["_graph_cache"] = None
         if self._head is not None:
             self._tail = self._head._inbound_nodes[0].outputs[0]
             for one in self._sequence:
                 self._tail = tree.flatten(one(self._tail))[0]
-        return layer
+
+    def _replaced(self, old: Layer, new: Layer) -> None:
+        if old in self._sequence:
+            self._sequence = [new if one is old else one for one in self._sequence]
+            self._connect()
 
     @property
     def layers(self) -> list[Any]:

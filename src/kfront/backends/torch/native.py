@@ -176,12 +176,16 @@ def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
         thing.places = tuple((x, new if x is layer and n == old else n) for x, n in thing.places)
 
 
-def _forget(layer: Module, name: str) -> None:
-    thing = layer.__dict__["_native_names"].pop(name)[0]
+def _forget(layer: Any, name: str) -> None:
+    fields = layer.__dict__
+    thing = fields["_native_names"].pop(name)[0]
     if not isinstance(thing, Module):
         thing.places = tuple(p for p in thing.places if p[0] is not layer or p[1] != name)
+    elif any(isinstance(x, Module) for _, x in layer._tracker.items.get(name, ())):
+        fields["_modules"][name] = None  # another one follows, in the same place, maybe while torch iterates over them
+        return
     for table in ("_parameters", "_buffers", "_modules"):
-        dict.pop(layer.__dict__[table], name, None)
+        dict.pop(fields[table], name, None)
 
 
 def untrack(layer: Module, attribute: str) -> None:
