@@ -111,7 +111,7 @@ def _without_gradients(run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Ten
         with gathering:
             return run(*args)
     finally:
-        gathering.held.clear()
+        gathering.clear()
 
 
 # ---- ops that run on parts -------------------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ def value_and_grad(
     try:
         return step.value_and_grad(run, variables, state)
     finally:
-        gathering.held.clear()
+        gathering.clear()
 
 
 def vjp(fn: Closure[Tensor], holders: Sequence[Variable], once: bool = False) -> tuple[list[Tensor], list[Tensor], Any]:

@@ -7,6 +7,7 @@ another, and one for their gradients.
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -172,13 +173,18 @@ class Block:
     def gather(self, parts: Sequence[Tensor]) -> list[Tensor]:
         """The tensors of which the processes along the axis hold these parts."""
         mine = torch.cat([p.reshape(-1).to(self.dtype) for p in parts])
-        flat = mine.new_empty(self.size * len(mine))
+        flat = gathering.room(self.size * len(mine), mine)
         dist.all_gather_into_tensor(flat, mine, group=self.group)
-        pieces = flat.view(self.size, -1).split([p.numel() for p in parts], 1)
-        return [
-            piece.view(self.size, *shape).movedim(0, dim).reshape(_grown(shape, dim, self.size)).contiguous()
-            for piece, shape, dim in zip(pieces, self.shapes, self.dims, strict=True)
-        ]
+        out, at = _memory(len(flat), mine), 0
+        values = []
+        for piece, shape, dim in zip(
+            flat.view(self.size, -1).split([p.numel() for p in parts], 1), self.shapes, self.dims, strict=True
+        ):
+            value = out[at : at + piece.numel()].view(_grown(shape, dim, self.size))
+            value.unflatten(dim, (self.size, -1)).movedim(dim, 0).copy_(piece.view(self.size, *shape))
+            values.append(value)
+            at += piece.numel()
+        return values
 
     def scatter(self, wholes: Sequence[Tensor | None]) -> list[Tensor | None]:
         """This process's parts of the sums over the processes; what is None in all stays so."""
@@ -188,13 +194,23 @@ class Block:
             for x, dim in zip(wholes, self.dims, strict=True)
             if x is not None
         ]
-        flat = torch.cat(rows, 1)
-        mine = flat.new_empty(flat.shape[1])
-        dist.reduce_scatter_tensor(mine, flat.view(-1), group=self.group)
+        count = sum(r.shape[1] for r in rows)
+        flat = gathering.room(self.size * count, rows[0])
+        torch.cat(rows, 1, out=flat.view(self.size, count))
+        mine = _memory(count, flat)
+        dist.reduce_scatter_tensor(mine, flat, group=self.group)
         out: list[Tensor | None] = [None] * len(wholes)
         for i, piece in zip(there, mine.split([r.shape[1] for r in rows]), strict=True):
             out[i] = piece.view(self.shapes[i])
         return out
+
+
+def _memory(count: int, like: Tensor) -> Tensor:
+    """Memory that goes back to the system: on the heap of the host what comes and goes would leave holes."""
+    size = count * like.itemsize
+    if like.device.type != "cpu" or size < 1 << 20:
+        return like.new_empty(count)
+    return torch.frombuffer(mmap.mmap(-1, size), dtype=like.dtype)
 
 
 def _grown(shape: torch.Size, dim: int, times: int) -> list[int]:
@@ -248,6 +264,9 @@ class _Scatter(torch.autograd.Function):
         return None, None, *[x if there else None for x, there in zip(out, ctx.there, strict=True)]
 
 
+Source = Block | tuple[PlacedVariable, str | None]  # of memory: a block, or one Variable and the dtype it was read in
+
+
 class _Held(NamedTuple):
     """A block as it was gathered: the Variables' versions then, their values, and whether gradients were recorded."""
 
@@ -273,11 +292,12 @@ class _Gathering(threading.local):
     """
 
     off = False
-    found: dict[int, tuple[StorageWeakRef, PlacedVariable, str | None]] | None = None
+    found: dict[int, tuple[StorageWeakRef, Source]] | None = None
 
     def __init__(self) -> None:
         self.order: dict[int, tuple[PlacedVariable, str | None]] = {}
         self.held: dict[torch.dtype, _Held] = {}
+        self.rooms: dict[torch.dtype, Tensor] = {}
 
     def read(self, v: PlacedVariable, value: DTensor, cast: str | None) -> Tensor:
         """A Variable's value with its batch axis gathered."""
@@ -285,24 +305,24 @@ class _Gathering(threading.local):
             return move(value if cast is None else value.to(native(cast)), v.read_as)
         member = v.member
         if member is not None and member.cast == cast:
-            part = self.fetch(member)
+            part = self.fetch(member.block, member.index)
             if member.block.again:
-                self._note(part, v, cast)
+                self._note(part, member.block)
             return DTensor.from_local(part, v.laid.mesh, v.read_as, grad_placements=v.summed)
         if member is None:
             self.order.setdefault(id(v), (v, cast))
         out = move(value if cast is None else value.to(native(cast)), v.read_as)
-        self._note(out._local_tensor, v, cast)
+        if out._local_tensor.numel() * out._local_tensor.itemsize >= _LARGE:
+            self._note(out._local_tensor, (v, cast))
         return out
 
-    def _note(self, part: Tensor, v: PlacedVariable, cast: str | None) -> None:
-        if self.found is not None and part.numel() * part.itemsize >= _LARGE:
-            storage = part.untyped_storage()
-            self.found[storage.data_ptr()] = (StorageWeakRef(storage), v, cast)
+    def _note(self, part: Tensor, source: Source) -> None:
+        assert self.found is not None
+        storage = part.untyped_storage()
+        self.found[storage.data_ptr()] = (StorageWeakRef(storage), source)
 
-    def fetch(self, member: Member) -> Tensor:
+    def fetch(self, block: Block, index: int) -> Tensor:
         """The value of one of a block, as it is now."""
-        block, index, _ = member
         recorded, held = torch.is_grad_enabled(), self.held.get(block.dtype)
         if (
             held is None
@@ -316,14 +336,28 @@ class _Gathering(threading.local):
             held = self.held[block.dtype] = _Held(block, block.versions(), values, recorded)  # type: ignore[arg-type]
         return held.values[index]
 
-    def again(self, kept: _Again) -> Tensor:
-        """What was read, on this process, for the backward pass."""
-        v, member = kept.variable, kept.variable.member
+    def again(self, source: Source) -> Tensor:
+        """Memory as it was noted, for the backward pass."""
         with torch.no_grad():
-            if member is not None and member.cast == kept.cast:
-                return self.fetch(member).detach()
+            if type(source) is Block:
+                return self.fetch(source, 0).detach()
+            v, cast = source
             value = v._value.detach()
-            return move(value if kept.cast is None else value.to(native(kept.cast)), v.read_as).to_local()
+            return move(value if cast is None else value.to(native(cast)), v.read_as).to_local()
+
+    def room(self, size: int, like: Tensor) -> Tensor:
+        """Memory for an exchange, the same for all of a step: it would be torn up between what stays."""
+        room = self.rooms.get(like.dtype)
+        if room is None or len(room) < size:
+            self.rooms.pop(like.dtype, None)
+            room = None
+            room = self.rooms[like.dtype] = _memory(size, like)
+        return room[:size]
+
+    def clear(self) -> None:
+        """A step ends."""
+        self.held.clear()
+        self.rooms.clear()
 
     def pack(self, x: Tensor) -> Tensor | _Again:
         """What autograd keeps of a tensor."""
@@ -331,9 +365,8 @@ class _Gathering(threading.local):
         entry = None if not self.found else self.found.get(local.untyped_storage().data_ptr())
         if entry is None or entry[0].expired():
             return x
-        _, variable, cast = entry
         spec = x._spec if type(x) is DTensor else None
-        return _Again(variable, cast, spec, (local.shape, local.stride(), local.storage_offset()))
+        return _Again(entry[1], spec, (local.shape, local.stride(), local.storage_offset()))
 
     def __enter__(self) -> None:
         self.outer, self.found = self.found, {}
@@ -351,8 +384,7 @@ class _Gathering(threading.local):
 class _Again(NamedTuple):
     """What is gathered again, and the view of it that was kept."""
 
-    variable: PlacedVariable
-    cast: str | None
+    source: Source
     spec: DTensorSpec | None
     view: tuple[torch.Size, tuple[int, ...], int]
 
@@ -360,19 +392,19 @@ class _Again(NamedTuple):
 def _unpack(kept: Tensor | _Again) -> Tensor:
     if type(kept) is not _Again:
         return kept
-    local = gathering.again(kept).as_strided(*kept.view)
+    local = gathering.again(kept.source).as_strided(*kept.view)
     return local if kept.spec is None else DTensor(local, kept.spec, requires_grad=False)
 
 
 def _make_blocks(order: Sequence[tuple[PlacedVariable, str | None]]) -> None:
-    """Blocks of what was read, in this order: as large as `_BLOCK`, or a quarter of what a process holds of it."""
+    """Blocks of what was read, in this order: as large as `_BLOCK`, or an eighth of what a process holds of it."""
     rows: dict[tuple[DeviceMesh, int, torch.dtype], list[tuple[int, PlacedVariable, str | None]]] = {}
     for v, cast in order:
         kind, axis = _wire(v, cast), _batch_axis(v)
         size = v.own._local_tensor.numel() * v.laid.mesh.shape[axis] * kind.itemsize
         rows.setdefault((v.laid.mesh, axis, kind), []).append((size, v, cast))
     for (mesh, axis, _), row in rows.items():
-        most = max(_BLOCK, sum(size for size, _, _ in row) // (4 * mesh.shape[axis]))
+        most = max(_BLOCK, sum(size for size, _, _ in row) // (8 * mesh.shape[axis]))
         parts: list[list[tuple[PlacedVariable, str | None]]] = [[]]
         filled = 0
         for size, v, cast in row:
