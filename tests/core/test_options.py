@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -103,3 +105,9 @@ def test_store_says_where_it_belongs() -> None:
 
     with pytest.raises(ArgumentError, match=r"\[Alone\] expected the local variables of an `__init__`"):
         Alone(1)
+
+
+def test_the_first_layer_of_a_process_reads_its_options() -> None:
+    code = "from kfront.layers import graph; print(callable(graph.GCNConv(4, activation='relu').activation))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "True"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from kfront import constraints, dtype_policies, initializers, regularizers
+from kfront import activations, constraints, dtype_policies, initializers, regularizers  # noqa: F401  options have them
 from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.auto_config import auto_config, named_shapes, tuples
