@@ -179,6 +179,8 @@ class Sources:
         words = {stem, stem.removesuffix("s"), f"{stem}s"}
         named = [t for t in near if words & set(t.rpartition("/")[2].removesuffix(".py").split("_"))]
         named += [t for t in self.tests if t.endswith(f"/test_{stem}.py")]
+        if folder.startswith("backends/"):  # what an adapter has for a package is tested with the package
+            named += [t for t in self.tests if t.startswith(f"tests/{stem}/")]
         return named, near or named or [t for t in self.tests if t.count("/") == 1]
 
     def needs(self, path: str) -> set[str]:
@@ -232,12 +234,14 @@ class _Selected:
         self.test(named, 1)
         self.test(sources.users(module, sources.tests), 2)
         self.test([t for t in near if mention.search(sources.text(t))], 3)
-        self.test(near, 4)
+        self.test(near, 5)
         rows = self.row(names, 0)
         for user in sources.users(module, sources.package):
             taken = sources.imports(user).get(module, set()) & set(names)
             if taken:
-                self.test(sources.mirrored(user)[0], 5)
+                close, package = sources.mirrored(user)
+                self.test(close, 4)
+                self.test([] if close else package, 6)
                 rows |= self.row([n for n, d in sources.definitions(user).items() if d.uses & taken], 1)
         if not rows:  # what the package does as a whole
             self.areas |= {a for a, m in self.known_areas.items() if path.split("/")[2] in m.split(".")}

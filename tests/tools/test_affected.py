@@ -39,6 +39,8 @@ FILES = {
         """,
     "src/kfront/saving/guard.py": "def gate():\n    pass\n",
     "src/kfront/backends/jax/nn.py": "mean = 1\n",
+    "src/kfront/backends/torch/mesh.py": "def lay_out():\n    pass\n",
+    "src/kfront/backends/torch/distribution.py": "from kfront.backends.torch.mesh import lay_out\n\nplace = lay_out\n",
     "src/kfront/training/step.py": "def step():\n    pass\n",
     "tests/ops/test_reduce.py": "def test_mean():\n    pass\n",
     "tests/ops/test_other.py": "import helper\n",
@@ -51,6 +53,7 @@ FILES = {
     "tests/backends/test_torch_adapter.py": "",
     "tests/training/test_on_tensorflow.py": "import pytest\ntf = pytest.importorskip('tensorflow')\n",
     "tests/training/test_fit.py": "",
+    "tests/distribution/test_processes.py": "",
     "tests/test_house_rules.py": "",
     "conformance/ops/table.py": "ROWS = {\n    'mean': 1,\n    'total': 2,\n}\n",
     "conformance/training/curves.py": "from . import families\n",
@@ -128,6 +131,11 @@ def test_an_op_touches_its_row_its_tests_and_the_layers_on_it(checkout):
 def test_who_imports_a_module_is_tested(checkout):
     found = chosen(checkout, Change("src/kfront/saving/guard.py", None))
     assert {"tests/security/test_gate.py", "tests/saving/test_files.py"} <= set(found.tests) and not found.rows
+
+
+def test_what_an_adapter_has_for_a_package_is_tested_with_the_package(checkout):
+    tests = chosen(checkout, Change("src/kfront/backends/torch/mesh.py", None)).tests
+    assert tests.index("tests/distribution/test_processes.py") < tests.index("tests/backends/test_torch_adapter.py")
 
 
 def test_an_area_runs_as_a_whole_where_no_row_tells(checkout):
