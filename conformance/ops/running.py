@@ -107,7 +107,11 @@ def wanted(entry: Entry, sample: Sample) -> list[np.ndarray]:
         args, kwargs = map_arrays(_wide, (args, kwargs))
     assert entry.reference is not None
     with quiet():
-        return [np.asarray(x) for x in flat(entry.reference(*args, **kwargs))]
+        want = [np.asarray(x) for x in flat(entry.reference(*args, **kwargs))]
+        if any(x.dtype == np.float16 for x in want) and not entry.raw:  # NumPy's functions of bools compute in float16
+            args, kwargs = map_arrays(lambda x: x.astype("int64") if x.dtype == bool else x, (args, kwargs))
+            want = [np.asarray(x) for x in flat(entry.reference(*args, **kwargs))]
+        return want
 
 
 def compare(entry: Entry, got: list[np.ndarray], want: list[np.ndarray], scale: float = 0.0) -> None:

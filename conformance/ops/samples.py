@@ -31,7 +31,6 @@ from .entry import Entry
 
 __all__ = ["aliases", "function_of", "table"]
 
-# in an order that stays: random numbers are drawn one after the other
 _PARTS = (
     *(table_elementwise, table_reduce, table_shape, table_linalg, table_nn),
     *(

@@ -1,7 +1,4 @@
-"""The table: further samples of its entries, with combinations of options that Hypothesis does not draw.
-
-They come after all entries, so that the random numbers of the others stay.
-"""
+"""The table: further samples of its entries, with combinations of options that Hypothesis does not draw."""
 
 from __future__ import annotations
 
@@ -9,21 +6,29 @@ import itertools
 
 import numpy as np
 
-from .entry import Entry, bools, floats, ints
+from .entry import Entry, bools, draw_for, floats, ints
 
 __all__ = ["add_to"]
 
 _LAYOUTS = ("channels_last", "channels_first")
 
 
+class _Seeded(dict[str, Entry]):
+    """Entries by name; asking for one starts the stream from which its further samples are drawn."""
+
+    def __getitem__(self, name: str) -> Entry:
+        draw_for(f"{name}, options")
+        return super().__getitem__(name)
+
+
 def add_to(table: dict[str, Entry]) -> None:
     """Add the samples to the entries."""
     for add in (_elementwise, _reductions, _quantiles, _windows, _patches, _signals, _searching, _images, _resizing):
-        add(table)
+        add(_Seeded(table))
 
 
 def _holes(*shape: int) -> np.ndarray:
-    x = floats(*shape)
+    x = floats(*shape, low=-1.0)
     x.ravel()[::4] = np.nan
     return x
 

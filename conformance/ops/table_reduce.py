@@ -21,6 +21,7 @@ _ARGS: tuple[dict[str, Any], ...] = (
     {"keepdims": True},
 )
 _SUM = tol(4, 4, 8)  # terms cancel: relative to the largest result
+_VARIANCE = tol(32, 4, 4, "XLA adds the squares one by one on CPUs, as jnp.var: the error grows with their count")
 
 
 def _axes(axis: Any) -> Any:
@@ -49,8 +50,8 @@ _REDUCTIONS: dict[str, tuple[Callable[..., Any], Any, tuple[Kink, ...]]] = {
     "max": (np.max, tol(0, 0), _EVEN),
     "min": (np.min, tol(0, 0), _EVEN_MIN),
     "mean": (np.mean, _SUM, ()),
-    "var": (np.var, tol(8, 4, 4), ()),
-    "std": (np.std, tol(8, 4, 4), _ZERO),
+    "var": (np.var, _VARIANCE, ()),
+    "std": (np.std, _VARIANCE, _ZERO),
     "all": (np.all, tol(), ()),
     "any": (np.any, tol(), ()),
     "logsumexp": (_logsumexp, tol(4, 2, 2), ()),
@@ -61,7 +62,7 @@ _REDUCTIONS: dict[str, tuple[Callable[..., Any], Any, tuple[Kink, ...]]] = {
     "nanmean": (np.nanmean, _SUM, ()),
     "nanmax": (np.nanmax, tol(0, 0), ()),
     "nanmin": (np.nanmin, tol(0, 0), ()),
-    "median": (np.median, tol(2, 2), ()),
+    "median": (np.median, tol(2, 2, 1), ()),
 }
 
 
@@ -81,7 +82,7 @@ def _reductions() -> list[Entry]:
         if name in ("sum", "prod", "all", "any", "nansum"):
             e.edge(floats(0, 3), axis=0).edge(floats(0))
         if name.startswith("nan"):
-            e(floats(3, 3)).edge(np.array([[1.0, NAN, 5.0], [3.0, 2.0, -INF]], "float32"), axis=1)
+            e(floats(3, 3, low=-1.0)).edge(np.array([[1.0, NAN, 5.0], [3.0, 2.0, -INF]], "float32"), axis=1)
             e.kinks = (Kink((np.array([1.0, NAN]),), ([1.0, 0.0],)),)
         elif name not in ("all", "any"):
             e.edge(np.array([[1.0, NAN], [3.0, 2.0]], "float32"), axis=1)
