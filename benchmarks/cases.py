@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import models
 from benchmarks.bench import Bench
-from benchmarks.files import file_memory, files
+from benchmarks.files import file_memory, files, table_files
 from benchmarks.generation import generating
 from benchmarks.layer_rows import compiled_layers, eager_layers
 from benchmarks.once import epochs
@@ -338,6 +338,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "first": first_step,
     "files": files,
     "file_memory": file_memory,
+    "table_files": table_files,
     "strings": string_layers,
     "import": imports,
     "memory": memory,

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.native_files import Files, native_files
 from benchmarks.timing import Row, paired
 
-__all__ = ["file_memory", "files"]
+__all__ = ["file_memory", "files", "table_files"]
 
 FORMS = {".weights.h5": "weights.h5", ".keras": ".keras", ".safetensors": "safetensors"}
 
@@ -119,6 +119,33 @@ def _rows(
     yield row("load", {"native": lambda: peer.load(target), **loads})
 
 
+def _matrices(api: Any) -> Any:
+    dense = [api.layers.Dense(1200, use_bias=False, name=f"dense_{i}") for i in range(16)]
+    return api.Sequential([api.layers.Input((1200,)), *dense])
+
+
+def table_files(bench: Any) -> Iterator[Row]:
+    """Loading what another library has written, beside safetensors' own loading into the engine's variables."""
+    if bench.native is None:
+        return
+    kfront = bench.apis()["kfront"]
+    model = _matrices(kfront)
+    arrays = [np.ones((1200, 1200), "float32") for _ in range(16)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/model.safetensors"
+        for transpose, what in ((False, "as they are"), (None, "kernels turned")):
+            table = kfront.saving.WeightTable(
+                [kfront.saving.WeightRule("dense_{i}/kernel", "{i}", transpose=transpose)]
+            )
+            table.save(model, path)
+            peer = native_files(bench.engine, arrays, safetensors=True, turned=transpose is None)
+            load = lambda table=table: table.load(model, path)  # noqa: E731
+            ratios, base, spread = paired(
+                {"native": lambda peer=peer: peer.load(path), "kfront": load}, 1, bench.rounds
+            )
+            yield Row(f"load safetensors by a table, {what}", "x", ratios["kfront"], None, base, 1.1, spread)
+
+
 _LOADING = """import sys
 import kfront
 from benchmarks.files import loading
@@ -128,10 +155,12 @@ loading(kfront, *sys.argv[1:])"""
 def loading(kfront: Any, step: str, path: str) -> None:
     """What a process of its own does: write the files, or load one and print how much memory that took at most."""
     layers = kfront.layers
-    model = kfront.Sequential([layers.Input((1200,)), *(layers.Dense(1200) for _ in range(16))])
+    dense = (layers.Dense(1200, name=f"dense_{i}") for i in range(16))
+    model = kfront.Sequential([layers.Input((1200,)), *dense])
     weights = sum(v.numpy().nbytes for v in model.weights)
     if step == "write":
         _write(model, pathlib.Path(path))
+        _table(kfront).save(model, f"{path}/table.safetensors")
         return
     small = kfront.Sequential([layers.Input((2,)), layers.Dense(2)])
     with tempfile.TemporaryDirectory() as folder:  # what a first load brings along is no matter of this one
@@ -140,9 +169,16 @@ def loading(kfront: Any, step: str, path: str) -> None:
     if step == "model":
         del model
     start = _highest(reset=True)
-    loaded = kfront.saving.load_model(path) if step == "model" else model.load_weights(path)
+    if step == "table":
+        loaded = _table(kfront).load(model, path).missing or None
+    else:
+        loaded = kfront.saving.load_model(path) if step == "model" else model.load_weights(path)
     grown = _highest() - start
     print((grown - (weights if loaded is not None else 0)) / weights)
+
+
+def _table(kfront: Any) -> Any:
+    return kfront.saving.WeightTable([("dense_{i}", "layers.{i}")])
 
 
 def _write(model: Any, folder: pathlib.Path) -> None:
@@ -173,6 +209,7 @@ _LOADS = (
     ("weights", "m.weights.h5"),
     ("weights", "m.safetensors"),
     ("weights", "parts.weights.json"),
+    ("table", "table.safetensors"),
 )
 
 

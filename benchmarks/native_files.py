@@ -23,18 +23,21 @@ class Files(NamedTuple):
     load: Callable[[str], Any]
 
 
-def native_files(engine: str, arrays: list[np.ndarray], safetensors: bool) -> Files:
+def native_files(engine: str, arrays: list[np.ndarray], safetensors: bool, turned: bool = False) -> Files:
     """The peer of an engine: `torch.save` (an archive with checksums, as `.keras` is one) or safetensors.
 
     Args:
         engine: "torch", "jax" or "tensorflow".
         arrays: the weights.
         safetensors: the `safetensors` package instead of `torch.save`.
+        turned: the matrices in the file have the other order of axes.
     """
     state, give, take = {"torch": _torch, "jax": _jax, "tensorflow": _tensorflow}[engine](arrays)
     if safetensors:
         st = importlib.import_module(f"safetensors.{'flax' if engine == 'jax' else engine}")
-        return Files(lambda path: st.save_file(dict(state), path), lambda path: take(st.load_file(path)))
+        turn = lambda v: v.numpy().T if engine == "tensorflow" else v.T  # noqa: E731
+        read = lambda path: {k: turn(v) if turned else v for k, v in st.load_file(path).items()}  # noqa: E731
+        return Files(lambda path: st.save_file(dict(state), path), lambda path: take(read(path)))
     import torch
 
     return Files(
@@ -78,6 +81,6 @@ def _tensorflow(arrays: list[np.ndarray]) -> Side:
 
     def take(values: dict[str, Any]) -> None:
         for name, value in values.items():
-            state[name].assign(value.numpy())
+            state[name].assign(np.asarray(value))
 
     return state, lambda v: torch.from_numpy(v.numpy()), take

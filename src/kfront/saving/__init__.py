@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".checkpoints", "load_checkpoint save_checkpoint"),
         "KerasFileEditor": ".file_editor",
         **names(".state_dict", "export_state_dict import_state_dict torch_names"),
+        "WeightRule": ".weight_rules",
+        **names(".weight_table", "WeightReport WeightTable"),
         **names(".safetensors", "read_safetensors_metadata=read_metadata"),
     },
 )

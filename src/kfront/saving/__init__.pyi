@@ -21,10 +21,15 @@ from kfront.saving.state_dict import (
     import_state_dict as import_state_dict,
     torch_names as torch_names,
 )
+from kfront.saving.weight_rules import WeightRule as WeightRule
+from kfront.saving.weight_table import WeightReport as WeightReport, WeightTable as WeightTable
 
 __all__ = [
     "CustomObjectScope",
     "KerasFileEditor",
+    "WeightReport",
+    "WeightRule",
+    "WeightTable",
     "custom_object_scope",
     "deserialize_keras_object",
     "export_state_dict",

@@ -78,7 +78,8 @@ def write_safetensors(named: list[tuple[str, Any]], file: BinaryIO, metadata: An
     """Write tensors.
 
     Args:
-        named: what `named_values` gives for a model, or pairs (name, array).
+        named: what `named_values` gives for a model, or pairs (name, array); or (name, what has `shape` and `dtype`
+            and is asked for its values, by `numpy()`, when they are written).
         file: a binary file opened for writing.
         metadata: further texts for the header.
 
@@ -89,21 +90,33 @@ def write_safetensors(named: list[tuple[str, Any]], file: BinaryIO, metadata: An
     if not all(isinstance(x, str) for pair in further.items() for x in pair):
         raise SavingError(f"[save_weights] expected `metadata` to map texts to texts, got {guard.shown(metadata)}.")
     header: Config = {"__metadata__": {"format": "kfront", **further}}
-    values, start = [], 0
+    start = 0
     for name, v in named:
-        value = v._backend.to_numpy(v._value) if isinstance(v, VariableBase) else np.asarray(v)
-        value = np.ascontiguousarray(value).reshape(v.shape)
-        code = _CODES.get(value.dtype.name)
+        dtype = _dtype_of(v)
+        code = _CODES.get(dtype)
         if code is None:
-            raise SavingError(f"[save_weights] expected a dtype of safetensors, got {value.dtype} for {name}.")
-        header[name] = {"dtype": code, "shape": list(value.shape), "data_offsets": [start, start + value.nbytes]}
-        start += value.nbytes
-        values.append(value)
+            raise SavingError(f"[save_weights] expected a dtype of safetensors, got {dtype} for {name}.")
+        shape = [int(n) for n in v.shape]
+        size = math.prod(shape) * numpy_dtype(dtype).itemsize
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [start, start + size]}
+        start += size
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % _ALIGNMENT)
     file.write(struct.pack("<Q", len(text)) + text)
-    for value in values:
-        file.write(value.reshape(-1).view(np.uint8))
+    for _, v in named:
+        file.write(_host(v).reshape(-1).view(np.uint8).data)
+
+
+def _dtype_of(v: Any) -> str:
+    return getattr(v, "_dtype", None) or v.dtype.name
+
+
+def _host(v: Any) -> np.ndarray:
+    """Values in memory of the host, one after another."""
+    if isinstance(v, np.ndarray):
+        return np.ascontiguousarray(v)
+    value = v._backend.to_numpy(v._value) if isinstance(v, VariableBase) else v.numpy()
+    return np.ascontiguousarray(value.astype(numpy_dtype(_dtype_of(v)), copy=False))
 
 
 def read_safetensors(model: Model, file: BinaryIO, what: str, skip_mismatch: bool = False) -> None:
@@ -135,7 +148,7 @@ def read_safetensors(model: Model, file: BinaryIO, what: str, skip_mismatch: boo
     known = {name for name, _ in wanted}
     unused = [name for name in entries if name not in known]
     report(model, what, problems, [], unused, skip_mismatch, strict_optimizer=False)
-    data = _in_memory(file)
+    data = in_memory(file)
     found = [(v, as_array(data, dtype, shape, start + at), start + at) for v, (dtype, shape, at) in pairs]
     for some in _portions(found):
         b = some[0][0]._backend
@@ -157,7 +170,7 @@ def _portions(found: list[Any]) -> Iterator[list[Any]]:
         yield group
 
 
-def _in_memory(file: BinaryIO) -> Any:
+def in_memory(file: BinaryIO) -> Any:
     """The bytes of a file: mapped into memory, private and writable; read where that cannot be."""
     data = mapped(file, mmap.ACCESS_COPY)
     if data is None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 NameMap = Mapping[str, str] | Callable[[str], str] | Iterable[tuple[str, str]] | None
 # Keras's name of a variable -> torch's
-_TORCH = {"kernel": "weight", "gamma": "weight", "beta": "bias", "embeddings": "weight"}
-_TORCH.update({"moving_mean": "running_mean", "moving_variance": "running_var"})
+TORCH_NAMES = {"kernel": "weight", "gamma": "weight", "beta": "bias", "embeddings": "weight"}
+TORCH_NAMES.update({"moving_mean": "running_mean", "moving_variance": "running_var"})
 
 
 def torch_names(name: str) -> str:
@@ -37,7 +37,7 @@ def torch_names(name: str) -> str:
     'layers.batch_normalization.running_mean'
     """
     *path, last = name.split("/")
-    return ".".join([*path, _TORCH.get(last, last)])
+    return ".".join([*path, TORCH_NAMES.get(last, last)])
 
 
 def _mapping(name_map: NameMap) -> Callable[[str], str]:
@@ -134,7 +134,7 @@ def import_state_dict(
         theirs = rename(name)
         given = state_dict.get(theirs)
         used.add(theirs)
-        value = None if given is None else _as_array(given)
+        value = None if given is None else as_host_array(given)
         if value is not None and transpose:
             value = _swapped(name, value, True)
         found = None if value is None else _Array(value)
@@ -149,7 +149,8 @@ def import_state_dict(
         variable.assign(np.asarray(value, dtype=numpy_dtype(variable._dtype)))
 
 
-def _as_array(value: Any) -> np.ndarray:
+def as_host_array(value: Any) -> np.ndarray:
+    """An array or tensor, of torch too, as a NumPy array; it shares memory where it can."""
     value = value.detach().cpu() if hasattr(value, "detach") else value
     if str(getattr(value, "dtype", "")).endswith("bfloat16") and hasattr(value, "float"):
         value = value.float()
