@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -44,7 +45,7 @@ pygments_style, pygments_dark_style = "friendly", "github-dark"
 python_maximum_signature_line_length = 88
 add_module_names = True
 
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> |\.\.\. ?|\$ "
 copybutton_prompt_is_regexp = True
 
 sphinx_gallery_conf = {
@@ -65,5 +66,12 @@ sphinx_gallery_conf = {
 
 
 def setup(app: Sphinx) -> None:
-    """The list of layers in architecture.md, which a test reads, is plain text."""
+    """The list of layers in architecture.md, which a test reads, is plain text; doctests are as Python shows them."""
     app.add_lexer("layers", TextLexer)
+    app.connect("source-read", _as_python_shows)
+
+
+def _as_python_shows(app: Sphinx, page: str, text: list[str]) -> None:
+    """Each indented block ends with "...", or it could not be pasted into Python; no empty line before a fence."""
+    text[0] = re.sub(r"^(\.\.\.  +\S.*\n)(?!\.\.\.)", r"\1...\n", text[0], flags=re.MULTILINE)
+    text[0] = text[0].replace("\n\n```\n", "\n```\n")

@@ -87,7 +87,7 @@ def test_top_level_names():
 
 
 def test_unknown_name_suggests_a_near_one():
-    with pytest.raises(AttributeError, match="Sequental.*did you mean Sequential"):
+    with pytest.raises(AttributeError, match="Sequental.*did you mean 'Sequential'"):
         kfront.Sequental
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-
 from kfront import ops
 from kfront.activations import functions
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, nearest
 from kfront.core.lazy import public_members
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import Activation, ActivationLike, Config, CustomObjects
@@ -71,8 +69,7 @@ def deserialize(config: str | Config, custom_objects: CustomObjects = None) -> A
 
 
 def _unknown(name: object) -> ArgumentError:
-    close = difflib.get_close_matches(str(name), _FUNCTIONS, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(_FUNCTIONS))}."
+    hint = nearest(name, _FUNCTIONS) or f"known are {', '.join(sorted(_FUNCTIONS))}."
     return ArgumentError(f"[activations.get] expected the name of an activation, got {name!r}; {hint}")
 
 

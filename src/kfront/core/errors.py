@@ -3,7 +3,29 @@
 Messages have one form: ``[Name] expected …, got …; do …``.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The known names that a misspelt one may stand for.
+
+    Args:
+        name: what was given.
+        known: the names that there are.
+
+    Returns:
+        A question for the end of a message, or "" if none is alike.
+
+    Example:
+
+    >>> nearest("unit", ["units", "activation"])
+    "did you mean 'units'?"
+    """
+    import difflib  # for messages only
+
+    close = difflib.get_close_matches(str(name), list(known), n=3)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 class KfrontError(Exception):

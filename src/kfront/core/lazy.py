@@ -28,6 +28,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
+from kfront.core.errors import nearest
+
 # namespace -> {public name: "module:attribute"}; a public submodule has an empty attribute
 LAZY: dict[str, dict[str, str]] = {}
 
@@ -129,7 +131,5 @@ def _no_attribute(name: str, attribute: str, public_names: list[str]) -> str:
     message = f"module {name!r} has no attribute {attribute!r}"
     if attribute.startswith("_"):
         return message
-    import difflib  # for this message only
-
-    close = difflib.get_close_matches(attribute, public_names, n=3)
-    return f"{message}; did you mean {' or '.join(close)}?" if close else message
+    hint = nearest(attribute, public_names)
+    return f"{message}; {hint}" if hint else message

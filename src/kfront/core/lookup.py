@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, nearest
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import CustomObjects
@@ -55,10 +55,7 @@ class Lookup:
         return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=self.table)
 
     def _unknown(self, identifier: object) -> str:
-        import difflib  # for this message only
-
-        close = difflib.get_close_matches(str(identifier), self.table, n=3)
-        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(self.classes)}."
+        hint = nearest(identifier, self.table) or f"known: {', '.join(self.classes)}."
         return (
             f"[{self.what}s.get] expected the name or config of a known {self.what}, a callable or None, "
             f"got {identifier!r}; {hint}"

@@ -10,6 +10,7 @@ a mask; everything else (building, conversion, masks, symbolic values, autocast,
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +22,7 @@ from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.auto_config import auto_config, named_shapes, tuples
 from kfront.core.dtypes import is_float
-from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError, nearest
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
@@ -157,9 +158,8 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         shape = kwargs.pop("input_shape", None)
         if kwargs.pop("input_dim", None) is not None or kwargs:
             extra = ", ".join(kwargs) or "input_dim"
-            raise ArgumentError(
-                f"[{type(self).__name__}] expected known keyword arguments, got {extra}; see the class's signature."
-            )
+            hint = nearest(extra, inspect.signature(type(self)).parameters) or "see the class's signature."
+            raise ArgumentError(f"[{type(self).__name__}] expected known keyword arguments, got {extra}; {hint}")
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ArgumentError(f"[{type(self).__name__}] expected `name` to be a string without '/', got {name!r}.")
         if not isinstance(trainable, (bool, np.bool_)):
