@@ -274,6 +274,29 @@ def test_another_thread_may_look():
     assert np.isfinite(model.layers[0].kernel.numpy()).all()
 
 
+def test_another_thread_sees_no_tracers():
+    model, stop, seen = small_model(), threading.Event(), []
+    started = model.get_weights()
+
+    def look():
+        while not stop.is_set():
+            try:
+                seen.append([np.asarray(v.value) for v in model.weights])
+            except Exception as error:  # raised in the test's own thread below
+                seen.append(error)
+                return
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    train(model)  # which is traced, again for the weights of the optimizer
+    stop.set()
+    thread.join()
+    assert not isinstance(seen[-1], Exception), seen[-1]
+    assert all(np.array_equal(a, b) for a, b in zip(seen[0], started, strict=True))
+    assert len({type(v) for v in model.variables}) == 1  # of its own class again
+    assert all("_outside" not in v.__dict__ for v in [*model.variables, *model.optimizer.variables])
+
+
 def test_steps_in_two_threads_do_not_wait_for_each_other():
     made, done, errors = [kfront.Variable(np.zeros(2, "float32")) for _ in range(4)], [], []
 

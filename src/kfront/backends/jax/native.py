@@ -6,6 +6,7 @@ was opened, so that their new values can be returned from the traced function as
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
@@ -69,7 +70,7 @@ class JaxVariable(Variable):
 
     def _state(self) -> dict[str, object]:
         _end_residence(self)
-        return {k: v for k, v in super()._state().items() if k not in ("_resident_in", "_made_in")}
+        return {k: v for k, v in super()._state().items() if k not in ("_resident_in", "_made_in", "_outside")}
 
     def _make(self, value: Array) -> None:
         self._dtype = canonical(self._dtype)
@@ -104,10 +105,27 @@ class JaxVariable(Variable):
         return super().assign(value)
 
     def _write(self, value: Array) -> None:
-        if isinstance(value, TRACER) and _local.entries is None and trace_now() != self._made_in:
-            raise _stays(self)
+        if isinstance(value, TRACER):
+            if _local.entries is not None:
+                return self._put(strong(value))
+            if trace_now() != self._made_in:
+                raise _stays(self)
         _end_residence(self)
         self._value = strong(value)
+        return None
+
+    def _put(self, value: object) -> None:
+        if isinstance(self, Traced):
+            self._value = value
+            if not isinstance(value, TRACER):
+                self.__class__ = plain_class(self)
+                self.__dict__.pop("_outside", None)
+        elif isinstance(value, TRACER) and not isinstance(self._value, TRACER):
+            self.__dict__["_outside"] = threading.get_ident(), self._value
+            self.__class__ = _traced_class(type(self))
+            self._value = value
+        else:
+            self._value = value
 
     def _outcome(self) -> Array:
         """The value that compiled code has assigned, as it is to come out."""
@@ -115,6 +133,37 @@ class JaxVariable(Variable):
 
     def __jax_array__(self) -> Array:
         return self.value
+
+
+class Traced:
+    """Mixed into the class of a Variable while it holds a tracer, which only the thread that traces is to see."""
+
+    __slots__ = ()
+    __dict__: dict[str, Any]
+
+    @property
+    def _value(self) -> Any:
+        fields = self.__dict__
+        thread, array = fields.get("_outside") or (None, None)
+        if array is not None and thread != threading.get_ident():
+            return array
+        if "_value" not in fields:  # the trace has just ended, and a step has the value
+            raise AttributeError("_value")
+        return fields["_value"]
+
+    @_value.setter
+    def _value(self, value: object) -> None:
+        self.__dict__["_value"] = value
+
+
+@functools.cache
+def _traced_class(cls: type) -> type:
+    return type(cls.__name__, (cls, Traced), {"__slots__": ()})
+
+
+def plain_class(variable: Variable) -> type:
+    """The class that a Variable has outside of a trace."""
+    return type(variable).__mro__[1] if isinstance(variable, Traced) else type(variable)
 
 
 def _stays(variable: Variable) -> UnsupportedError:
@@ -159,7 +208,7 @@ class Journal:
     def __exit__(self, *exc: object) -> None:
         _local.entries = self._outer
         for variable, old in self.entries.values():
-            variable._value = old
+            variable._put(old)
 
     def written(self) -> list[Array]:
         """The Variables whose value is another than at the start, in the order of their first assignment."""

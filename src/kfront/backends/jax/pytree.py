@@ -22,7 +22,7 @@ import numpy as np
 from jax.extend.core import get_opaque_trace_state
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import JaxVariable, outer_is_none
+from kfront.backends.jax.native import JaxVariable, outer_is_none, plain_class
 from kfront.core.dtypes import ALL
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import Node, Operation
@@ -176,7 +176,7 @@ _ATOMS = PLAIN - {type, types.FunctionType} | {complex, type(...), type(NotImple
 _AS_THEY_ARE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type(jax.jit(abs)))
 _WITH_IDENTITY = (Operation, JaxVariable, Node, KerasTensor, list, dict)
 _OWN = frozenset(
-    {"_value", "_owner", "_resident_in", "_made_in"}
+    {"_value", "_owner", "_resident_in", "_made_in", "_outside"}
 )  # of a JaxVariable, beside the state that copies have
 
 
@@ -252,7 +252,7 @@ class _Writer:
     def _apart(self, x: Any) -> tuple[Callable[..., Any], Any, Any, Any, dict[Any, Any]]:
         """Function, arguments, items, pairs and state of an object, as for a copy of it."""
         if isinstance(x, JaxVariable):
-            return _Weight, (type(x), self.places.get(id(x))), (), (), _state_of(x, id(x) in self.places)
+            return _Weight, (plain_class(x), self.places.get(id(x))), (), (), _state_of(x, id(x) in self.places)
         if isinstance(x, Node):
             return Node, (x.operation, x.args, x.kwargs, x.outputs), (), (), {}
         if hasattr(x, "_architecture"):
