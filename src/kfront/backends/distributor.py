@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -16,7 +16,7 @@ from kfront.core import tree
 from kfront.core.errors import UnsupportedError
 from kfront.core.settings import process_timeout
 from kfront.core.state import distribution_on
-from kfront.core.typing import Config, Nested, Tensor
+from kfront.core.typing import AnyCallable, Config, Nested, Tensor
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
@@ -108,6 +108,14 @@ class Distributor:
     def constrain(self, tensor: Tensor, layout: TensorLayout) -> Tensor:
         """As `place`; a tensor that cannot be divided stays as it is."""
         raise self._unsupported("layouts of its own")
+
+    def on_rows(
+        self, distribution: Distribution, variables: Sequence[Variable]
+    ) -> Callable[[AnyCallable], AnyCallable] | None:
+        """How to run a function that goes by rows of the batch, and reads these Variables, on this process's rows.
+
+        None where that makes no difference.
+        """
 
     # -- parts of Variables -------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from kfront.core.errors import ArgumentError
 from kfront.core.mesh import DeviceMesh, LayoutMap, TensorLayout, check_mesh
 from kfront.core.state import state
 from kfront.core.tracking import structure
-from kfront.core.typing import Tensor
+from kfront.core.typing import AnyCallable, Tensor
+from kfront.distribution.rows import by_rows
 from kfront.distribution.running import list_devices
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ class ModelParallel(Distribution):
 
 
 class _Outputs:
-    """Wraps the calls of a layer: its outputs are put into the layout for its path.
+    """Wraps the calls of a layer: its outputs are put into the layout for its path; some run on rows of the batch.
 
     Args:
         distribution: the one the layer was made under.
@@ -299,16 +300,18 @@ class _Outputs:
 
     def __init__(self, distribution: ModelParallel, inner: Any) -> None:
         self.distribution, self.inner = distribution, inner
+        self.rows: Any = False  # not known yet
 
     def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
         """The function to call in place of `call`; a layer without a layout is called directly from then on."""
         layout = self.distribution.get_tensor_layout(f"{layer.path or layer.name}/output")
-        if layout is None:
-            layer.__dict__["_around"] = self.inner
         inner = call if self.inner is None else self.inner.instead(layer, call, args, kwargs)
-        if layout is None:
-            return inner
         b = layer._backend
+        if layout is None:
+            rows = self._on_rows(layer)
+            if rows is None:
+                layer.__dict__["_around"] = self.inner
+            return inner if rows is None else rows(inner)
 
         def placed(*args: object, **kwargs: object) -> Any:
             return tree.map_structure(
@@ -317,6 +320,17 @@ class _Outputs:
             )
 
         return placed
+
+    def _on_rows(self, layer: Layer) -> Callable[[AnyCallable], AnyCallable] | None:
+        """What makes a function run on this process's rows of the batch, None if the layer does not go by rows."""
+        if self.rows is False:
+            found = layer._backend.distributor.on_rows(self.distribution, layer.variables)
+            self.rows = (
+                found if found is not None and self.inner is None and by_rows(layer, self.distribution) else None
+            )
+            for part in layer._flatten_layers(include_self=False) if self.rows is not None else ():
+                part.__dict__["_around"] = None  # it is inside
+        return self.rows
 
     def __reduce__(self) -> Any:
         return _itself, (self.inner,)

@@ -9,8 +9,9 @@ al., 2020, https://arxiv.org/abs/2006.15704.)
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -26,15 +27,15 @@ from kfront.backends.distributor import Distributor, Part, ReadPart, Reduction
 from kfront.backends.seeding import seed_together
 from kfront.backends.torch.common import current_device
 from kfront.backends.torch.dtensors import Layout, fits, move, on_mesh
-from kfront.backends.torch.mesh import Feed, install
-from kfront.backends.torch.placed import lay_out, settle
+from kfront.backends.torch.mesh import Feed, install, rows_of, run_on_rows
+from kfront.backends.torch.placed import lay_out, reads_whole, settle
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.rng import make_default_seed
 from kfront.core.state import distribution_on
-from kfront.core.typing import Nested
+from kfront.core.typing import AnyCallable, Nested
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
@@ -281,6 +282,14 @@ class TorchDistributor(Distributor):
         if layout.mesh is None or not fits(tuple(tensor.shape), layout):
             return tensor
         return move(on_mesh(tensor, layout.mesh), layout.places)
+
+    def on_rows(
+        self, distribution: Distribution, variables: Sequence[Variable]
+    ) -> Callable[[AnyCallable], AnyCallable] | None:
+        """How to run a function on this process's rows of the batch; None if it reads what is divided otherwise."""
+        if self.processes()[0] == 1 or not distribution.splits_variables or not all(map(reads_whole, variables)):
+            return None
+        return functools.partial(run_on_rows, rows_of(distribution))
 
     # -- models -------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 
 from kfront.backends.torch import random, step, transforms
 from kfront.backends.torch.common import axes_of
-from kfront.backends.torch.dtensors import Places, move, of_part, on_mesh, place, settled, whole
+from kfront.backends.torch.dtensors import Layout, Places, move, of_part, on_mesh, place, settled, whole
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.placed import gathering, undivided
 from kfront.backends.torch.variable import TorchVariable
@@ -114,6 +114,58 @@ def _without_gradients(run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Ten
         gathering.clear()
 
 
+# ---- what goes by rows of the batch ---------------------------------------------------------------------------------
+
+
+def rows_of(distribution: Distribution) -> Layout:
+    """How a batch lies."""
+    mesh, name = distribution.device_mesh.backend_mesh, distribution.batch_dim_name
+    names = zip(distribution.device_mesh.axis_names, distribution.device_mesh.shape, strict=True)
+    return Layout(mesh, tuple(Shard(0) if n == name and size > 1 else Replicate() for n, size in names))
+
+
+def run_on_rows(rows: Layout, fn: AnyCallable) -> AnyCallable:
+    """A function on this process's rows: it gets and reads plain tensors, and DTensors keep off its ops.
+
+    Where an argument does not lie as a batch does it gets what it is given.
+    """
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        given = [x for x in tree.flatten((args, kwargs)) if isinstance(x, Tensor)]
+        fitting = all(type(x) is DTensor and x.placements == rows.places for x in given)
+        if not given or not fitting or gathering.rows is not None or given[0].device_mesh != rows.mesh:  # type: ignore[attr-defined]
+            return fn(*args, **kwargs)
+        args, kwargs = tree.map_structure(_own_rows, (args, kwargs))
+        gathering.rows = rows
+        try:
+            out = fn(*args, **kwargs)
+        finally:
+            gathering.rows = None
+        return tree.map_structure(lambda x: _of_rows(x, rows), out)
+
+    return run
+
+
+def _own_rows(x: Any) -> Any:
+    if type(x) is not DTensor:
+        return x
+    out, b = x.to_local(), state.backend
+    mask = b.get_mask(x) if state.any_mask_seen else None
+    if mask is not None:
+        b.set_mask(out, _own_rows(mask))
+    return out
+
+
+def _of_rows(x: Any, rows: Layout) -> Any:
+    if not isinstance(x, Tensor) or type(x) is DTensor:
+        return x
+    out, b = DTensor.from_local(x, rows.mesh, rows.places), state.backend
+    mask = b.get_mask(x) if state.any_mask_seen else None
+    if mask is not None:
+        b.set_mask(out, _of_rows(mask, rows))
+    return out
+
+
 # ---- ops that run on parts -------------------------------------------------------------------------------------------
 
 
@@ -132,6 +184,8 @@ class OnParts:
         functools.update_wrapper(self, fn)
 
     def __call__(self, *args: object) -> object:
+        if gathering.rows is not None:
+            return self.fn(*args)
         first = next((x for x in tree.flatten(args) if type(x) is DTensor), None)
         return self.fn(*args) if first is None else self.run(first.device_mesh, args)
 
@@ -308,7 +362,7 @@ def _embedding(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
 class _Like(threading.local):
     """The tensor that random bits are drawn for at the moment."""
 
-    now: DTensor | None = None
+    now: Tensor | None = None
 
 
 _drawn = _Like()
@@ -317,9 +371,9 @@ _drawn = _Like()
 def _dropout(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def dropout(inputs: Tensor, rate: float, noise_shape: ShapeLike | None = None, seed: Seed = None) -> Tensor:
         """The mask of one device: its bits are computed by their place in the whole."""
-        if type(inputs) is not DTensor:
+        if type(inputs) is not DTensor and gathering.rows is None:
             return plain(inputs, rate, noise_shape, seed)
-        inputs = settled(inputs)
+        inputs = settled(inputs) if type(inputs) is DTensor else inputs
         before = _drawn.now, state.portable_random
         _drawn.now, state.portable_random = inputs, True
         try:
@@ -335,6 +389,12 @@ def _random_bits(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
         like = _drawn.now
         if like is None or tuple(shape) != tuple(like.shape):
             return plain(key, shape)
+        if type(like) is not DTensor:  # rows
+            mesh, places = gathering.rows  # type: ignore[misc]
+            n = next((size for size, p in zip(mesh.shape, places, strict=True) if isinstance(p, Shard)), 1)
+            whole = (shape[0] * n, *shape[1:])
+            local, offset = place(whole, mesh, places)
+            return random.bits_at(key, whole, offset, local)
         mesh, places = like.device_mesh, like.placements
         local, offset = place(shape, mesh, places)
         return of_part(random.bits_at(key, tuple(shape), offset, local), shape, mesh, places)
@@ -364,7 +424,8 @@ def value_and_grad(
         else:
             with gathering:
                 loss, aux = fn()
-        return whole(loss), aux
+        total = whole(loss)  # `aux` may tell the loss too: it is summed once
+        return total, tuple(total.detach() if x is loss else x for x in aux) if type(aux) is tuple else aux
 
     try:
         return step.value_and_grad(run, variables, state)

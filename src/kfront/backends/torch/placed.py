@@ -58,6 +58,7 @@ class PlacedVariable(TorchVariable):
         laid: where the parts lie.
         read_as: the same with the batch axis gathered.
         summed: the same, for gradients: sums over the rows of the batch are still to be made.
+        spec_of_sum: of gradients that are still to be summed.
         member: which one it is of those that are gathered together; None as long as nobody knows.
     """
 
@@ -65,6 +66,7 @@ class PlacedVariable(TorchVariable):
     read_as: Places
     summed: Places
     member: Member | None = None
+    spec_of_sum: DTensorSpec | None = None
     _divided = True
 
     def _make(self, value: Any) -> None:
@@ -107,6 +109,7 @@ class PlacedVariable(TorchVariable):
 
     def take(self, tensor: Tensor) -> None:
         """Hold another storage, which is gathered by itself at first."""
+        self.spec_of_sum = None
         if self.member is not None:
             self.member.block.dissolve()
         super().take(tensor)
@@ -115,7 +118,11 @@ class PlacedVariable(TorchVariable):
         return self  # not the Parameter, which has not been gathered
 
     def _state(self) -> dict[str, Any]:
-        out = {k: v for k, v in super()._state().items() if k not in ("_layout", "laid", "read_as", "summed", "member")}
+        out = {
+            k: v
+            for k, v in super()._state().items()
+            if k not in ("_layout", "laid", "read_as", "summed", "member", "spec_of_sum")
+        }
         value = whole(self._value.detach())
         out["own"] = out["_value"] = self._parameter(value) if isinstance(self.own, Parameter) else value
         return out
@@ -198,7 +205,7 @@ class Block:
         flat = gathering.room(self.size * count, rows[0])
         torch.cat(rows, 1, out=flat.view(self.size, count))
         mine = _memory(count, flat)
-        dist.reduce_scatter_tensor(mine, flat, group=self.group)
+        _reduce_scatter(mine, flat, group=self.group)
         out: list[Tensor | None] = [None] * len(wholes)
         for i, piece in zip(there, mine.split([r.shape[1] for r in rows]), strict=True):
             out[i] = piece.view(self.shapes[i])
@@ -240,6 +247,24 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         return None, *_Scatter.apply(ctx.block, ctx.kinds, *gradients)  # type: ignore[misc]
+
+
+class _ForRows(torch.autograd.Function):
+    """From a Variable's value to a plain tensor, whose gradient is of this process's rows; `to_local` costs more."""
+
+    @staticmethod
+    def forward(ctx: Any, x: DTensor, v: PlacedVariable) -> Tensor:
+        ctx.v = v
+        return x._local_tensor.view_as(x._local_tensor)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        v, g = ctx.v, gradients[0].contiguous()
+        if torch.is_grad_enabled():  # for a gradient of it
+            return DTensor.from_local(g, v.laid.mesh, v.summed), None
+        if v.spec_of_sum is None:
+            v.spec_of_sum = DTensorSpec(v.laid.mesh, v.summed, tensor_meta=v.own._spec.tensor_meta)
+        return DTensor(g, v.spec_of_sum, requires_grad=False), None
 
 
 class _Scatter(torch.autograd.Function):
@@ -286,12 +311,14 @@ class _Gathering(threading.local):
 
     Attributes:
         off: whether to leave it to a compiler.
+        rows: where the rows lie that this process computes from alone, as plain tensors; None if it does not.
         found: what may be gathered again, by the address of its memory; None outside of computations.
         order: what was gathered by itself, and the dtypes in which it was read.
         held: the block that was gathered last, of each dtype.
     """
 
     off = False
+    rows: Layout | None = None
     found: dict[int, tuple[StorageWeakRef, Source]] | None = None
 
     def __init__(self) -> None:
@@ -302,19 +329,24 @@ class _Gathering(threading.local):
     def read(self, v: PlacedVariable, value: DTensor, cast: str | None) -> Tensor:
         """A Variable's value with its batch axis gathered."""
         if v.read_as == v.laid.places or self.found is None or value is not v.own:
-            return move(value if cast is None else value.to(native(cast)), v.read_as)
+            return self._shown(move(value if cast is None else value.to(native(cast)), v.read_as), v)
         member = v.member
         if member is not None and member.cast == cast:
             part = self.fetch(member.block, member.index)
             if member.block.again:
                 self._note(part, member.block)
+            if self.rows is not None:
+                return part
             return DTensor.from_local(part, v.laid.mesh, v.read_as, grad_placements=v.summed)
         if member is None:
             self.order.setdefault(id(v), (v, cast))
         out = move(value if cast is None else value.to(native(cast)), v.read_as)
         if out._local_tensor.numel() * out._local_tensor.itemsize >= _LARGE:
             self._note(out._local_tensor, (v, cast))
-        return out
+        return self._shown(out, v)
+
+    def _shown(self, x: DTensor, v: PlacedVariable) -> Tensor:
+        return x if self.rows is None else _ForRows.apply(x, v)  # type: ignore[return-value]
 
     def _note(self, part: Tensor, source: Source) -> None:
         assert self.found is not None
@@ -417,6 +449,7 @@ def _make_blocks(order: Sequence[tuple[PlacedVariable, str | None]]) -> None:
             Block(part, again=len(parts) > 1)
 
 
+_reduce_scatter: Any = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor  # its name until 2.12
 _LARGE = 1 << 16  # bytes of a part from which it is gathered again
 _BLOCK = 1 << 22  # bytes that are gathered at once, however small the model
 gathering = _Gathering()
@@ -438,6 +471,11 @@ def lay_out(variable: Variable, layout: Layout, batch_axis: str | None) -> None:
     )
 
 
+def reads_whole(variable: Variable) -> bool:
+    """Whether each process reads the whole value."""
+    return not isinstance(variable, PlacedVariable) or all(p == Replicate() for p in variable.read_as)
+
+
 def settle(gradients: list[Tensor], variables: Sequence[Variable]) -> list[Tensor]:
     """Gradients in the layouts of their Variables: what is still to be summed is, in one exchange for each axis."""
     out = list(gradients)
@@ -448,13 +486,18 @@ def settle(gradients: list[Tensor], variables: Sequence[Variable]) -> list[Tenso
                 if p.is_partial("sum") and wanted == Replicate():
                     todo.setdefault((g.device_mesh, axis, g.dtype), []).append(i)
     for (mesh, axis, _), places in todo.items():
-        parts = [out[i].to_local() for i in places]
+        parts = [out[i]._local_tensor for i in places]  # type: ignore[attr-defined]
         flat = torch.cat([p.reshape(-1) for p in parts])
         dist.all_reduce(flat, group=mesh.get_group(axis))
         for i, part in zip(places, flat.split([p.numel() for p in parts]), strict=True):
             g = out[i]
             now = tuple(Replicate() if a == axis else p for a, p in enumerate(g.placements))
-            out[i] = of_part(part.reshape(g.to_local().shape), g.shape, mesh, now)
+            part = part.view(g._local_tensor.shape)  # type: ignore[attr-defined]
+            own = variables[i]
+            if now == own.laid.places and g.dtype == own.own.dtype:  # type: ignore[attr-defined]
+                out[i] = DTensor(part, own.own._spec, requires_grad=False)  # type: ignore[attr-defined]
+            else:
+                out[i] = of_part(part, g.shape, mesh, now)
     for i, (g, v) in enumerate(zip(out, variables, strict=True)):
         if isinstance(v, PlacedVariable):
             out[i] = move(on_mesh(g, v.laid.mesh), v.laid.places)
