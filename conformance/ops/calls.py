@@ -468,6 +468,15 @@ def attended(d: Draw) -> Call:
     return (d.array((n, t, heads, size), 0), d.array((n, s, groups, size), 1), d.array((n, s, groups, size), 2)), kwargs
 
 
+def packed(d: Draw) -> Call:
+    n, length, heads, size = (d.number(1, 3) for _ in range(4))
+    groups = d.pick(1, heads)
+    shapes = [(n, length, h, size) for h in (heads, groups, groups)]
+    ids = np.arange(n * length, dtype="int32").reshape(n, length) // d.pick(1, 2)
+    kwargs = d.some(scale=(OMIT, 0.3), is_causal=(OMIT, True))
+    return (*(d.array(shape, i) for i, shape in enumerate(shapes)), ids), kwargs
+
+
 def hot(d: Draw, most: int, axis: bool) -> Call:
     x = d.index(d.shape(1, most, 1), 4, 0, -1 if axis else 0)
     dtypes = (OMIT, "int32", "bool", "float16")

@@ -242,6 +242,7 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("dot_product_attention", built(calls.attended)),
     ("token_positions", built(lambda d: ((d.array(d.shape(2)),), {}))),
     ("rotary_embedding", built(calls.at_places)),
+    ("segment_attention", built(calls.packed)),
     ("one_hot", built(lambda d: calls.hot(d, 3, True))),
     ("multi_hot", built(lambda d: calls.hot(d, 2, False))),
     ("categorical_crossentropy binary_crossentropy", built(lambda d: calls.loss(d, False))),

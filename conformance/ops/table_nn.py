@@ -194,6 +194,20 @@ def _attention() -> Entry:
     return a(q(), floats(2, 5, 2, 2), floats(2, 5, 2, 2))(floats(1, 3, 1, 2), floats(1, 3, 1, 2), floats(1, 3, 1, 4))
 
 
+def _segments(q: Any, k: Any, v: Any, ids: Any, is_causal: bool = False, scale: Any = None) -> Any:
+    return ref.attention(q, k, v, None, (ids[:, None, :, None] == ids[:, None, None, :]), scale, is_causal)
+
+
+def _packed() -> list[Entry]:
+    s = Entry("segment_attention", _segments, tol(8, 6, 16), ("float", "float", "float", "fixed"), far=100.0)
+    s.far_slack = 1e-2, "scores of 1e4, as those of dot_product_attention"
+    ids = np.array([[1, 1, 2, 2, 2], [1, 2, 2, 3, 0]], "int32")
+    s(floats(2, 5, 2, 4), floats(2, 5, 2, 4), floats(2, 5, 2, 4), ids).also(*_ALL)
+    s(floats(2, 5, 4, 3), floats(2, 5, 2, 3), floats(2, 5, 2, 3), ids, is_causal=True)
+    apart = np.array([[1, 2, 1, 2, 2]], "int32")
+    return [s(floats(1, 5, 2, 4), floats(1, 5, 2, 4), floats(1, 5, 2, 4), apart, is_causal=True, scale=0.3)]
+
+
 # ---- places of tokens ----------------------------------------------------------------------------------------------
 
 
@@ -361,6 +375,7 @@ def _signals() -> list[Entry]:
 def entries() -> list[Entry]:
     """The entries of this file."""
     return [
+        *_packed(),
         *_places(),
         *_along(),
         *_convolutions(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias, Unpack
+from typing import Any, ClassVar, TypeAlias, Unpack
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -19,7 +19,7 @@ from kfront.layers.attention_cache import check_cacheable, masked_sources
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
 from kfront.layers.options import OptionLayer, known_axis
-from kfront.ops.attention import dot_product_attention
+from kfront.ops.attention import dot_product_attention, same_segment, segment_attention
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
 
@@ -60,6 +60,7 @@ class _Heads(OptionLayer):
     _key_dense: Any
     _value_dense: Any
     _axes: tuple[int, ...] = (1,)
+    _attends_itself: ClassVar[bool] = False
 
     def _start_dropout(self) -> None:
         if self.dropout > 0 and self.seed_generator is None:
@@ -131,6 +132,21 @@ class _Heads(OptionLayer):
 
     # -- masks ----------------------------------------------------------------------------------------------------
 
+    def _segmented(self, masks: Masks, segments: Tensor | None, alone: bool) -> tuple[Masks, Tensor | None]:
+        """Masks that say too which sequence each place belongs to, or the numbers of sequences as they are.
+
+        Args:
+            masks: of values, keys and attention.
+            segments: numbers of sequences (batch, length) or None.
+            alone: whether they are all that attention depends on, as far as the call knows.
+        """
+        alone = alone and state.cache is None and self.sliding_window is None and self._axes == (1,)
+        if segments is None or (alone and self.flash_attention is not False and not any(m is not None for m in masks)):
+            return masks, segments
+        same = same_segment(segments)
+        values, keys, attention = masks
+        return (values, keys, same if attention is None else ops.logical_and(ops.cast(attention, "bool"), same)), None
+
     def _mask(self, query: Tensor, key: Tensor, masks: tuple[Tensor | None, ...], causal: bool) -> Tensor | None:
         """One mask (batch, targets, sources) of all that say something, or None.
 
@@ -174,8 +190,11 @@ class _Heads(OptionLayer):
         causal: bool,
         training: object,
         scores: bool,
+        segments: Tensor | None = None,
     ) -> tuple[Any, Any]:
         """(means of values in the shape of the queries, weights or None)."""
+        if segments is not None:
+            return segment_attention(query, key, value, segments, causal), None
         drop = bool(training) and self.dropout > 0
         if not scores and not drop and len(query.shape) == 4 and self._axes == (1,):
             zeros = self.dropout > 0  # for targets without a source, as where dropout sees the weights
@@ -244,7 +263,8 @@ class MultiHeadAttention(HeadHooks, _Heads):
     Call arguments: `query`, tensor of shape (batch, targets, features); `value`, (batch, sources, features); `key`, the
     value if left out; `query_mask`, `value_mask`, `key_mask`, bool tensors (batch, targets) or (batch, sources), False
     at places that do not count; `attention_mask`, bool tensor that broadcasts to (batch, targets, sources);
-    `return_attention_scores`; `training`; `use_causal_mask`, whether a target sees only sources that are not behind it.
+    `return_attention_scores`; `training`; `use_causal_mask`, whether a target sees only sources that are not behind it;
+    `segment_ids`, int tensor (batch, length) where a row holds several sequences: a target sees those of its number.
 
     Returns: tensor of shape (batch, targets, features of the query, or `output_shape`), with `return_attention_scores`
     a tuple of it and the weights (batch, heads, targets, sources).
@@ -345,10 +365,14 @@ class MultiHeadAttention(HeadHooks, _Heads):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        segment_ids: Tensor | None = None,
     ) -> Any:
         """The layer's output, see the class."""
         q, k, v = self.project(query, value if key is None else key, value)
         masks: Masks = (value_mask, key_mask, attention_mask)
+        if segment_ids is not None:
+            alone = not (self._attends_itself or return_attention_scores or (training and self.dropout > 0))
+            masks, segment_ids = self._segmented(masks, segment_ids, alone)
         if state.cache is not None:
             k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
         if self._attends_itself:
@@ -356,7 +380,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
             mask = self._compute_attention_mask(query, sources, query_mask, *masks, use_causal_mask)
             out, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores)
         else:
-            out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
+            out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores, segment_ids)
         if self._gate_dense is not None:
             out = ops.multiply(out, ops.sigmoid(self._gate_dense(query)))
         out = self.output_dense(out)
@@ -379,6 +403,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        segment_ids: Tensor | None = None,
     ) -> Any:
         """Specs of the outputs."""
         key = value if key is None else key
@@ -457,7 +482,8 @@ class GroupedQueryAttention(_Heads):
     Call arguments: `query`, tensor of shape (batch, targets, features); `value`, (batch, sources, features); `key`, the
     value if left out; `query_mask`, `value_mask`, `key_mask`, bool tensors (batch, targets) or (batch, sources), False
     at places that do not count; `attention_mask`, bool tensor that broadcasts to (batch, targets, sources);
-    `return_attention_scores`; `training`; `use_causal_mask`, whether a target sees only sources that are not behind it.
+    `return_attention_scores`; `training`; `use_causal_mask`, whether a target sees only sources that are not behind it;
+    `segment_ids`, int tensor (batch, length) where a row holds several sequences: a target sees those of its number.
 
     Returns: tensor of shape (batch, targets, features of the query), with `return_attention_scores` a tuple
     of it and the weights (batch, heads, targets, sources).
@@ -544,13 +570,17 @@ class GroupedQueryAttention(_Heads):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        segment_ids: Tensor | None = None,
     ) -> Any:
         """The layer's output, see the class."""
         q, k, v = self.project(query, value if key is None else key, value)
         masks: Masks = (value_mask, key_mask, attention_mask)
+        if segment_ids is not None:
+            alone = not (self._attends_itself or return_attention_scores or (training and self.dropout > 0))
+            masks, segment_ids = self._segmented(masks, segment_ids, alone)
         if state.cache is not None:
             k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
-        out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
+        out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores, segment_ids)
         if self._gate_dense is not None:
             out = ops.multiply(out, ops.sigmoid(self._gate_dense(query)))
         out = self._output_dense(out)
@@ -575,6 +605,7 @@ class GroupedQueryAttention(_Heads):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        segment_ids: Tensor | None = None,
     ) -> Any:
         """Specs of the outputs."""
         key = value if key is None else key

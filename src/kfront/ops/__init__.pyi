@@ -39,7 +39,7 @@ from kfront.ops.arithmetic import (
     logaddexp2 as logaddexp2,
     nextafter as nextafter,
 )
-from kfront.ops.attention import dot_product_attention as dot_product_attention
+from kfront.ops.attention import dot_product_attention as dot_product_attention, segment_attention as segment_attention
 from kfront.ops.casting import saturate_cast as saturate_cast, view as view
 from kfront.ops.complex_numbers import (
     angle as angle,
@@ -664,6 +664,7 @@ __all__ = [
     "scatter",
     "scatter_update",
     "searchsorted",
+    "segment_attention",
     "segment_max",
     "segment_min",
     "segment_prod",

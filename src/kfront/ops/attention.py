@@ -17,7 +17,7 @@ from kfront.ops.primitives.dtypes import cast, dtype_of, limits
 from kfront.ops.primitives.elementary import tanh
 from kfront.ops.primitives.indexing import where
 from kfront.ops.primitives.linalg import einsum
-from kfront.ops.primitives.logic import greater_equal, logical_and
+from kfront.ops.primitives.logic import equal, greater_equal, logical_and
 from kfront.ops.primitives.nn import softmax
 from kfront.ops.primitives.shapes import dim, expand_dims, repeat
 
@@ -106,6 +106,46 @@ def dot_product_attention(
                 f"got {shapes.shape_of(x)}."
             )
     return _attention(query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
+
+
+def _segment_rule(query: Tensor, key: Tensor, value: object, segment_ids: object) -> tuple[object, object]:
+    d = to_float(result_type(query, key, value))
+    return (d, d, d, None), d
+
+
+@op(4, _segment_rule, home="nn", fuse=True)
+def segment_attention(
+    query: Any, key: Any, value: Any, segment_ids: TensorLike, is_causal: bool = False, scale: float | None = None
+) -> Tensor:
+    """Attention in rows that hold several sequences each: a target sees the sources of its own sequence alone.
+
+    The mask of who sees whom is not made where the engine computes without one.
+
+    Args:
+        query: tensor of shape (batch, length, heads, depth).
+        key: tensor of shape (batch, length, key heads, depth); key heads divide heads.
+        value: tensor of shape (batch, length, key heads, depth).
+        segment_ids: integer tensor of shape (batch, length): the number of each place's sequence in its row.
+        is_causal: whether a target sees only sources that are not behind it.
+        scale: factor of the scores; 1 / sqrt(depth) if None.
+
+    Returns:
+        tensor of shape (batch, length, heads, depth), in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.reshape(ops.convert_to_tensor([1.0, 3.0, 8.0]), (1, 3, 1, 1))
+    >>> mixed = ops.segment_attention(0.0 * x, x, x, [[1, 1, 2]])
+    >>> [float(v) for v in ops.reshape(mixed, (-1,))]
+    [2.0, 2.0, 8.0]
+    """
+    return _attention(query, key, value, None, expand_dims(same_segment(segment_ids), 1), scale, is_causal)
+
+
+def same_segment(segment_ids: TensorLike) -> Tensor:
+    """Mask (batch, length, length) of places with one number."""
+    return equal(expand_dims(segment_ids, 2), expand_dims(segment_ids, 1))
 
 
 def _allowed(scores: TensorLike, mask: TensorLike, is_causal: bool) -> TensorLike:

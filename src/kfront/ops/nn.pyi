@@ -24,7 +24,7 @@ from kfront.ops.activations import (
     tanh_shrink as tanh_shrink,
     threshold as threshold,
 )
-from kfront.ops.attention import dot_product_attention as dot_product_attention
+from kfront.ops.attention import dot_product_attention as dot_product_attention, segment_attention as segment_attention
 from kfront.ops.complex_numbers import polar as polar
 from kfront.ops.convolution import (
     adaptive_average_pool as adaptive_average_pool,
@@ -106,6 +106,7 @@ __all__ = [
     "relu6",
     "rms_normalization",
     "rotary_embedding",
+    "segment_attention",
     "selu",
     "separable_conv",
     "sigmoid",

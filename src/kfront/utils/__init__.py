@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     {
         **names(".array_utils", "normalize pad_sequences to_categorical"),
         "Config": ".config_dict",
+        **names(".packing", "PackedSequences pack_sequences"),
         "audio_dataset_from_directory": ".dataset_audio",
         "image_dataset_from_directory": ".dataset_image",
         "split_dataset": ".dataset_split",

@@ -43,6 +43,7 @@ from kfront.utils.image_utils import (
     load_img as load_img,
     save_img as save_img,
 )
+from kfront.utils.packing import PackedSequences as PackedSequences, pack_sequences as pack_sequences
 from kfront.utils.plotting import model_to_dot as model_to_dot, plot_model as plot_model
 from kfront.utils.progbar import Progbar as Progbar
 from kfront.utils.py_dataset import PyDataset as PyDataset, PyDataset as Sequence
@@ -53,6 +54,7 @@ __all__ = [
     "Config",
     "CustomObjectScope",
     "FeatureSpace",
+    "PackedSequences",
     "Progbar",
     "PyDataset",
     "Sequence",
@@ -77,6 +79,7 @@ __all__ = [
     "load_img",
     "model_to_dot",
     "normalize",
+    "pack_sequences",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
 import torch.nn.functional as F
 
-from kfront.backends.torch.common import axes_of, native
+from kfront.backends.torch.common import at_hand, axes_of, native
 from kfront.backends.typing import Axes, Function
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
@@ -112,6 +113,35 @@ def dot_product_attention(
         is_causal = False
     out = F.scaled_dot_product_attention(query, key, value, bias, 0.0, is_causal, scale=scale, enable_gqa=bool(grouped))
     return out.transpose(1, 2)
+
+
+def segment_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    segment_ids: Tensor,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Each sequence by itself, without a mask, where their bounds can be looked at without waiting for a device."""
+    known = at_hand(segment_ids) and type(segment_ids) is Tensor and not torch.jit.is_tracing()
+    lengths = _lengths_of_runs(segment_ids) if known else None
+    if lengths is None:
+        same = (segment_ids.unsqueeze(2) == segment_ids.unsqueeze(1)).unsqueeze(1)
+        return dot_product_attention(query, key, value, None, same, scale, is_causal)
+    rows = []
+    for row, counts in enumerate(lengths):
+        parts = zip(*(x[row : row + 1].split(counts, 1) for x in (query, key, value)), strict=True)
+        rows.append(torch.cat([dot_product_attention(*p, None, None, scale, is_causal) for p in parts], 1))
+    return torch.cat(rows)
+
+
+def _lengths_of_runs(segment_ids: Tensor) -> list[list[int]] | None:
+    """How long the sequences of each row are; None if one does not lie together, or there is none."""
+    rows = segment_ids.tolist()
+    runs = [[(number, len(list(run))) for number, run in itertools.groupby(row)] for row in rows]
+    whole = all(len({number for number, _ in row}) == len(row) > 0 for row in runs)
+    return [[count for _, count in row] for row in runs] if whole and runs else None
 
 
 def _attention_bias(q: Tensor, k: Tensor, bias: Tensor | None, mask: Tensor | None, is_causal: bool) -> Tensor:
