@@ -200,6 +200,8 @@ def _prepare(args: argparse.Namespace) -> None:
     if args.only == "ops":
         args.only, args.areas = "", ",".join(OF_OPS)
     _settings()
+    if args.areas == "models":  # a mesh on which each device has a sample
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=3".strip()
     for name, value in (("MODELS", args.models), ("LAYERS", args.layers), ("TUNED_KERNELS", "0" if args.plain else "")):
         if value:
             os.environ[f"KFRONT_{name}"] = value

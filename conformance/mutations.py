@@ -205,7 +205,7 @@ def put_in(fault: Fault) -> Iterator[None]:
     own = name in vars(owner)
     right = getattr(owner, name)
     setattr(owner, name, fault.broken(right))
-    _forget()
+    forget()
     try:
         yield
     finally:
@@ -213,10 +213,10 @@ def put_in(fault: Fault) -> Iterator[None]:
             setattr(owner, name, right)
         else:
             delattr(owner, name)
-        _forget()
+        forget()
 
 
-def _forget() -> None:
+def forget() -> None:
     """Drop what is kept between runs: results, cast plans, inferred results, compiled code."""
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{__package__}."):

@@ -72,6 +72,13 @@ DENSE = [
         smooth=False,
         reason=PASSED,
     ),
+    row(
+        *("TernaryDense", "padded", lambda: L.TernaryDense(4), x(5, 3)),
+        padded="steps",
+        smooth=False,
+        light=True,
+        reason=PASSED,
+    ),
     row("Dense", "activity", lambda: L.Dense(2, activity_regularizer="l1"), x(3)),
     row(
         "EinsumDense",

@@ -19,6 +19,11 @@ L = kfront.layers
 ROWS: list[Row] = [
     row("Normalization", "learned", lambda: L.Normalization(), x(4), free=()),
     row("Normalization", "given", lambda: L.Normalization(mean=[0.5, 1.0], variance=[4.0, 0.25]), x(3, 2), free=(1,)),
+    row(
+        *("Normalization", "padded", lambda: L.Normalization(mean=[0.5, 1.0], variance=[4.0, 0.25]), x(5, 2)),
+        padded="steps",
+        light=True,
+    ),
     row("Normalization", "all, inverted", lambda: L.Normalization(axis=None, invert=True), x(4, 2), free=(1, 2)),
     row("Normalization", "two axes", lambda: L.Normalization(axis=(1, -1)), x(3, 4, 2), free=(2,), light=True),
     row("Discretization", "numbers", lambda: L.Discretization([2.0, 4.0, 7.0]), ids(4, below=10), free=(1,)),

@@ -1,9 +1,9 @@
 """Models that nobody wrote: drawn programs on every engine, in every way to run them, and in the installed Keras.
 
 Each case is one program on one engine. Its outputs must be those of NumPy in float64 as far as NumPy's own float32 is:
-eagerly, by `predict`, compiled, exported, saved and loaded, cloned and converted. Three steps of training must give
-what torch's give. Keras on the same engine must give the same, and files go both ways. A difference is shrunk to a
-program of a few lines.
+eagerly, by `predict`, compiled, exported, saved and loaded, cloned, converted, and on a mesh. Three steps of training
+must give what torch's give. Keras on the same engine must give the same, and files go both ways. A difference is shrunk
+to a program of a few lines.
 """
 
 from __future__ import annotations

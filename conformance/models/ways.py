@@ -56,10 +56,19 @@ WAYS = {
     ),
     "clone": Way((f"other = k.models.clone_model(model); other.set_weights(model.get_weights()); {OTHER}",)),
     "convert": Way(('got = k.convert(model, "{other}").predict(data, verbose=0)',)),
+    "mesh": Way(
+        (
+            "with k.distribution.DataParallel(devices=k.distribution.list_devices()).scope(): "
+            "other = k.models.clone_model(model)",
+            "other.set_weights(model.get_weights()); got = other.predict(data, verbose=0)",
+        ),
+        ("jax",),
+        6,
+    ),
     "torch.compile": Way(
         (
             "import torch; torch._dynamo.reset()",
-            'got = torch.compile(model, fullgraph=True, backend="eager")({tensors})',
+            'got = torch.compile(model, fullgraph=True, backend="eager")({tensors}, training=False)',
         ),
         ("torch",),
         6,

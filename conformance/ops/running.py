@@ -17,7 +17,7 @@ from kfront.core import tree
 from .entry import FLOATS, Entry, Sample, arrays_of, cast, kind_of, map_arrays, with_arrays
 from .samples import function_of, table
 
-__all__ = ["compare", "dtype_on", "eager", "flat", "quiet", "run", "supported", "wanted"]
+__all__ = ["compare", "dtype_on", "eager", "flat", "narrowed", "quiet", "run", "supported", "wanted"]
 
 
 @functools.cache
@@ -43,6 +43,14 @@ def flat(result: Any) -> list[Any]:
 def supported(backend: Any, sample: Sample) -> bool:
     """Whether the backend has the dtypes of the sample's arrays."""
     return all(kind_of(x) in backend.dtypes for x in arrays_of((sample.args, sample.kwargs)))
+
+
+def narrowed(backend: Any, sample: Sample) -> Sample:
+    """The sample with int32 in place of int64, where a backend has only that: mostly these are indices."""
+    if "int64" in backend.dtypes or all(kind_of(x) != "int64" for x in arrays_of((sample.args, sample.kwargs))):
+        return sample
+    args, kwargs = map_arrays(lambda x: cast(x, "int32") if kind_of(x) == "int64" else x, (sample.args, sample.kwargs))
+    return sample._replace(args=args, kwargs=kwargs)
 
 
 def run(backend: str, entry: Entry, sample: Sample) -> list[np.ndarray]:

@@ -76,9 +76,9 @@ def _step(i: Any, x: Any) -> Any:
     return x * 1.5
 
 
-def _cond(pred: Any, x: Any) -> Any:
-    """`cond` on a tensor through closures, as it is used."""
-    return _ops().cond(pred, lambda: x * 2.0, lambda: x + 1.0)
+def _cond(pred: Any, x: Any, turned: bool = False) -> Any:
+    """`cond` on a tensor through closures, as it is used; results of two orders in memory if `turned`."""
+    return _ops().cond(pred, lambda: _ops().transpose(x) if turned else x * 2.0, lambda: x + 1.0)
 
 
 def _switch(index: Any, x: Any) -> Any:
@@ -114,8 +114,9 @@ CALLS = {
 
 def _control() -> list[Entry]:
     loop = tol(8, 4, 4)
-    c = Entry("cond", lambda p, x: x * 2 if p else x + 1, loop, "fixed")
+    c = Entry("cond", lambda p, x, turned=False: (x.T if turned else x * 2) if p else x + 1, loop, "fixed")
     c(np.asarray(True), floats(2, 3)).edge(np.asarray(False), floats(2, 3))
+    c.fixed(np.asarray(True), floats(2, 2), turned=True).fixed(np.asarray(0, "int32"), floats(2, 2), turned=True)
     s = Entry("switch", lambda i, x: (x * 2, x + 1, x * x)[int(np.clip(i, 0, 2))], loop, "fixed")
     s(np.asarray(0, "int32"), floats(2, 3))(np.asarray(2, "int32"), floats(2)).edge(np.asarray(9, "int32"), floats(2))
     w = Entry("while_loop", _while, loop, "fixed", smooth=False)

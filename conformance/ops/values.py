@@ -9,7 +9,7 @@ from kfront.backends import get
 from ..suite import Case
 from . import randoms
 from .entry import Entry, Sample
-from .running import compare, eager, supported, wanted
+from .running import compare, eager, narrowed, supported, wanted
 from .samples import table
 
 __all__ = ["cases"]
@@ -20,8 +20,9 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     for entry in table().values():
         for sample in entry.some(quick):
             for b in backends:
-                if supported(get(b), sample):
-                    yield Case("values", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
+                own = narrowed(get(b), sample)
+                if supported(get(b), own):
+                    yield Case("values", f"{entry.name}/{sample.label}", b, _check(b, entry, own))
     yield from randoms.cases(backends, quick)
 
 

@@ -1,0 +1,127 @@
+"""Running one mutant: all about the ops that use the function, then layers that run it, until a case fails."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from kfront.backends import get, installed
+
+from ..suite import Case, Expected, collect, load_expected, run_case
+from .draw import Mutant, ops_of
+from .live import replaced
+from .touched import Map
+
+__all__ = ["Left", "cases_elsewhere", "noticed", "others"]
+
+OF_OPS = ("values", "gradients", "specs", "dtypes", "inputs", "second_order", "transforms")  # in turn
+SLOPES = ("gradients", "second_order", "transforms")  # these first, for lost gradients
+LAST = ("compiled",)  # takes seconds
+ELSEWHERE = ("layers", "training", "errors")  # of which it is recorded what they run
+CPU = 15.0  # seconds for the cases of ops, and again for those elsewhere
+HANGS = 300  # seconds for one case
+
+
+class Left(RuntimeError):
+    """A mutant has left something behind, in a cache of the process: what comes after it needs another process."""
+
+
+class _TooLong(BaseException):
+    """A case that does not end, which `run_case` reports as failed."""
+
+
+def _stop(*_: object) -> None:
+    raise _TooLong("it does not end")
+
+
+def others(backend: str) -> list[str]:
+    """The backend that one is compared with where it trains."""
+    return [b for b in installed() if get(b).trainable and b != backend][:1]
+
+
+@functools.cache
+def _of_ops(backend: str) -> dict[tuple[str, str], list[Case]]:
+    """The cases of a backend by what they are about and by area."""
+    out: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in collect([*OF_OPS, *LAST], [backend], False):
+        for subject in case.subjects:
+            out[subject, case.area].append(case)
+    return out
+
+
+@functools.cache
+def cases_elsewhere(backend: str) -> dict[str, Case]:
+    """What is recorded, by id: the quick form; a backend is compared with another that trains."""
+    found = collect(list(ELSEWHERE), [*others(backend), backend], True)
+    return {c.id: c for c in found if c.backend == backend}
+
+
+def _near(mutant: Mutant) -> Iterator[Case]:
+    """All about the ops that are or use the function: of each area in turn, what takes seconds last."""
+    first = SLOPES if mutant.kind == "lost gradient" else ()
+    areas, names = sorted(OF_OPS, key=lambda a: a not in first), [n.lower() for n in ops_of(mutant)]
+    known = _of_ops(mutant.backend)
+    rows = [known.get((name, area), []) for name in names for area in areas]
+    yield from filter(None, itertools.chain.from_iterable(itertools.zip_longest(*rows)))
+    yield from (case for area in LAST for name in names for case in known.get((name, area), []))
+
+
+def _elsewhere(mutant: Mutant, known: Map) -> Iterator[Case]:
+    """Cases of layers, training and errors that run the statement, of each area in turn, quick ones first."""
+    rows = defaultdict(list)
+    for name in sorted(known.cases_of(mutant), key=lambda n: known.seconds[n]):
+        case = cases_elsewhere(mutant.backend)[name]
+        rows[case.area].append(case)
+    return filter(None, itertools.chain.from_iterable(itertools.zip_longest(*rows.values())))
+
+
+def noticed(mutant: Mutant, known: Map | None) -> str:
+    """What the first case says that fails by it, "" if none does.
+
+    Args:
+        mutant: which.
+        known: which cases elsewhere run its statement; None to leave these out.
+
+    Raises:
+        Left: if that case fails without it too.
+        LookupError: if no live function is the one that is changed.
+    """
+    signal.signal(signal.SIGALRM, _stop)
+    expected = load_expected(mutant.backend)
+    name = mutant.function
+    with replaced({mutant.path: mutant.tree()}, lambda q: q == name or q.startswith(f"{name}.<locals>")) as changed:
+        if not changed:
+            raise LookupError(f"no live function is {name} of {mutant.path}")
+        found = _first(_near(mutant), expected) or _first(_elsewhere(mutant, known) if known else (), expected)
+    if found is None:
+        return ""
+    case, failed = found
+    left = _fails(case, expected)
+    if left:
+        raise Left(f"{case.id} fails without a mutant: {left}")
+    return f"{case.id}: {failed}"
+
+
+def _first(cases: Iterable[Case], expected: list[Expected]) -> tuple[Case, str] | None:
+    """The first case that fails, within `CPU` seconds."""
+    end = time.process_time() + CPU
+    for case in cases:
+        failed = _fails(case, expected)
+        if failed:
+            return case, failed
+        if time.process_time() > end:
+            break
+    return None
+
+
+def _fails(case: Case, expected: list[Expected]) -> str:
+    signal.alarm(HANGS)
+    try:
+        result = run_case(case, expected)
+    finally:
+        signal.alarm(0)
+    return result.message or "it failed" if result.status in ("fail", "xpass") else ""
