@@ -21,6 +21,7 @@ BOUNDS = {
     "character_gpt": (0.0, 2.6),
     "cnn_augmentation": (0.9, 1.0),
     "custom_callback": (0.95, 1.0),
+    "custom_parts": (0.88, 1.0),
     "denoising": (0.0, 0.9),
     "diffusion": (0.0, 1.3),
     "distillation": (0.92, 1.2),
@@ -31,7 +32,10 @@ BOUNDS = {
     "hyperparameter_search": (0.001, 1.0),
     "image_as_network": (23.0, 60.0),
     "lora": (0.92, 1.0),
+    "molecules": (0.0, 0.7),
+    "native_loop": (0.85, 1.0),
     "normalizing_flow": (-1.7, 0.5),
+    "onnx_serving": (0.0, 1e-4),
     "per_example_gradients": (0.95, 1.0),
     "policy_gradient": (195.0, 500.0),
     "quantiles": (0.72, 0.88),
@@ -45,23 +49,31 @@ BOUNDS = {
     "tabular": (0.75, 1.0),
     "text_lstm": (0.6, 1.0),
     "text_transformer": (0.6, 1.0),
+    "tf_data": (0.9, 1.0),
     "time_series": (0.0, 0.8),
     "transfer_learning": (0.03, 1.0),
     "translation": (0.9, 1.0),
+    "two_processes": (0.0, 1e-3),
     "vae": (0.0, 1.3),
 }
-NEEDS = {"dqn_cartpole": "gymnasium", "policy_gradient": "gymnasium"} | dict.fromkeys(
-    ("hyperparameter_search",), "optuna"
-)
+NEEDS = {
+    "dqn_cartpole": ("gymnasium",),
+    "hyperparameter_search": ("optuna",),
+    "molecules": ("chemicals", "pysmiles"),
+    "native_loop": ("optax",),
+    "onnx_serving": ("torch", "onnxscript", "onnxruntime"),
+    "policy_gradient": ("gymnasium",),
+    "tf_data": ("tensorflow",),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(48)
+@pytest.mark.sampled(56)
 @pytest.mark.parametrize("engine", TRAINABLE)
 @pytest.mark.parametrize("program", BOUNDS)
 def test_a_program_reaches_its_result(program, engine, monkeypatch):
     monkeypatch.syspath_prepend(GALLERY)
-    for library in ("sklearn", "matplotlib", NEEDS.get(program, "numpy")):
+    for library in ("sklearn", "matplotlib", *NEEDS.get(program, ())):
         pytest.importorskip(library, reason=f"{library} is not installed")
     from matplotlib import pyplot as plt
 

@@ -50,7 +50,7 @@ def browser():
         try:
             started = playwright.chromium.launch(executable_path=own, args=["--no-sandbox"])
         except api.Error as error:
-            pytest.skip(f"no browser: {str(error).splitlines()[0]}; `python -m playwright install chromium`")
+            pytest.fail(f"no browser: {str(error).splitlines()[0]}; `python -m playwright install chromium`")
         yield started
         started.close()
 

@@ -24,6 +24,7 @@ from kfront.tuning.searching import _digest
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("KFRONT_KILLS", "5"))
+TRIALS = int(os.environ.get("KFRONT_TRIALS", "0"))
 
 
 def fingerprint(params, number, seed=0):
@@ -142,6 +143,14 @@ def test_kills_lose_no_trial_and_change_no_bit(tmp_path):
     with kfront.backend_scope("torch"):
         wrong = [t.number for t in done if fingerprint(t.params, t.number) != t.user_attrs["weights"]]
     assert wrong == []
+
+
+@pytest.mark.skipif(not TRIALS, reason="200 trials take a minute; `nox -s tuning`")
+def test_memory_stays_where_it_is(tmp_path):
+    command = [sys.executable, "-m", "tests.tuning.memory", str(tmp_path), str(TRIALS)]
+    env = {**os.environ, "KERAS_BACKEND": "torch"}
+    added = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert float(added) < 5, f"MB more after {TRIALS} trials"
 
 
 def _workers(parent, folder):

@@ -93,7 +93,8 @@ def lazy_namespace(
     def __getattr__(attribute: str) -> Any:
         target = rows.get(attribute)
         if target is None:
-            raise AttributeError(_no_attribute(name, attribute, public_names))
+            # `name`, or Python adds a hint of its own
+            raise AttributeError(_no_attribute(name, attribute, public_names), name=attribute)
         module, _, inner = target.partition(":")
         with without_collections():
             value: Any = importlib.import_module(module)
