@@ -249,7 +249,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "activation": (lambda: layers.Dense(2, activation="nope"), ArgumentError, "nope"),
     "initializer": (lambda: layers.Dense(2, kernel_initializer="glorot"), ArgumentError, "did you mean.*glorot_"),
     "keyword": (lambda: layers.Dense(2, foo=1), ArgumentError, r"\[Dense\].*foo"),
-    "misspelt keyword": (lambda: layers.Dense(2, use_bais=False), ArgumentError, r"use_bais; did you mean .use_bias.\?"),
+    "misspelt keyword": (
+        lambda: layers.Dense(2, use_bais=False),
+        ArgumentError,
+        r"use_bais; did you mean .use_bias.\?",
+    ),
     "quantization": (lambda: layers.Dense(2, quantization_config=1), ArgumentError, "QuantizationConfig"),
     "kernel too large": (
         lambda: layers.Conv2D(2, 3, name="c")(ones(1, 2, 2, 1)),
