@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import zlib
+from importlib.util import find_spec
 
 from . import comparison, report, resume
 from .keras import audit
@@ -193,6 +194,25 @@ def _again(args: argparse.Namespace, result: Result) -> str:
     return shlex.join(["python", "-m", str(__package__), *words, *(["--xfail", args.xfail] if args.xfail else [])])
 
 
+def _checked(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse names that there are not, before a process starts for them.
+
+    Raises:
+        SystemExit: with status 2.
+    """
+    from kfront.backends import installed
+
+    for what, asked, known in (("backend", args.backends, installed()), ("area", args.areas, [*AREAS])):
+        wrong = [name for name in filter(None, asked.split(",")) if name not in known]
+        if wrong:
+            parser.error(f"expected `--{what}` of {', '.join(known)}, got {', '.join(wrong)}")
+    gone = [name for name in filter(None, args.layers.split(",")) if not find_spec(name.partition(".")[0])]
+    if gone:
+        parser.error(f"expected modules that can be imported in `--layers`, got {', '.join(gone)}")
+    if args.xfail and not pathlib.Path(args.xfail).exists():
+        parser.error(f"expected a file in `--xfail`, found none at {args.xfail!r}")
+
+
 def _prepare(args: argparse.Namespace) -> None:
     """Arguments that stand for others, and what cases read from the environment."""
     own = "own_layers" if args.layers else EVERYTHING
@@ -214,13 +234,14 @@ def main(argv: list[str] | None = None) -> int:
     """Run the suite; the exit status is 0 when every case ended as expected."""
     parser = _parser()
     args = parser.parse_args(argv)
+    _checked(args, parser)
     backends = args.backends.split(",")
     _prepare(args)
     results = resume.begin(args, parser)
     try:
         results += _run_apart(args) if args.jobs > 1 else _run(args, backends)
     except (KeyboardInterrupt, _Ended) as error:
-        print(str(error) or "interrupted", *(["; `--resume` goes on"] if args.journal else []), file=sys.stderr)
+        print(str(error) or "interrupted", "; `--resume` goes on" if args.journal else "", sep="", file=sys.stderr)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else INCOMPLETE
     whole = not (args.part or args.only or args.rows or args.budget or args.quick)
     if whole and "keras" in args.areas.split(","):

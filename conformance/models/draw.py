@@ -19,6 +19,7 @@ from kfront.core import tree
 
 from ..layers.row import Row, arrays_of
 from ..layers.running import world
+from ..ops.entry import Sample
 from .noise import JUMP, moved
 from .program import BATCH, Input, Make, Node, Program
 from .sources import OpCall, Recipe, op_calls, recipes
@@ -318,8 +319,15 @@ def add_op(d: Drawing) -> None:
     if first.dtype.kind == "f":
         main = d.tame(main, *_domain(chosen.name))
     text, operands = _arguments(d, sample.args, sample.kwargs, main, first)
+    if chosen.name in ("slice", "slice_update") and _sticks_out(sample, operands):
+        raise Refused("a block must be inside: engines move it back, refuse it, or leave it out")
     space = "ops" if hasattr(kfront.ops, chosen.name) else "ops.image"
     d.call(f"{space}.{chosen.name}({text})", operands, sample=f"{chosen.name}/{sample.label}")
+
+
+def _sticks_out(sample: Sample, operands: list[Value]) -> bool:
+    sizes = operands[1].sizes if len(operands) > 1 else sample.args[2]
+    return any(i + n > m for i, n, m in zip(sample.args[1], sizes, operands[0].sizes, strict=True))
 
 
 @functools.cache

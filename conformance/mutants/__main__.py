@@ -93,6 +93,9 @@ def _run(chosen: argparse.Namespace, drawn: list[Mutant]) -> int:
         results.add(mutant, None)
         try:
             found = noticed(mutant, known)
+        except LookupError:  # the code has changed since it was drawn
+            results.drop({_name(mutant)})
+            continue
         except Left as error:
             if not fresh:
                 results.drop({_name(mutant)})

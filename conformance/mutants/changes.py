@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import kfront
+from kfront.backends import current
 
 __all__ = ["WITHOUT_GRADIENT", "changes", "inside", "without_gradient"]
 
@@ -55,7 +56,7 @@ def changes(node: ast.AST, differentiable: bool) -> Iterator[tuple[str, ast.AST]
 
 def without_gradient(result: Any) -> Any:
     """A result, or each tensor of a nested one, hidden from differentiation."""
-    backend = kfront.backends.current()
+    backend = current()
     return kfront.tree.map_structure(lambda x: backend.stop_gradient(x) if backend.is_tensor(x) else x, result)
 
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import kfront
 from kfront.core.op import OPS
 
+from ..ops.samples import table
+from ..transforms.table import TRANSFORMS
 from .changes import changes, inside
 
 __all__ = ["SOURCE", "Mutant", "everything", "functions_of", "mutants", "ops_of", "paths_of"]
@@ -26,6 +28,11 @@ NO_OPS = (
     "step", "step_state", "native", "export", "foreign", "foreign_jax", "distribution", "mesh", "host", "pytree",
     "saved_model", "strategy", "strings", "litert", "variable", "foreach", "decoding", "__init__",
 )  # fmt: skip
+# what stands on a file, for functions that no op names
+STAND_ON = {
+    "random": ("uniform", "normal", "dropout", "random_bits", "randint"),
+    "transforms": ("vjp", "jvp", "grad", "checkpoint", "vmap", "jit"),
+}
 OPS_AT_MOST = 8  # of those that use a function
 OF_OPS = 2 / 5  # of the mutants, the others are of the adapters in equal shares
 
@@ -68,9 +75,15 @@ class Mutant(NamedTuple):
         return zlib.crc32(f"{self.key} {self.node} {self.change}".encode())
 
     def tree(self) -> ast.Module:
-        """The changed file."""
+        """The changed file.
+
+        Raises:
+            LookupError: if the code has changed since this was drawn.
+        """
         tree = parsed(self.path)
         node, _ = list(inside(dict(functions_of(tree))[self.function]))[self.node]
+        if ast.unparse(node) != self.before:
+            raise LookupError(self.key)
         new = copy.deepcopy(
             list(changes(node, self.group != "numpy"))[self.change][1]
         )  # it holds parts of the old node
@@ -144,22 +157,33 @@ def _users(folder: pathlib.Path) -> dict[str, set[str]]:
     for path in folder.rglob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             names = [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
+            mentioned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             if isinstance(node, ast.Assign):
                 names = [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
-            for used in {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}:
+            elif isinstance(node, ast.Expr):  # `f.defjvp(rule)`: whoever uses the one uses the other
+                names = sorted(mentioned)
+            for used in mentioned:
                 out[used].update(names)
+            for rule in getattr(node, "decorator_list", ()):  # `@f.defjvp`
+                out[node.name].update(n.id for n in ast.walk(rule) if isinstance(n, ast.Name))
     return out
+
+
+@functools.cache
+def _subjects() -> set[str]:
+    """What cases of ops are about: ops, functions made of several, and transforms."""
+    return {*OPS, *table(), *TRANSFORMS}
 
 
 def ops_of(mutant: Mutant) -> tuple[str, ...]:
     """The op that a function is, and those that use it, nearest first: in its adapter, then among composed ops."""
     name = mutant.function.partition(".")[0]
     folders = [SOURCE / "ops"] if mutant.group == "ops" else [SOURCE / "backends" / mutant.group, SOURCE / "ops"]
-    found = [name] if name in OPS else []
+    found = [name] if name in _subjects() else []
     for folder in folders:
         users, seen, row = _users(folder), {*found, name}, [name, *found]
         while row and len(found) < OPS_AT_MOST:
             row = sorted({user for used in row for user in users.get(used, ())} - seen)
             seen.update(row)
-            found += [one for one in row if one in OPS and one not in found]
-    return tuple(found[:OPS_AT_MOST])
+            found += [one for one in row if one in _subjects() and one not in found]
+    return tuple(found[:OPS_AT_MOST]) or STAND_ON.get(pathlib.PurePath(mutant.path).stem, ())

@@ -21,7 +21,7 @@ __all__ = ["Left", "cases_elsewhere", "noticed", "others"]
 OF_OPS = ("values", "gradients", "specs", "dtypes", "inputs", "second_order", "transforms")  # in turn
 SLOPES = ("gradients", "second_order", "transforms")  # these first, for lost gradients
 LAST = ("compiled",)  # takes seconds
-ELSEWHERE = ("layers", "training", "errors")  # of which it is recorded what they run
+ELSEWHERE = ("layers", "training", "errors", "transforms")  # of which it is recorded what they run
 CPU = 15.0  # seconds for the cases of ops, and again for those elsewhere
 HANGS = 300  # seconds for one case
 

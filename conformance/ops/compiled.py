@@ -41,10 +41,26 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
                 yield Case(
                     "compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST.get(b, _OTHERWISE)[quick]))
                 )
+        if b in ("torch", "tensorflow"):  # what JAX compiles is given the state of generators, and gives it back
+            yield Case("compiled", "uniform/a generator moves on", b, _moves_on(b))
         for name in (n for n in randoms.DRAWS if in_turn(quick, 3, "drawn", b, n)):
             yield Case("compiled", f"{name}/same numbers", b, _random(b, name, False))
         for name in (n for n in randoms.PORTABLE if in_turn(quick, 3, "portable", b, n)):
             yield Case("compiled", f"{name}/same numbers, portable", b, _random(b, name, True))
+
+
+def _moves_on(backend: str) -> Callable[[], None]:
+    """A generator that compiled code draws from moves on as one of eager code does."""
+
+    def check() -> None:
+        with quiet(), kfront.backend_scope(backend) as b, randoms.portable_mode(True):
+            eager, compiled = kfront.random.SeedGenerator(5), kfront.random.SeedGenerator(5)
+            want = [b.to_numpy(kfront.random.uniform((4,), seed=eager)) for _ in range(3)]
+            run = COMPILERS[backend](lambda values: [kfront.random.uniform((4,), seed=compiled)], [], [])
+            close(b.to_numpy(run[0]), want[1], 1e-6, 0.0, "the second run")
+            close(b.to_numpy(kfront.random.uniform((4,), seed=compiled)), want[2], 1e-6, 0.0, "eagerly after it")
+
+    return check
 
 
 def _random(backend: str, name: str, portable: bool) -> Callable[[], None]:

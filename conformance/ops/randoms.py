@@ -5,13 +5,16 @@ are the same on every engine: integers, masks and orders bit for bit, floating n
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 import kfront
+from kfront.backends import get
 from kfront.core.state import state
 
 from ..suite import Case, close
@@ -67,6 +70,8 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             yield Case("values", f"{name}/same seed, same numbers", b, _again(b, name))
             yield Case("values", f"{name}/distribution", b, _distribution(b, name))
         yield Case("values", "random_bits/threefry2x32", b, _threefry(b))
+        if find_spec(f"{type(get(b)).__module__}.random") and hasattr(_module(b), "bits_at"):
+            yield Case("values", "random_bits/parts", b, _parts(b))
         for name in PORTABLE:
             yield Case("values", f"{name}/portable", b, _portable(b, name))
         yield Case("values", "dropout/noise_shape", b, _noise_shape(b))
@@ -171,6 +176,26 @@ def _threefry(backend: str) -> Callable[[], None]:
                 got = b.to_numpy(OPS["random_bits"].public(b.convert(np.array([9, 1]), b.seed_dtype), shape))
             assert got.dtype.name == "int32", f"dtype {got.dtype}, expected int32"
             assert np.array_equal(got.view("uint32"), want), f"shape {shape}: {got.view('uint32')}, expected {want}"
+
+    return check
+
+
+def _module(backend: str) -> Any:
+    """The module of an adapter that draws."""
+    return importlib.import_module(f"{type(get(backend)).__module__}.random")
+
+
+def _parts(backend: str) -> Callable[[], None]:
+    """A part of the bits of a shape, which a device of a mesh draws alone, is that part."""
+
+    def check() -> None:
+        with kfront.backend_scope(backend) as b:
+            key, module = b.convert(np.array([9, 1]), b.seed_dtype), _module(backend)
+            whole = b.to_numpy(module.random_bits(key, (4, 6)))
+            for first, sizes in (((0, 0), (4, 6)), ((2, 0), (2, 6)), ((1, 3), (2, 3))):
+                part = b.to_numpy(module.bits_at(key, (4, 6), first, sizes))
+                place = tuple(slice(i, i + n) for i, n in zip(first, sizes, strict=True))
+                assert np.array_equal(part, whole[place]), f"{sizes} from {first}: {part}, expected {whole[place]}"
 
     return check
 

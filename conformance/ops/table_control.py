@@ -128,6 +128,8 @@ def _control() -> list[Entry]:
     n(_carry, np.asarray(1.0, "float32"), floats(4))(_carry, floats(3), floats(4, 3), reverse=True).edge(
         _sum_carry, np.asarray(0, "int32"), ints(4)
     )
+    n(_carry, floats(3), floats(4, 3))
+    n.samples[-1] = n.samples[-1]._replace(batch=(1,), label="steps of an unknown number")
     m = Entry("map", lambda g, x: np.stack([g(v) for v in x]), loop, "fixed")
     m(_double, floats(3, 2))
     v = Entry("vectorized_map", lambda g, x: np.stack([g(i) for i in x]), loop, "fixed")

@@ -23,7 +23,10 @@ class _Seeded(dict[str, Entry]):
 
 def add_to(table: dict[str, Entry]) -> None:
     """Add the samples to the entries."""
-    for add in (_elementwise, _reductions, _quantiles, _windows, _patches, _signals, _searching, _images, _resizing):
+    for add in (
+        *(_elementwise, _reductions, _quantiles, _windows, _patches, _signals, _searching, _images, _resizing),
+        _numeric,
+    ):
         add(_Seeded(table))
 
 
@@ -133,3 +136,13 @@ def _resizing(table: dict[str, Entry]) -> None:
     scale, move = np.array([0.7, 2.0], "float32"), np.array([0.3, -0.5], "float32")
     for method, antialias in itertools.product(("linear", "cubic", "lanczos3", "lanczos5"), (True, False)):
         table["scale_and_translate"].edge(x, (2, 6, 10, 3), scale, move, (1, 2), method, antialias)
+
+
+def _numeric(table: dict[str, Entry]) -> None:
+    table["gammainc"].fixed(floats(4, low=20, high=40), floats(4, low=20, high=40))  # many terms of the series
+    one, several = (np.eye(3, dtype="float32") * 3 + floats(*lead, 3, 3, low=-0.5, high=0.5) for lead in ((), (2,)))
+    table["det"](floats(2, 4, 4))  # beyond three rows the derivative is another
+    for name in ("solve", "solve_triangular"):
+        table[name].fixed(several, floats(2, 3)).fixed(one, floats(2, 3, 2)).fixed(several, floats(1, 3, 2))
+    for name in ("segment_sum", "segment_max", "segment_min", "segment_prod"):  # next to either end of the range
+        table[name].edge(floats(4), np.array([0, 2, 1, -1], "int32"), 2)

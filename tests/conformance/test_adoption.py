@@ -98,6 +98,21 @@ def test_a_run_of_other_settings_does_not_go_on(tmp_path, monkeypatch, capsys):
         assert stop.value.code == 2 and said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--backend", "nobody", "--jobs", "2"], "got nobody"),
+        (["--backend", "numpy", "--area", "value"], "got value"),
+        (["--backend", "numpy", "--layers", "no_such_module"], "can be imported in `--layers`, got no_such_module"),
+        (["--backend", "numpy", "--xfail", "no/such/file"], "found none at 'no/such/file'"),
+    ],
+)
+def test_names_that_there_are_not_are_refused_at_once(words, said, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+
+
 def test_a_case_that_ends_the_process_twice_has_failed(tmp_path):
     case = Case("values", "divide/by zero", "mine", lambda: None)
     resume.Journal(str(tmp_path)).start(case)

@@ -673,12 +673,13 @@ def determinant(x: Tensor) -> Shape:
 
 
 def solve(a: Tensor, b: Tensor, **static: object) -> Shape:
-    """The shape of the right side."""
+    """The shape of the right side, whose leading axes are broadcast with those of the matrices."""
     s, r = _square(a, "a"), rank_at_least(b, 1, "b")
-    rows = r[-1] if len(r) == len(s) - 1 else r[-2] if len(r) > 1 else r[0]  # pyright: ignore[reportGeneralTypeIssues]
+    own = 1 if len(r) in (1, len(s) - 1) else 2  # axes of a vector, or of a matrix
+    rows = r[-own]
     if None not in (rows, s[-1]) and rows != s[-1]:
         raise ShapeError(f"expected `b` with {s[-1]} rows for `a` of shape {s}, got shape {r}.")
-    return r
+    return (*broadcast(s[:-2], r[:-own]), *r[-own:])
 
 
 def qr(x: Tensor, mode: str = "reduced") -> list[Shape]:
