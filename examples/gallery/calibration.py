@@ -63,7 +63,7 @@ for t in (1.0, temperature):
     errors.append(float(metric.result()))
     bins.append(ops.convert_to_numpy(metric.right / ops.maximum(metric.count, 1)))
 
-figure, axes = plt.subplots(figsize=(5, 3.5))
+figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
 for t, heights, shift in zip((1.0, temperature), bins, (0.03, 0.07), strict=True):
     axes.bar(np.arange(10) / 10 + shift, heights, width=0.04, label=f"temperature {t:.1f}")
 axes.plot([0, 1], [0, 1], "0.4")

@@ -61,7 +61,7 @@ falling = slice(0, int(np.argmin(smooth)))
 chosen = float(rates[falling][np.argmin(np.gradient(smooth, np.log(rates))[falling])])
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.semilogx(rates, smooth)
 axes.axvline(chosen, color="tab:red")
 axes.set(xlabel="learning rate", ylabel="loss", ylim=(0, 4))

@@ -123,7 +123,7 @@ own = trained(Flat, Directions(10), Generalized())
 usual = trained(kfront.Model, layers.Dense(10), kfront.losses.SparseCategoricalCrossentropy(from_logits=True))
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.plot(usual["val_balanced"], label="Dense, crossentropy, the step of fit")
 axes.plot(own["val_balanced"], label="parts of one's own")
 axes.set(xlabel="epoch", ylabel="balanced accuracy", ylim=(0.6, 1))

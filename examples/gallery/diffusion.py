@@ -56,7 +56,7 @@ for step in np.linspace(0.99, 0.02, 50):
     z = mix(clean, noise, t - 0.97 / 49).astype("float32")
 drawn = clean
 
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.imshow(np.vstack([np.hstack(row) for row in drawn[:50].reshape(5, 10, 8, 8)]), cmap="gray_r")
 axes.set_axis_off()
 

@@ -51,9 +51,9 @@ except KeyboardInterrupt:
 resumed = run(folder)
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.plot(whole.history.history["loss"], linewidth=6, alpha=0.4, label="whole")
-axes.plot(resumed.history.history["loss"], label="cut off and resumed")
+axes.plot(resumed.history.epoch, resumed.history.history["loss"], label="cut off and resumed")
 axes.set(xlabel="epoch", ylabel="loss")
 axes.legend()
 

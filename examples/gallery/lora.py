@@ -38,7 +38,7 @@ history = large.fit(
 )  # fmt: skip
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 for name in ("binary_accuracy", "val_binary_accuracy"):
     axes.plot(history.history[name], label=name)
 axes.set(xlabel="epoch")

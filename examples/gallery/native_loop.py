@@ -134,7 +134,7 @@ PROJECTS: dict[str, Callable[[], tuple[list[float], np.ndarray]]] = {
 losses, answers = PROJECTS[kfront.config.backend()]()
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.semilogy(losses)
 axes.set(xlabel="step", ylabel="loss", title=f"a loop of {kfront.config.backend()}'s own")
 

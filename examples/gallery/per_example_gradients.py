@@ -41,7 +41,7 @@ kernel = ops.convert_to_tensor(model.layers[-1].kernel)
 gradients = ops.convert_to_numpy(by_example(kernel, features, ops.convert_to_tensor(y)))
 length = np.sqrt(np.square(gradients).sum(axis=(1, 2)))
 
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.hist([length[~wrong], length[wrong]], bins=30, label=["right label", "wrong label"])
 axes.set(xlabel="length of the gradient", yscale="log")
 axes.legend()

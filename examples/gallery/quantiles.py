@@ -37,7 +37,7 @@ model.fit(x[:2000], y[:2000], epochs=40, batch_size=50, verbose=0)
 # %%
 line = np.linspace(-3, 3, 100, dtype="float32")[:, None]
 low, middle, high = model.predict(line, verbose=0).T
-figure, axes = plt.subplots(figsize=(6, 3.5))
+figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
 axes.scatter(x[2000:], y[2000:], s=3, color="0.6")
 axes.fill_between(line[:, 0], low, high, alpha=0.3)
 axes.plot(line, middle)

@@ -42,7 +42,7 @@ history = model.fit(
 )  # fmt: skip
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 for name in ("loss", "val_loss"):
     axes.plot(history.history[name], label=name)
 axes.axhline(0.09, color="0.6", linestyle=":", label="noise")

@@ -38,7 +38,7 @@ model.compile(kfront.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
 history = model.fit([x[None], edges[None]], y[None], sample_weight=weight, epochs=100, verbose=0)
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.plot(history.history["loss"])
 axes.set(xlabel="step", ylabel="loss on forty labels")
 

@@ -59,7 +59,7 @@ model.fit(*pairs(np.flatnonzero(digits < 7), 6000), epochs=8, batch_size=64, ver
 # %%
 test, same = pairs(np.flatnonzero(digits >= 7), 1000)
 apart = model.predict(test, verbose=0)
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.hist([apart[same == 1], apart[same == 0]], bins=30, label=["same digit", "other digit"])
 axes.set(xlabel="distance")
 axes.legend()

@@ -32,7 +32,7 @@ model.fit(x[train], y[train], epochs=15, batch_size=64, verbose=0)
 
 # %%
 found = model.predict(x[test], verbose=0)
-figure, axes = plt.subplots(figsize=(8, 3))
+figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
 for start in (0, 60, 120):
     place = np.arange(start, start + seen + ahead)
     axes.plot(place, windows[2300 + start], color="0.7")

@@ -65,7 +65,7 @@ base.trainable = True
 compiled(transferred, 3e-4).fit(x[few], y[few], epochs=40, batch_size=30, verbose=0)
 scores = [model.evaluate(x[rest], y[rest], verbose=0)[1] for model in (transferred, scratch)]
 
-figure, axes = plt.subplots(figsize=(5, 3))
+figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
 bars = axes.bar(["transferred", "from scratch"], scores)
 axes.bar_label(bars, fmt="%.3f")
 axes.set(ylabel="accuracy", ylim=(0.5, 1), title="Three images of each digit")

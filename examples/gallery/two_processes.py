@@ -81,7 +81,7 @@ alone = losses("alone", 1)
 together = losses("together", 1 if kfront.config.backend() == "tensorflow" else 2)
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.plot(alone, linewidth=5, alpha=0.4, label="one device")
 axes.plot(together, label="two devices")
 axes.set(xlabel="epoch", ylabel="loss")

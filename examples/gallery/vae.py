@@ -47,7 +47,7 @@ model.fit(x, x, epochs=40, batch_size=64, verbose=0)
 
 # %%
 drawn = decoder.predict(np.random.default_rng(0).normal(size=(200, 6)).astype("float32"), verbose=0)
-figure, axes = plt.subplots(figsize=(6, 3))
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.imshow(np.vstack([np.hstack(row) for row in drawn[:50].reshape(5, 10, 8, 8)]), cmap="gray_r")
 axes.set_axis_off()
 

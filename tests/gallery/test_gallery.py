@@ -24,7 +24,7 @@ BOUNDS = {
     "custom_parts": (0.88, 1.0),
     "denoising": (0.0, 0.9),
     "diffusion": (0.0, 1.3),
-    "distillation": (0.92, 1.2),
+    "distillation": (0.95, 1.2),
     "dqn_cartpole": (195.0, 500.0),
     "equal_curves": (0.0, 1e-4),
     "exact_resume": (0, 0),

@@ -203,3 +203,27 @@ def test_the_report_shows_each_trial(tmp_path):
     assert "a&lt;b" in text and "a<b" not in text
     shares = [float(s) for s in re.findall(r">(0\.\d\d|1\.00)</text>", text.split("Importances")[1])]
     assert sum(shares[:2]) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.slow
+def test_tasks_of_ray_share_a_search(tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), os.environ["PYTHONPATH"])))
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        task = ray.remote(num_cpus=1)(_from_another_machine)
+        pids = ray.get([task.remote(str(tmp_path)) for _ in range(2)])
+    finally:
+        ray.shutdown()
+    assert len(set(pids)) == 2
+    done = digits.make(tmp_path).study.trials
+    assert [(t.number, t.state.name) for t in done] == [(i, "COMPLETE") for i in range(6)]
+
+
+def _from_another_machine(folder):
+    from tests.tuning import digits  # by name, where the task runs
+
+    digits.make(folder).run(6, workers=0)
+    time.sleep(2)  # or one process may serve both tasks
+    return os.getpid()
