@@ -504,3 +504,38 @@ def test_other_engines_say_so() -> None:
     model(X)
     with pytest.raises(kfront.core.errors.KfrontError, match="torch"):
         kfront.convert(model, "jax")
+
+
+def test_hooks_on_registration_see_weights_once_by_name() -> None:
+    seen: list[tuple[str, tuple[int, ...]]] = []
+    hooks = nn.modules.module
+    handles = [
+        hooks.register_module_parameter_registration_hook(lambda m, name, p: seen.append((name, tuple(p.shape)))),
+        hooks.register_module_buffer_registration_hook(lambda m, name, x: seen.append((name, tuple(x.shape)))),
+        hooks.register_module_module_registration_hook(lambda m, name, part: seen.append((name, ()))),
+    ]
+    try:
+        kfront.Sequential([kfront.Input((3,)), layers.Dense(4), layers.BatchNormalization()])
+    finally:
+        for handle in handles:
+            handle.remove()
+    weights = [("bias", (4,)), ("beta", (4,)), ("gamma", (4,)), ("kernel", (3, 4))]
+    moving = [("moving_mean", (4,)), ("moving_variance", (4,))]
+    assert sorted(x for x in seen if x[1]) == sorted([*weights, *moving])
+    assert [name for name, shape in seen if not shape][-2:] == ["dense", "batch_normalization"]
+
+
+def test_inputs_of_torchs_other_kinds() -> None:
+    dense, x = layers.Dense(2), torch.from_numpy(X)
+    whole = dense(x)
+    nested = dense(torch.nested.nested_tensor([x[:3], x[3:]], layout=torch.jagged))
+    torch.testing.assert_close(torch.cat(list(nested.unbind())), whole)
+    attention = layers.MultiHeadAttention(2, 3)
+    assert attention(torch.zeros(0, 4, 6), torch.zeros(0, 4, 6)).shape == (0, 4, 6)
+
+
+def test_exported_with_a_range_of_batches() -> None:
+    batch = torch.export.Dim("batch", min=2, max=64)
+    model, x = chain(), torch.from_numpy(X)
+    program = torch.export.export(model, (x,), dynamic_shapes=({0: batch},), strict=False)
+    torch.testing.assert_close(program.module()(x[:5]), model(x[:5]))

@@ -269,13 +269,15 @@ class EinsumDense(Quantizable):
         if n == 1 and len(out) == 1:
             outputs = product(inputs, kernel, flat_bias)
         else:
-            columns = 1
+            rows = columns = 1
+            for d in shape[:n]:
+                rows *= d
             for d in out:
                 columns *= d
             sizes = tuple(inputs.shape)
             sizes = (ops.shape(inputs) if None in sizes else sizes)[:-n]
-            x = inputs if n == 1 else reshape(inputs, (*sizes, -1))
-            outputs = product(x, reshape(kernel, (-1, columns)), flat_bias)
+            x = inputs if n == 1 else reshape(inputs, (*sizes, rows))
+            outputs = product(x, reshape(kernel, (rows, columns)), flat_bias)
             outputs = reshape(outputs, (*sizes, *out)) if len(out) != 1 else outputs
         if bias is not None and flat_bias is None:
             outputs = ops.add(outputs, read(bias))

@@ -8,6 +8,8 @@ Variables hold (`variable.py`). Attributes stay where Python finds them first, i
 from __future__ import annotations
 
 import copy
+import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +17,17 @@ import torch
 from torch.fx.proxy import Proxy
 from torch.nn import Module, Parameter
 from torch.nn.modules import module
-from torch.nn.parameter import UninitializedParameter
+from torch.nn.parameter import Buffer, UninitializedParameter
 
 from kfront.backends.torch.common import NAMES, native
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable, VariableParameter, file, is_parameter
 from kfront.core.errors import NotBuiltError
 
 Tensor = torch.Tensor
+_HOOKS = (
+    ("_parameters", module._global_parameter_registration_hooks),
+    ("_buffers", module._global_buffer_registration_hooks),
+)
 
 
 class Table(dict[str, Any]):
@@ -150,8 +156,9 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     names[name] = (thing, [attribute])
     if there:
         return
-    take_mode(layer, name, thing)
     if isinstance(thing, Module):
+        for hook in module._global_module_registration_hooks.values():  # `take_mode` is one
+            hook(layer, name, thing)
         fields["_modules"][name] = thing
         return
     thing.places = (*thing.places, (layer, name))
@@ -160,6 +167,18 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     elif thing._value is thing.own:
         thing.take(thing.own)
     file(layer, name, thing)
+    if not name.startswith("_weight_"):  # what `add_weight` gives it until it is an attribute
+        _announce(layer, name)
+
+
+def _announce(layer: Module, name: str) -> None:
+    """Call the hooks for all that is registered, each of which may put something else in its place."""
+    for table, hooks in _HOOKS:
+        if hooks and name in layer.__dict__[table]:
+            for hook in hooks.values():
+                new = hook(layer, name, dict.__getitem__(layer.__dict__[table], name))
+                if new is not None:
+                    layer.__dict__[table][name] = new
 
 
 def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
@@ -174,6 +193,7 @@ def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
             dict.__setitem__(table, new, value)
     if not isinstance(thing, Module):
         thing.places = tuple((x, new if x is layer and n == old else n) for x, n in thing.places)
+        _announce(layer, new)
 
 
 def _forget(layer: Any, name: str) -> None:
@@ -219,7 +239,7 @@ def set_native_attribute(layer: Module, name: str, value: Any) -> bool:
     if (
         type(value) is VariableParameter
         or hasattr(type(value), "_tracked_kind")
-        or not isinstance(value, (Module, Parameter))
+        or not isinstance(value, (Module, Parameter, Buffer))
     ):
         return False
     if isinstance(value, Module):
@@ -355,6 +375,13 @@ def _recorded(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return tracer.create_proxy("call_module", tracer.path_of_module(self), args, kwargs)
 
 
+def _signed(run: Any, cls: Any) -> Any:
+    """A function with the signature of a layer's `call`, by which `torch.export` matches arguments."""
+    out = types.FunctionType(run.__code__, run.__globals__, "forward", run.__defaults__, run.__closure__)
+    out.__kwdefaults__, out.__signature__ = run.__kwdefaults__, inspect.signature(cls.call)
+    return out
+
+
 def members(cls: type, root: type) -> dict[str, object]:
     """What a layer class bound to torch has besides: calls go through `Module.__call__`, so that hooks fire."""
     own_train = getattr(cls, "train", Module.train)
@@ -384,5 +411,5 @@ def members(cls: type, root: type) -> dict[str, object]:
         out["__deepcopy__"] = _deepcopy
     if not hasattr(cls, "forward"):
         own = cls.__call__
-        out["forward"] = root._run if own is root.__call__ else own  # type: ignore[attr-defined]
+        out["forward"] = _signed(root._run, cls) if own is root.__call__ else own  # type: ignore[attr-defined]
     return out

@@ -7,9 +7,12 @@ import torch
 Tensor = torch.Tensor
 
 
+_NOT_SPARSE = (torch.strided, torch.jagged)  # the second is that of nested tensors
+
+
 def is_sparse(x: Tensor) -> bool:
     """Whether `x` is sparse, in any layout."""
-    return isinstance(x, Tensor) and x.layout is not torch.strided
+    return isinstance(x, Tensor) and x.layout not in _NOT_SPARSE
 
 
 def sparse_parts(x: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
