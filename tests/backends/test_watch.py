@@ -186,6 +186,26 @@ def test_calls_where_others_take_steps_are_not_waited_for(make):
         second.compare({"call": "evaluate"})
 
 
+def test_a_call_that_is_told_between_two_looks_is_no_difference(make):
+    first, second = make(2)
+    first.close()
+    second.close()  # their threads: nothing else looks into the store
+    store, find = first.store, first.store.find
+
+    def slow(name):  # right after the second process has looked in vain, the first tells of its call and goes on
+        found = find(name)
+        if name.startswith("call/") and found is None:
+            store.find = find
+            first.compare({"call": "fit"})
+            first.step((1,))
+            first._compare_steps()
+        return found
+
+    store.find = slow
+    second.compare({"call": "fit"})
+    assert second.problem is None and store.find == find
+
+
 def test_what_is_slow_is_waited_for(make):
     first, second = make()
     module.threading.Timer(1.5, first.compare, [{"call": "fit"}]).start()

@@ -1,13 +1,16 @@
-"""Trains models on a mesh and prints what comes out as JSON: the same script on torch and JAX, in 1 to 4 processes.
+"""Trains models on meshes and prints what comes out as JSON: the same script on torch and JAX, in 1 to 4 processes.
 
-python mesh_numbers.py '{"engine": "torch", "mesh": [2, 2], "models": ["mlp"], "dtype": "float32", "steps": 50,
+python mesh_numbers.py '{"engine": "torch", "meshes": [[2, 2]], "models": ["mlp"], "dtypes": ["float32"], "steps": 50,
                          "address": "127.0.0.1:1234", "count": 4, "process": 0}'
+
+On torch the processes are forked from this one when "process" is missing: one import for all of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import sys
@@ -16,17 +19,17 @@ import time
 ASKED = json.loads(sys.argv[1])
 os.environ["KERAS_BACKEND"] = ASKED["engine"]
 if ASKED["engine"] == "jax":
-    local = ASKED["mesh"][0] * ASKED["mesh"][1] // ASKED.get("count", 1)
+    local = ASKED["meshes"][0][0] * ASKED["meshes"][0][1] // ASKED.get("count", 1)
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={local}"
     os.environ["JAX_PLATFORMS"] = "cpu"
-    if ASKED["dtype"] == "float64":
+    if ASKED["dtypes"] == ["float64"]:
         os.environ["JAX_ENABLE_X64"] = "1"
 
 import numpy as np
 
 import kfront
+from kfront import backends, layers
 from kfront import distribution as D
-from kfront import layers
 
 if "compiler" in ASKED:  # a backend of torch.compile that needs no C++ compiler
     import functools
@@ -105,13 +108,13 @@ RULES = {
 }
 
 
-def data(name, count):
+def data(name, count, dtype):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 10, count).astype("int32")
     if name == "mlp":
-        return rng.normal(size=(count, 32)).astype(ASKED["dtype"]), y
+        return rng.normal(size=(count, 32)).astype(dtype), y
     if name == "cnn":
-        return rng.normal(size=(count, 8, 8, 3)).astype(ASKED["dtype"]), y
+        return rng.normal(size=(count, 8, 8, 3)).astype(dtype), y
     return rng.integers(0, WORDS, (count, TIME)).astype("int32"), y
 
 
@@ -119,8 +122,7 @@ def digest(arrays):
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:16]
 
 
-def on_mesh():
-    shape = ASKED["mesh"]
+def on_mesh(shape):
     if shape[0] * shape[1] == 1:
         return contextlib.nullcontext()
     layouts = D.LayoutMap(D.DeviceMesh(tuple(shape), ["batch", "model"]))
@@ -139,12 +141,12 @@ def counting(found):
     found.update({str(k).split(".")[-1].strip("_"): n for k, n in mode.get_comm_counts().items()})
 
 
-def train(name):
+def train(name, shape, dtype):
     """Weights at the start, the loss of each step, and what evaluation and prediction give."""
     kfront.utils.set_random_seed(7)
     steps = ASKED["steps"]
-    x, y = data(name, BATCH * steps)
-    with on_mesh():
+    x, y = data(name, BATCH * steps, dtype)
+    with on_mesh(shape):
         model = globals()[name]()
         start = digest([w.numpy() for w in model.weights])
         optimizer = kfront.optimizers.Adam(3e-3, global_clipnorm=0.5)
@@ -164,10 +166,33 @@ def train(name):
     return {**out, "ms": ms, "collectives": counts}
 
 
-if __name__ == "__main__":
+def main(process):
+    """All models on all meshes in all dtypes."""
     if ASKED.get("count", 1) > 1:
-        D.initialize(ASKED["address"], ASKED["count"], ASKED["process"])
-    kfront.config.set_floatx(ASKED["dtype"])
+        D.initialize(ASKED["address"], ASKED["count"], process)
+    kfront.config.set_process_timeout(120)  # a compiler may keep a busy machine for long
     kfront.config.set_portable_random(True)
-    out = {name: train(name) for name in ASKED["models"]}
-    print(json.dumps(out))
+    found = []
+    for dtype in ASKED["dtypes"]:
+        kfront.config.set_floatx(dtype)
+        for shape in ASKED["meshes"]:
+            found.append([dtype, shape, {name: train(name, shape, dtype) for name in ASKED["models"]}])
+    print(json.dumps(found), flush=True)
+
+
+def fork():
+    """Run all processes; whether one has failed. Nothing may have been computed before."""
+    backends.get("torch")
+    started = []
+    for process in range(ASKED["count"]):
+        child = os.fork()
+        if not child:
+            with contextlib.redirect_stdout(io.StringIO()) if process else contextlib.nullcontext():
+                main(process)
+            os._exit(0)
+        started.append(child)
+    return any([os.waitpid(child, 0)[1] for child in started])
+
+
+if __name__ == "__main__":
+    sys.exit(fork() if "process" not in ASKED else main(ASKED["process"]))

@@ -43,11 +43,18 @@ def free_address():
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def run(engine, mesh, processes, dtype="float32", steps=50, models=MODELS, timeout=900, **more):
-    """What `mesh_numbers.py` gives."""
-    asked = {"engine": engine, "mesh": mesh, "count": processes, "address": free_address()}
-    asked |= {"dtype": dtype, "steps": steps, "models": models, **more}
-    return spawn(SCRIPT, [[json.dumps({**asked, "process": i})] for i in range(processes)], timeout)[0]
+def run_all(engine, meshes, processes, dtypes=("float32",), steps=50, models=MODELS, timeout=900, **more):
+    """What `mesh_numbers.py` gives, by dtype and mesh."""
+    asked = {"engine": engine, "meshes": meshes, "count": processes, "address": free_address()}
+    asked |= {"dtypes": list(dtypes), "steps": steps, "models": models, **more}
+    each = [{}] if engine == "torch" else [{"process": i} for i in range(processes)]
+    found = spawn(SCRIPT, [[json.dumps({**asked, **own})] for own in each], timeout)[0]
+    return {(dtype, tuple(mesh)): results for dtype, mesh, results in found}
+
+
+def run(engine, mesh, processes, dtype="float32", **more):
+    """The same for one mesh."""
+    return run_all(engine, [mesh], processes, [dtype], **more)[dtype, tuple(mesh)]
 
 
 def compare(one, got, dtype):
@@ -70,11 +77,11 @@ def compare(one, got, dtype):
     return out
 
 
-RUNS = [
-    *(("torch", mesh, mesh[0] * mesh[1]) for mesh in ([2, 1], [1, 2], [2, 2], [4, 1])),
-    *(("jax", mesh, 1) for mesh in ([2, 1], [2, 2], [4, 1])),
-    ("jax", [2, 1], 2),
-    ("jax", [2, 2], 2),
+RUNS = [  # engine, meshes, processes
+    ("torch", [[2, 1], [1, 2]], 2),
+    ("torch", [[2, 2], [4, 1]], 4),
+    *(("jax", [mesh], 1) for mesh in ([2, 1], [2, 2], [4, 1])),
+    *(("jax", [mesh], 2) for mesh in ([2, 1], [2, 2])),
 ]
 
 
@@ -89,7 +96,15 @@ def memory(processes, timeout=300):
         yield phase, max(f[phase] for f in found) / mib, 1.3 * held / processes / mib + 16
 
 
+def _told(dtype, title, one, got):
+    """Print how far the losses of each model are from those on one device; what is wrong."""
+    found = compare(one, got, dtype)
+    print(f"{dtype} {title:25}", "  ".join(f"{name} {far:.1e}" for name, (far, _) in found.items()), flush=True)
+    return [f"{dtype} {title} {name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
+
+
 def main():
+    """Compare all, and print; whether something is wrong."""
     failed = []
     for processes in (2, 4):
         for phase, used, bound in memory(processes):
@@ -97,22 +112,22 @@ def main():
             failed += [f"memory in {processes} processes, {phase}"] * (used > bound)
     how = {"steps": 8, "models": ["mlp", "transformer"]}
     one = run("torch", [1, 1], 1, **how)
-    for mesh in ([2, 1], [1, 2]):  # a graph break is an error
-        found = compare(one, run("torch", mesh, 2, **how, jit=True, compiler="aot_eager"), "float32")
+    compiled = run_all("torch", [[2, 1], [1, 2]], 2, **how, jit=True, compiler="aot_eager")
+    for (_, mesh), got in compiled.items():  # a graph break is an error
+        found = compare(one, got, "float32")
         print(f"compiled, torch {mesh[0]}x{mesh[1]}: {found}", flush=True)
         failed += [f"compiled {mesh} {name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
-    for dtype in BOUNDS:
-        alone = {engine: run(engine, [1, 1], 1, dtype) for engine in ("torch", "jax")}
-        jobs = [("jax against torch", alone["torch"], lambda: alone["jax"])] if dtype == "float64" else []
-        for engine, mesh, processes in RUNS:
-            title = f"{engine} {mesh[0]}x{mesh[1]}, {processes} process{'es' * (processes > 1)}"
-            jobs.append((title, alone[engine], lambda e=engine, m=mesh, n=processes: run(e, m, n, dtype)))
-        for title, one, job in jobs:
-            start = time.monotonic()
-            found = compare(one, job(), dtype)
-            cells = "  ".join(f"{name} {far:.1e}" for name, (far, _) in found.items())
-            print(f"{dtype} {title:25} {cells}  ({time.monotonic() - start:.0f} s)", flush=True)
-            failed += [f"{dtype} {title} {name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
+    alone = run_all("torch", [[1, 1]], 1, BOUNDS)
+    alone = {("torch", dtype): alone[dtype, (1, 1)] for dtype in BOUNDS}
+    alone |= {("jax", dtype): run("jax", [1, 1], 1, dtype) for dtype in BOUNDS}
+    failed += _told("float64", "jax against torch", alone["torch", "float64"], alone["jax", "float64"])
+    for engine, meshes, processes in RUNS:
+        start = time.monotonic()
+        for dtypes in [list(BOUNDS)] if engine == "torch" else [[dtype] for dtype in BOUNDS]:
+            for (dtype, mesh), got in run_all(engine, meshes, processes, dtypes).items():
+                title = f"{engine} {mesh[0]}x{mesh[1]}, {processes} process{'es' * (processes > 1)}"
+                failed += _told(dtype, title, alone[engine, dtype], got)
+        print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
     print("\n".join(failed) or "All as on one device.")
     return bool(failed)
 

@@ -1,9 +1,9 @@
 """The long forms of what happens to several processes: `nox -s distributed` runs it.
 
-``python tests/distribution/survival.py [meshes] [failures] [restarts] [data] [kills]``
+``python tests/distribution/survival.py [numbers] [meshes] [failures] [restarts] [data] [kills]``
 
-Runs that are killed and continued on other meshes and engines; every way to fail, on both engines; restarts by
-torchrun; samples counted on 1 to 4 processes; 200 kills at random moments.
+The numbers and the memory of `same_numbers.py`; runs that are killed and continued on other meshes and engines; every
+way to fail, on both engines; restarts by torchrun; samples counted on 1 to 4 processes; 200 kills at random moments.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.distribution import counted
+from tests.distribution import counted, same_numbers
 from tests.distribution.checkpointed import Run, free_address, newest, same
 from tests.distribution.test_counted import counts
 from tests.distribution.test_failures import WAYS, ends
@@ -28,6 +29,11 @@ CHAINS = (
     ("iterable", False, [("jax", 1, 8, [2, 4]), ("jax", 2, 2, [4]), ("torch", 2, 1, [2, 1])]),
 )
 STEPS = 4  # after which all but the last run of a chain is killed
+
+
+def numbers():
+    """Models on meshes: the numbers of one device, and memory of each process."""
+    assert not same_numbers.main()
 
 
 def meshes():
@@ -98,10 +104,24 @@ def kills():
         subprocess.run([sys.executable, script, engine, count], check=True)
 
 
-if __name__ == "__main__":
-    parts = {f.__name__: f for f in (meshes, failures, restarts, data, kills)}
-    for name in sys.argv[1:] or parts:
+def main(names):
+    """Run parts, all if none is named, and print which have passed; how many have not."""
+    parts = {f.__name__: f for f in (numbers, meshes, failures, restarts, data, kills)}
+    summary = []
+    for name in names or parts:
         began = time.monotonic()
         print(f"{name}: {parts[name].__doc__}", flush=True)
-        parts[name]()
-        print(f"{name}: passed in {time.monotonic() - began:.0f} s", flush=True)
+        try:
+            parts[name]()
+            result = "passed"
+        except Exception:  # the other parts are run all the same
+            traceback.print_exc()
+            result = "failed"
+        summary.append(f"{name}: {result} in {time.monotonic() - began:.0f} s")
+        print(summary[-1], flush=True)
+    print("", *summary, sep="\n")
+    return sum(": failed" in line for line in summary)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -59,3 +62,13 @@ def test_what_does_not_go_by_rows(layer, why):
     made = layer()
     made.__dict__["built"] = True
     assert not rows.by_rows(made, type("None_", (), {"get_tensor_layout": lambda self, path: None})()), why
+
+
+def test_the_table_of_ops_is_current():
+    if "torch" not in backends.installed():
+        pytest.skip("torch is not installed")
+    path = Path(__file__).parents[2] / "tools" / "mesh_docs.py"
+    spec = importlib.util.spec_from_file_location("mesh_docs", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.PAGE.read_text(encoding="utf-8") == tool.page(), "run python tools/mesh_docs.py"

@@ -181,7 +181,7 @@ class Block:
         """The tensors of which the processes along the axis hold these parts."""
         mine = torch.cat([p.reshape(-1).to(self.dtype) for p in parts])
         flat = gathering.room(self.size * len(mine), mine)
-        dist.all_gather_into_tensor(flat, mine, group=self.group)
+        _all_gather(flat, mine, group=self.group)
         out, at = _memory(len(flat), mine), 0
         values = []
         for piece, shape, dim in zip(
@@ -346,7 +346,11 @@ class _Gathering(threading.local):
         return self._shown(out, v)
 
     def _shown(self, x: DTensor, v: PlacedVariable) -> Tensor:
-        return x if self.rows is None else _ForRows.apply(x, v)  # type: ignore[return-value]
+        if self.rows is None:
+            return x
+        if torch.compiler.is_compiling():  # it takes no Variables for arguments
+            return x.to_local(grad_placements=v.summed)
+        return _ForRows.apply(x, v)  # type: ignore[return-value]
 
     def _note(self, part: Tensor, source: Source) -> None:
         assert self.found is not None
@@ -449,7 +453,9 @@ def _make_blocks(order: Sequence[tuple[PlacedVariable, str | None]]) -> None:
             Block(part, again=len(parts) > 1)
 
 
-_reduce_scatter: Any = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor  # its name until 2.12
+# names until torch 2.12
+_all_gather: Any = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+_reduce_scatter: Any = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
 _LARGE = 1 << 16  # bytes of a part from which it is gathered again
 _BLOCK = 1 << 22  # bytes that are gathered at once, however small the model
 gathering = _Gathering()
