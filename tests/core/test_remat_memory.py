@@ -93,3 +93,43 @@ def test_twelve_blocks(trainable_backend: Any) -> None:
     assert found == pytest.approx(want, rel=1e-6)
     assert whole > 12 * 10, "what a block computes is kept"
     assert 12 <= cut <= whole / 3, "each block keeps its input"
+
+
+def test_compiled_step_of_jax(monkeypatch: Any) -> None:
+    """The memory of a compiled training step beside its inputs; the same step inside JAX's own transforms."""
+    jax = pytest.importorskip("jax")
+    from kfront.backends.jax import step as steps
+
+    sizes: list[int] = []
+    chosen = steps._Compiled.chosen
+
+    def measured(self: Any) -> Any:
+        run = chosen(self)
+
+        def call(*args: Any) -> Any:
+            made = run.lower(*args).compile()
+            sizes.append(made.memory_analysis().temp_size_in_bytes)
+            return made(*args)
+
+        return call
+
+    x = np.random.default_rng(0).standard_normal((BATCH, LENGTH, WIDTH)).astype("float32")
+    losses = []
+    with kfront.backend_scope("jax"):
+        for mode in (None, "full"):
+            kfront.utils.set_random_seed(0)
+            with kfront.RematScope(mode):
+                model = kfront.Sequential([kfront.Input((LENGTH, WIDTH)), *(Block() for _ in range(12))])
+            model.compile("sgd", "mse")
+            with monkeypatch.context() as patch:
+                patch.setattr(steps._Compiled, "chosen", measured)
+                losses.append(model.train_on_batch(x, x))
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+        assert len(sizes) == 2
+        assert sizes[1] <= sizes[0] / 3
+        with kfront.RematScope():
+            wave = layers.Dense(4, "gelu")
+        step = kfront.jit(kfront.grad(lambda y: ops.sum(ops.square(wave(y)))))
+        whole = np.asarray(step(ops.array(x)))
+        for inside in (jax.vmap(lambda y: step(y[None])[0]), jax.jit(lambda y: step(y))):
+            np.testing.assert_allclose(inside(ops.array(x)), whole, rtol=1e-3, atol=1e-4)

@@ -22,6 +22,14 @@ try:  # private; a client of XLA must not be made yet, for `jax.distributed.init
     from jax._src.array import ArrayImpl as ARRAY
 except ImportError:  # pragma: no cover
     ARRAY = type(jax.numpy.zeros(()))
+try:  # private: whether JAX traces nothing here
+    from jax._src.core import trace_state_clean as at_top
+except ImportError:  # pragma: no cover
+
+    def at_top() -> bool:
+        return False
+
+
 TRACER = jax.core.Tracer
 _NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 

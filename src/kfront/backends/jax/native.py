@@ -29,7 +29,11 @@ class _Local(threading.local):
     logits: dict[int, tuple[Any, Any, int]] | None = None  # by the id of the softmax, with the softmax and the axis
 
 
-_local = _Local()
+class _Recomputing(threading.local):
+    seen = False  # whether what is traced computes something again for its gradient
+
+
+_local, recomputing = _Local(), _Recomputing()
 
 
 def strong(x: Array) -> Any:

@@ -12,8 +12,8 @@ import numpy as np
 from jax import Array, lax
 from jax.extend.core import jaxpr_as_fun
 
-from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import Journal, Reads, Trace, journaling, store
+from kfront.backends.jax.common import TRACER, at_top, on_cpu
+from kfront.backends.jax.native import Journal, Reads, Trace, journaling, recomputing, store
 from kfront.backends.jax.step_state import Borrowed, StepState, copy_of
 from kfront.backends.typing import Closure, Pair
 from kfront.core.errors import UnsupportedError
@@ -77,14 +77,28 @@ def _checking() -> bool:
 class _Compiled:
     """A function compiled twice, as a step needs it.
 
+    Args:
+        fn: the function.
+        recomputes: whether it computes something again for its gradient.
+
     Attributes:
         donating: its first argument is donated.
         keeping: it is not, while JAX checks results: JAX then runs the function again, op by op.
+        inside: to be called where JAX traces, which takes no options for compilation there.
     """
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
-        self.donating: Any = jax.jit(fn, donate_argnums=0)
-        self.keeping: Any = jax.jit(fn)
+    def __init__(self, fn: Callable[..., Any], recomputes: bool) -> None:
+        # on CPUs XLA would join both computations again, and keep all (conformance/upstream/jax/recomputed_on_cpu.py)
+        options = {"xla_disable_hlo_passes": "cse_barrier_expander"} if recomputes and on_cpu() else None
+        self.donating: Any = jax.jit(fn, donate_argnums=0, compiler_options=options)
+        self.keeping: Any = jax.jit(fn, compiler_options=options)
+        self.inside: Any = jax.jit(fn, donate_argnums=0) if options else None
+
+    def chosen(self) -> Any:
+        """The one to call now."""
+        if self.inside is not None and not at_top():
+            return self.inside
+        return self.keeping if _checking() else self.donating
 
 
 class Step:
@@ -106,6 +120,7 @@ class Step:
         self.read: list[Variable] = []
         self.traced: tuple[Any, Any] | None = None
         self.compiled: Any = None
+        self.recomputes = False
         self.resident = StepState([])
 
     # -- tracing ------------------------------------------------------------------------------------------------------
@@ -136,6 +151,7 @@ class Step:
                 "[jax] expected numbers in a compiled step, got strings, which JAX has no arrays of; compile the model "
                 "with `run_eagerly=True`, or apply the layers for strings to the data before."
             )
+        outer, recomputing.seen = recomputing.seen, False
         while True:
             self.variables = self._ask()
             try:
@@ -149,7 +165,8 @@ class Step:
         self.written = [v for v, kept in zip(self.variables, same, strict=True) if not kept]
         self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
-        self.compiled = _Compiled(self.pure)
+        self.recomputes, recomputing.seen = recomputing.seen, outer or recomputing.seen
+        self.compiled = _Compiled(self.pure, self.recomputes)
         self.resident = StepState(self.written)
 
     def pure(self, written: Sequence[Variable], read: Sequence[Array], args: object) -> tuple[list[Array], Any]:
@@ -187,7 +204,7 @@ class Step:
 
     def _execute(self, pair: _Compiled, args: object) -> Nested[Array]:
         checking = _checking()
-        compiled = pair.keeping if checking else pair.donating
+        compiled = pair.chosen()
         # read before the lock is taken: another step, in another thread, may have these
         with Borrowed(self.read) as read:
             if journaling() or scopes.stateless is not None:
@@ -234,8 +251,7 @@ class Step:
             self.prepare(rest)
         with Borrowed([*self.written, *self.read]) as values:
             count = len(self.written)
-            compiled = self.compiled.keeping if _checking() else self.compiled.donating
-            compiled(list(map(copy_of, values[:count])), values[count:], rest)
+            self.compiled.chosen()(list(map(copy_of, values[:count])), values[count:], rest)
 
 
 def _apart(out: Nested[Array], values: Sequence[Array]) -> Nested[Array]:
@@ -279,7 +295,7 @@ class Loop(Step):
     def prepare(self, args: tuple[Nested[Array], ...]) -> None:
         """As for a step."""
         super().prepare(args)
-        self.looped = _Compiled(self.many)
+        self.looped = _Compiled(self.many, self.recomputes)
 
     def __call__(self, batches: Iterable[Any]) -> Nested[Array]:  # type: ignore[override]
         """Run on each batch (a tuple of arguments); returns the last output."""

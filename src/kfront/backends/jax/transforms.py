@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 from jax import Array
 
-from kfront.backends.jax.native import Journal, store
+from kfront.backends.jax.native import Journal, recomputing, store
 from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
 from kfront.core.typing import Nested
@@ -82,6 +82,7 @@ def checkpoint(fn: Callable[..., list[Array]], tensors: Sequence[Array]) -> list
             written[:] = journal.written()
             return results, [v._value for v in written]
 
+    recomputing.seen = True
     results, new = jax.checkpoint(run)(list(tensors))
     _keep(written, new)
     return results
