@@ -171,6 +171,13 @@ def test_padding_of_real_texts():
     assert (packed.segment_ids > 0).sum() == sum(map(len, sequences))
 
 
+@pytest.mark.parametrize("query, ids", [((2, 5, 4), (2, 5)), ((2, 5, 2, 4), (2, 4)), ((2, 5, 2, 4), (5,))])
+def test_shapes_that_do_not_fit(backend, query, ids):
+    x = np.ones(query, "float32")
+    with pytest.raises(ShapeError, match=r"\[segment_attention\] expected `query`"):
+        ops.segment_attention(x, x, x, np.ones(ids, "int32"))
+
+
 def test_pack_sequences_refuses():
     with pytest.raises(ShapeError, match="number 1"):
         pack_sequences([[1], [1, 2, 3]], 2)

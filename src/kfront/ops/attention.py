@@ -132,6 +132,9 @@ def segment_attention(
     Returns:
         tensor of shape (batch, length, heads, depth), in the promoted dtype.
 
+    Raises:
+        ShapeError: if the numbers do not fit the query, or it has another rank.
+
     Example:
 
     >>> from kfront import ops
@@ -140,6 +143,12 @@ def segment_attention(
     >>> [float(v) for v in ops.reshape(mixed, (-1,))]
     [2.0, 2.0, 8.0]
     """
+    rows, ids = tuple(query.shape), shapes.shape_of(segment_ids)
+    if len(rows) != 4 or len(ids) != 2 or any(None not in p and p[0] != p[1] for p in zip(rows, ids, strict=False)):
+        raise ShapeError(
+            f"[segment_attention] expected `query` of shape (batch, length, heads, depth) and `segment_ids` of shape "
+            f"(batch, length), got {rows} and {ids}."
+        )
     return _attention(query, key, value, None, expand_dims(same_segment(segment_ids), 1), scale, is_causal)
 
 
