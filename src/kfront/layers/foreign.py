@@ -74,7 +74,7 @@ class TorchModuleWrapper(_OfEngine):
     _held_by: Any  # the layer whose attribute the module is: this one, or another
     _held_as: str
     _modes: Any
-    _before: Any = None  # the layer whose place it took
+    _before: Layer | None = None  # the layer whose place it took
 
     def __init__(
         self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[UnnamedOptions]
@@ -91,7 +91,7 @@ class TorchModuleWrapper(_OfEngine):
             self.trainable = False
 
     @classmethod
-    def _attribute_of(cls, owner: Any, name: str, before: Any = None) -> Self:
+    def _attribute_of(cls, owner: Any, name: str, before: Layer | None = None) -> Self:
         """The layer that stands for a module which becomes an attribute of another layer, maybe after a layer."""
         self = cls.__new__(cls)
         Layer.__init__(self, name=name if before is None else before.name)

@@ -253,7 +253,7 @@ class LayerBase(tf.Module):
     _TF_MODULE_IGNORED_PROPERTIES = frozenset({"_init_args", "_inbound_nodes", "_outbound_nodes", "_losses", "_lists"})
     _tf_children: dict[str, Any]
     _strategy: Any = None
-    autograph_info__: Any = None  # AutoGraph leaves alone what has it: `tf.function(layer)` would rewrite the layer
+    autograph_info__: object = None  # AutoGraph leaves alone what has it: `tf.function(layer)` would rewrite the layer
     name: Any = None  # a module's is a property, which would hide a layer's
 
     @property
