@@ -517,6 +517,12 @@ def _(s: Made) -> Any:
     return torch.compile(s.layer, backend="eager")(s.x)
 
 
+@GRAPHS.of("a traced layer in a scripted network", LINEAR)
+def _(s: Made) -> Any:
+    net = torch.jit.script(nn.Sequential(torch.jit.trace(s.layer, s.x), nn.ReLU()))
+    return net(s.x[:2]), sorted(told(net.state_dict().items()))
+
+
 @GRAPHS.of("ShapeProp over a traced network", MLP)
 def _(s: Made) -> Any:
     class Parts(torch.fx.Tracer):
