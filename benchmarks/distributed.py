@@ -47,7 +47,8 @@ def _kfront(job: Job) -> tuple[Step, Callable[[], int]]:
 
     if job["mesh"] != [1, 1]:
         mesh = distribution.DeviceMesh(tuple(job["mesh"]), ["batch", "model"])
-        layouts = distribution.get_layout_map(mesh, "model", "batch")
+        split = "model" if job["mesh"][1] > 1 else None
+        layouts = distribution.get_layout_map(mesh, split, "batch", smallest=1)  # all of them, as FSDP2 does
         distribution.set_distribution(distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch"))
     width = job["width"]
     tokens = kfront.Input((TIME,), dtype="int32")

@@ -26,6 +26,6 @@ if __name__ == "__main__":
     found = {"one block": counts(whole=True)}
     from kfront.backends.torch import placed  # with the first mesh
 
-    placed._BLOCK = 1 << 16  # as if the model were large: each of its blocks is gathered by itself
+    placed._BLOCK = 80_000  # as if the model were large: each of its blocks is gathered by itself
     found["several blocks"] = counts(whole=False)
     print(json.dumps(found))

@@ -22,7 +22,7 @@ from torch.nn import Parameter
 
 from kfront.backends.torch.common import NAMES, native
 from kfront.backends.torch.dtensors import Layout, Places, move, of_part, on_mesh, place, whole
-from kfront.backends.torch.variable import TorchVariable
+from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.core.mesh import Unmade
 from kfront.core.state import state
 
@@ -463,7 +463,8 @@ gathering = _Gathering()
 
 def lay_out(variable: Variable, layout: Layout, batch_axis: str | None) -> None:
     """Let a Variable be made on a mesh: what is divided, and what is trained, as DTensors; the rest as it is."""
-    if not variable._settable_trainable and all(p == Replicate() for p in layout.places):
+    copied = all(p == Replicate() for p in layout.places)
+    if variable.name == SEED_NAME or (copied and not variable._settable_trainable):  # a key is used as a whole
         return
     names = layout.mesh.mesh_dim_names or ()
     variable.__class__ = PlacedVariable
