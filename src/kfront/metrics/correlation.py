@@ -9,7 +9,7 @@ from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
 from kfront.core.variable import read
 from kfront.losses.regression import pair
-from kfront.metrics.base import Metric, as_tensor
+from kfront.metrics.base import Metric, as_tensor, check_same_shape
 from kfront.metrics.reduction import FunctionMetric
 
 
@@ -79,8 +79,12 @@ class R2Score(Metric):
             y_true: targets, shape (batch, outputs).
             y_pred: predictions of the same shape.
             sample_weight: one weight per sample.
+
+        Raises:
+            ShapeError: the shapes differ.
         """
         y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
+        check_same_shape(self.name, y_true, y_pred)
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
         weight = ops.ones_like(y_true[:, :1])

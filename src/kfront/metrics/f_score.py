@@ -7,7 +7,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import kept, normalisers, number, one_of
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
 from kfront.core.variable import Variable, read
-from kfront.metrics.base import Metric, as_tensor
+from kfront.metrics.base import Metric, as_tensor, check_same_shape
 
 
 class FBetaScore(Metric):
@@ -84,8 +84,12 @@ class FBetaScore(Metric):
             y_true: one-hot (or multi-hot) targets, shape (batch, classes).
             y_pred: predictions, same shape.
             sample_weight: one weight per sample.
+
+        Raises:
+            ShapeError: the shapes differ.
         """
         y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
+        check_same_shape(self.name, y_true, y_pred)
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
         if self.threshold is None:
