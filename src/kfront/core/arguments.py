@@ -26,7 +26,8 @@ def _real(value: object) -> bool:
 
 
 def _no_tensor(value: object) -> bool:
-    return isinstance(value, (str, bytes, dict, type))
+    text = isinstance(value, np.ndarray) and value.dtype.kind in "USO"
+    return text or isinstance(value, (str, bytes, dict, type))
 
 
 def _each(test: Callable[[object], bool]) -> Callable[[object], bool]:
