@@ -84,9 +84,9 @@ class R2Score(Metric):
             ShapeError: the shapes differ.
         """
         y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
-        check_same_shape(self.name, y_true, y_pred)
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
+        check_same_shape(self.name, y_true, y_pred)
         weight = ops.ones_like(y_true[:, :1])
         if sample_weight is not None:
             weight = ops.reshape(as_tensor(sample_weight, self._dtype), (-1, 1))

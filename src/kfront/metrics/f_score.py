@@ -89,9 +89,9 @@ class FBetaScore(Metric):
             ShapeError: the shapes differ.
         """
         y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
-        check_same_shape(self.name, y_true, y_pred)
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
+        check_same_shape(self.name, y_true, y_pred)
         if self.threshold is None:
             highest = ops.max(y_pred, axis=-1, keepdims=True)
             chosen = ops.logical_and(ops.greater_equal(y_pred, highest), ops.greater(ops.absolute(y_pred), 1e-9))
