@@ -60,7 +60,7 @@ class R2Score(Metric):
         Raises:
             ShapeError: shapes are not (batch, outputs).
         """
-        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1] != y_true_shape[-1]:
+        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1:] != y_true_shape[-1:]:
             raise ShapeError(
                 f"[{self.name}] expected targets and predictions of shape (batch, outputs), "
                 f"got {tuple(y_true_shape)} and {tuple(y_pred_shape)}."

@@ -67,7 +67,7 @@ class FBetaScore(Metric):
         Raises:
             ShapeError: shapes are not (batch, classes).
         """
-        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1] != y_true_shape[-1]:
+        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1:] != y_true_shape[-1:]:
             raise ShapeError(
                 f"[{self.name}] expected targets and predictions of shape (batch, classes), "
                 f"got {tuple(y_true_shape)} and {tuple(y_pred_shape)}; use utils.to_categorical for class numbers."

@@ -173,7 +173,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
 
     Raises:
         ShapeError: if the lists differ in length, or are empty.
-        ArgumentTypeError: if they are no lists.
+        ArgumentTypeError: if they are no lists, or `default` is no tensor.
 
     Example:
 
@@ -191,6 +191,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
         )
 
     choices = [convert_to_tensor(c) for c in choices]
+    if default is None or isinstance(default, (str, dict, tuple, type)):
+        raise ArgumentTypeError(f"[select] expected a number or a tensor as `default`, got {default!r}.")
     kinds = [dtype_of(c) for c in choices]
     kind = result_type(*kinds, type(default) if _scalar(default) else dtype_of(default))
     out = default
