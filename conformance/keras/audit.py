@@ -18,7 +18,7 @@ from .tables import KINDS, probes_of
 
 __all__ = ["ENGINES", "cases", "finish"]
 
-ENGINES = ("torch", "jax", "tensorflow")
+ENGINES = ("numpy", "torch", "jax", "tensorflow")
 SHARE = 90  # one case in so many is run when quick
 
 
@@ -37,14 +37,14 @@ def _check(engine: str, kind: str, name: str) -> Callable[[], str]:
     def check() -> str:
         used, wrong = set[explained.Row](), []
         for difference, text in found(engine, kind, name):
-            rows = explained.reasons(engine, difference)
+            rows = explained.reasons(engine, difference, text)
             used |= set(rows)
             if not rows:
                 wrong.append(f"{difference}: {text}")
         assert not wrong, f"{len(wrong)} unexplained: " + "; ".join(wrong)
         unneeded = explained.unneeded(engine, kind, name, used)
         assert not unneeded, f"nothing differs as {unneeded} say: take them out of explained.toml"
-        return "\n".join(sorted(r.pattern for r in used))
+        return "\n".join(sorted(r.name for r in used))
 
     return check
 
@@ -65,6 +65,6 @@ def finish(results: Sequence[Result], backends: list[str]) -> Iterator[Result]:
     failed = {r.backend for r in results if r.area == "keras" and r.status == "fail"}
     for row in explained.rows():
         for engine in set(row.engines) & set(backends) - failed:
-            if row.alone is None and (engine, row.pattern) not in needed:
+            if row.alone is None and (engine, row.name) not in needed:
                 text = "nothing differs as this row says: take it out of explained.toml"
-                yield Result("keras", f"explained/{row.pattern}", engine, "fail", 0.0, text)
+                yield Result("keras", f"explained/{row.name}", engine, "fail", 0.0, text)

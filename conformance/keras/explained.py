@@ -17,13 +17,20 @@ class Row(NamedTuple):
 
     Attributes:
         pattern: of ``kind/public name/tag/probe/fact``, with `*` and `?`.
+        how: pattern of what differs, as the audit says it: ``Keras accepts, kfront raises *``.
         engines: where it differs.
         reason: why.
     """
 
     pattern: str
+    how: str
     engines: tuple[str, ...]
     reason: str
+
+    @property
+    def name(self) -> str:
+        """What tells it from other rows."""
+        return self.pattern if self.how == "*" else f"{self.pattern} ({self.how})"
 
     @property
     def alone(self) -> tuple[str, str] | None:
@@ -31,9 +38,10 @@ class Row(NamedTuple):
         kind, name, *_ = self.pattern.split("/")
         return None if set("*?") & {*kind, *name} else (kind, name)
 
-    def matches(self, difference: str) -> bool:
-        """Whether it covers a difference."""
-        return _expression(self.pattern).fullmatch(difference) is not None
+    def matches(self, difference: str, text: str) -> bool:
+        """Whether it covers a difference, and what differs."""
+        about = _expression(self.pattern).fullmatch(difference) is not None
+        return about and _expression(self.how).fullmatch(text) is not None
 
 
 @functools.cache
@@ -57,15 +65,16 @@ def rows() -> tuple[Row, ...]:
         for pattern in decision["covers"]:
             if pattern.count("/") < 2:
                 raise ValueError(f"expected kind/name/probe, got {pattern!r}")
-            out.append(Row(pattern, tuple(decision.get("engines", ENGINES)), decision["reason"]))
+            engines = tuple(decision.get("engines", ENGINES))
+            out.append(Row(pattern, decision.get("how", "*"), engines, decision["reason"]))
     return tuple(out)
 
 
-def reasons(engine: str, difference: str) -> list[Row]:
+def reasons(engine: str, difference: str, text: str) -> list[Row]:
     """The rows that cover a difference on an engine."""
-    return [r for r in rows() if engine in r.engines and r.matches(difference)]
+    return [r for r in rows() if engine in r.engines and r.matches(difference, text)]
 
 
 def unneeded(engine: str, kind: str, name: str, used: set[Row]) -> list[str]:
     """Patterns about one name that none of its differences needs."""
-    return [r.pattern for r in rows() if engine in r.engines and r.alone == (kind, name) and r not in used]
+    return [r.name for r in rows() if engine in r.engines and r.alone == (kind, name) and r not in used]

@@ -50,7 +50,8 @@ def home(tmp_path_factory):
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.name)
 def test_a_program(package, engine):
     folder_of(package)
-    run("-m", "kfront.as_keras", str(PROGRAMS / f"uses_{package.module}.py"), KERAS_BACKEND=engine)
+    program = str(PROGRAMS / f"uses_{package.module}.py")
+    run("-m", "kfront.as_keras", program, timeout=3600, KERAS_BACKEND=engine)  # XLA compiles a dozen models of KerasHub
 
 
 @pytest.mark.slow

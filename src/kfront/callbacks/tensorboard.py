@@ -13,7 +13,7 @@ import numpy as np
 from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.events import EventWriter
 from kfront.callbacks.monitor import read_rates
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
     from kfront.models.model import Model
@@ -64,6 +64,8 @@ class TensorBoard(Callback):
         embeddings_metadata: dict[str, str] | str | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(log_dir, (str, os.PathLike)):
+            raise ArgumentTypeError(f"[TensorBoard] expected `log_dir` to be a path, got {log_dir!r}.")
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq, self.write_graph, self.write_images = histogram_freq, write_graph, write_images
         self.write_steps_per_second = write_steps_per_second

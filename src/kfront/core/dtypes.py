@@ -206,6 +206,18 @@ def numeric(*dtypes: object) -> tuple[object, object]:
     return d, d
 
 
+def integral(*dtypes: object) -> tuple[object, object]:
+    """As `promote`, of integers and bools.
+
+    Raises:
+        DTypeError: if the common type is another.
+    """
+    d = result_type(*dtypes)
+    if d != "bool" and not is_int(d):
+        raise DTypeError(f"expected integers, got {d}.")
+    return d, d
+
+
 def compare(*dtypes: object) -> tuple[str, str]:
     """Operands in the common type, the result bool."""
     return result_type(*dtypes), "bool"

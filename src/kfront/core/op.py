@@ -15,7 +15,7 @@ from inspect import CO_VARARGS
 from types import FunctionType
 from typing import Any, NoReturn, TypeVar
 
-from kfront.core import memo, sparse, tree
+from kfront.core import arguments, memo, sparse, tree
 from kfront.core.dtypes import WEAK, standardize
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
 from kfront.core.op_registry import OPS, Declared
@@ -28,6 +28,7 @@ from kfront.core.typing import AnyCallable, Backend, Tensor
 
 _NONE = type(None)
 _LIST = "list"
+_STUMBLES = (TypeError, AttributeError, IndexError, KeyError, ZeroDivisionError)
 F = TypeVar("F", bound=AnyCallable)
 
 
@@ -41,6 +42,7 @@ class Op(Declared):
         tensors: names of the tensor parameters; the first parameter only when `listed`.
         listed: whether the first parameter is a list of tensors.
         static: names of the other parameters.
+        annotations: of the parameters, as they are written.
         rule: dtype rule or None.
         shape: shape rule (primitives).
         weak: whether the native form takes Python scalars as they are.
@@ -68,6 +70,7 @@ class Op(Declared):
         code = fn.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & CO_VARARGS)]
         self.parameters: tuple[str, ...] = names
+        self.annotations = fn.__annotations__
         self.listed = tensors == _LIST
         if self.listed:
             self.tensors = names[:1]
@@ -120,7 +123,7 @@ class Op(Declared):
         try:
             return self.arrange(getattr(b, self.name), values, static)
         except Exception as error:
-            self.fail(b, error, tensors, static)
+            return self.fail(b, error, tensors, static)
 
     def _slow_list(self, b: Backend, items: Any, static: tuple[object, ...]) -> Any:
         if not isinstance(items, (list, tuple)) and not hasattr(items, "shape"):
@@ -141,7 +144,7 @@ class Op(Declared):
         try:
             return getattr(b, self.name)(list(values), *static)
         except Exception as error:
-            self.fail(b, error, (items,), static)
+            return self.fail(b, error, (items,), static)
 
     def _operands(self, b: Any, tensors: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
         """Native values, their dtypes, and whether one is symbolic."""
@@ -165,7 +168,10 @@ class Op(Declared):
         plan = self.plans.get(k := tuple(key)) if keep else None
         if plan is None:
             names = [d if d in WEAK else None if d is _NONE else b.dtype_name(d) for d in key[1:]]
-            plan = self.plan(names, static)
+            try:
+                plan = self.plan(names, static)
+            except KfrontError as error:
+                self.named(error)
             if keep:
                 self.plans[k] = plan
         return [v if c is None else _apply(b, v, c) for v, c in zip(values, plan, strict=True)]
@@ -245,23 +251,37 @@ class Op(Declared):
             raise error
         raise type(error)(f"[{self.name}] {error}") from None
 
-    def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[object, ...]) -> None:
+    def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[object, ...]) -> Any:
         """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell.
 
-        What an engine cannot do with a sparse operand is left to the general path.
+        What an engine cannot do with a sparse operand, a switch that is no bool or a number in place of a tensor is
+        left to the general path.
         """
-        if any(map(b.is_sparse, tensors[0] if self.listed else tensors)):
-            return
+        operands = tensors[0] if self.listed else tensors
+        if any(map(b.is_sparse, operands)):
+            return self.slow(b, tensors, static)
         if not isinstance(error, UnsupportedError):
+            arguments.check(self, operands, static)
+            if (plain := arguments.settled(self, static)) is not static:
+                return self.slow(b, tensors, plain)
+            if not self.listed and any(type(x) in WEAK for x in tensors):
+                return self.slow(b, tuple(b.convert(x) if type(x) in WEAK else x for x in tensors), static)
             try:
                 self.infer(tensors, static)
             except KfrontError as explained:
                 raise explained from error
             except Exception:
+                self._stumbled(error, static)
                 raise error from None
         if isinstance(error, KfrontError):
             self.named(error)
+        self._stumbled(error, static)
         raise error
+
+    def _stumbled(self, error: Exception, static: tuple[object, ...]) -> None:
+        """Refuse the arguments of a composed op where Python stumbled over them, not a function of the user's."""
+        if self.body is not None and type(error) in _STUMBLES and not any(map(callable, static)):
+            raise ArgumentTypeError(f"[{self.name}] expected arguments that fit, got others: {error}.") from error
 
 
 def _symbolic(x: Tensor) -> bool:
@@ -319,7 +339,7 @@ _FIXED = """def {name}({signature}):
         if {fast}:
             return _b.{name}({arguments})
     except Exception as _error:
-        _op.fail(_b, _error, ({tensors}), ({static}))
+        return _op.fail(_b, _error, ({tensors}), ({static}))
     return _op.slow(_b, ({tensors}), ({static}))
 """
 
@@ -340,8 +360,12 @@ _LISTED = """def {name}({signature}):
                 try:
                     return _b.{name}(list({x}), {static})
                 except Exception as _error:
-                    _op.fail(_b, _error, ({x},), ({static}))
+                    return _op.fail(_b, _error, ({x},), ({static}))
     return _op.slow(_b, ({x},), ({static}))
+"""
+
+_COUNT = """    if {n}.__class__ is not int{optional}:
+        _check_count("{name}", "{n}", {n})
 """
 
 _PREPARE = """    try:
@@ -387,12 +411,15 @@ def _source(one: Op, fn: FunctionType) -> str:
     positional = one.parameters[: len(one.parameters) - fn.__code__.co_kwonlyargcount]
     named = one.parameters[len(positional) :]
     steps = "".join(f"        {n} = _prepare_{n}({n})\n" for n in one.prepare)
+    kinds = {"int": "", "int | None": " and {n} is not None"}
+    counts = [(n, kinds[one.annotations[n]]) for n in one.static if one.annotations.get(n) in kinds]
+    checks = "".join(_COUNT.format(n=n, name=one.name, optional=more.format(n=n)) for n, more in counts)
     fast = "" if one.listed else _fast_test(one)
     form = _LISTED if one.listed else _FIXED if fast else _ALWAYS_SLOW
     return form.format(
         name=one.name,
         signature=", ".join([*positional, *(["*", *named] if named else [])]),
-        prepare=_PREPARE.format(steps=steps) if steps else "",
+        prepare=checks + (_PREPARE.format(steps=steps) if steps else ""),
         fast=fast,
         arguments=", ".join(one.parameters),
         tensors=_comma(one.tensors),
@@ -408,7 +435,7 @@ def _arrangement(order: str) -> AnyCallable:
 
 def _generate(one: Op, fn: Callable[..., object]) -> AnyCallable:
     ns: dict[str, Any] = {"__builtins__": __builtins__}  # dynamo wants them
-    ns |= {"_state": state, "_op": one, "_KfrontError": KfrontError}
+    ns |= {"_state": state, "_op": one, "_KfrontError": KfrontError, "_check_count": arguments.check_count}
     ns |= {f"_prepare_{n}": f for n, f in one.prepare.items()}
     exec(compile(_source(one, fn), f"<op {one.name}>", "exec"), ns)
     dispatcher = ns.pop(one.name)

@@ -445,8 +445,8 @@ def number(wanted: str, test: Callable[[Any], bool]) -> Check:
         try:
             if test(value):
                 return value
-        except TypeError:
-            _refuse(owner, f"`{name}` {wanted}", value, right_type=False)  # it cannot be compared
+        except (TypeError, ValueError, RuntimeError):  # it cannot be compared, or not as one number
+            _refuse(owner, f"`{name}` {wanted}", value, right_type=False)
         _refuse(owner, f"`{name}` {wanted}", value, right_type=True)
 
     return check
@@ -458,23 +458,53 @@ def real(owner: object, name: str, value: Any) -> Any:
     Raises:
         ArgumentTypeError: if it is something else.
     """
-    if not hasattr(type(value), "__float__"):
+    if not hasattr(type(value), "__float__") or getattr(value, "ndim", 0):
         _refuse(owner, f"`{name}` to be a number", value, right_type=False)
     return value
 
 
-def real_or_none(owner: object, name: str, value: Any) -> Any:
-    """As `real`, or None.
+def whole(owner: object, name: str, value: Found) -> Found:
+    """An int, or an array or tensor of one.
 
     Raises:
         ArgumentTypeError: if it is something else.
     """
-    return value if value is None else real(owner, name, value)
+    if not hasattr(type(value), "__index__") or getattr(value, "ndim", 0):
+        _refuse(owner, f"`{name}` to be an int", value, right_type=False)
+    return value
 
 
+def text(owner: object, name: str, value: object) -> str:
+    """A string.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    if not isinstance(value, str):
+        _refuse(owner, f"`{name}` to be a string", value, right_type=False)
+    return value
+
+
+def numbers(owner: object, name: str, value: Found) -> Found:
+    """A number, an array or a tensor, or nested sequences of them.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    if isinstance(value, (str, bytes, dict, type)):
+        _refuse(owner, f"`{name}` to be numbers", value, right_type=False)
+    return value
+
+
+def or_none(check: Check) -> Check:
+    """The same check, which None passes."""
+    return lambda owner, name, value: None if value is None else check(owner, name, value)
+
+
+_OF_KIND = {"float": real, "int": whole, "str": text}
 _BY_ANNOTATION = {
-    "float": _AS_IT_IS._replace(check=real),
-    "float | None": _AS_IT_IS._replace(check=real_or_none),
+    **{kind: _AS_IT_IS._replace(check=check) for kind, check in _OF_KIND.items()},
+    **{f"{kind} | None": _AS_IT_IS._replace(check=or_none(check)) for kind, check in _OF_KIND.items()},
 }
 above_zero = number("> 0", lambda x: x > 0)
 not_negative = number(">= 0", lambda x: x >= 0)

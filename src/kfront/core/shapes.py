@@ -16,7 +16,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import DTypeLike, Tensor, TensorLike
+from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
 
 Shape = tuple[int | None, ...]
 
@@ -105,6 +105,13 @@ def merge(a: int | None, b: int | None, what: str) -> int | None:
     return b if a is None else a
 
 
+def may_be_equal(a: Iterable[int | None], b: Iterable[int | None]) -> bool:
+    """Whether two shapes are of one rank, and no two known sizes differ."""
+    first, second = tuple(a), tuple(b)
+    pairs = zip(first, second, strict=False)
+    return len(first) == len(second) and all(m == n or m is None or n is None for m, n in pairs)
+
+
 def rank_at_least(x: object, rank: int, what: str = "x") -> Shape:
     """The shape of an operand whose rank is at least `rank`."""
     s = shape_of(x)
@@ -137,6 +144,14 @@ def reduce(s: Shape, axis: int | Sequence[int] | None, keepdims: bool) -> Shape:
 def reduction(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False, **static: object) -> Shape:
     """Reduction over `axis` (None: all)."""
     return reduce(shape_of(x), axis, keepdims)
+
+
+def extreme(x: Tensor, axis: Axis = None, keepdims: bool = False, initial: object = None) -> Shape:
+    """The largest or smallest of some elements: there must be one."""
+    found = reduction(x, axis, keepdims)
+    if initial is None and 0 in shape_of(x) and 0 not in reduction(x, axis):
+        raise ShapeError(f"expected elements along `axis`, or `initial`, got shape {shape_of(x)}.")
+    return found
 
 
 def arg_reduction(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Shape:

@@ -56,7 +56,7 @@ class KerasTensor(ArrayOperators):
         row_splits_dtype: of a ragged value: the dtype of the places where its rows begin.
 
     Raises:
-        ArgumentError: for a value that is sparse and ragged.
+        ArgumentError: for a value that is sparse and ragged, or a `ragged_rank` that is no int.
 
     Example:
 
@@ -84,6 +84,8 @@ class KerasTensor(ArrayOperators):
         if sparse and ragged:
             raise ArgumentError("[KerasTensor] expected `sparse` or `ragged`, got both.")
         if ragged_rank is not None or row_splits_dtype is not None:
+            if ragged_rank is not None and not isinstance(ragged_rank, (int, np.integer)):
+                raise ArgumentTypeError(f"[KerasTensor] expected `ragged_rank` to be an int, got {ragged_rank!r}.")
             self._rows = (ragged_rank, None if row_splits_dtype is None else standardize(row_splits_dtype))
         self.shape: Shape = standardize_shape(shape)
         self.dtype: str = standardize(dtype)

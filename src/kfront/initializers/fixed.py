@@ -13,7 +13,7 @@ from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.mesh import Region
 from kfront.core.operators import VariableBase
-from kfront.core.options import Option, normalisers, one_of
+from kfront.core.options import Option, normalisers, numbers, one_of
 from kfront.core.typing import Config, TensorLike
 from kfront.initializers.base import HostInitializer, IntShape, plain_shape
 
@@ -70,7 +70,7 @@ class Constant(HostInitializer):
     """
 
     value: TensorLike
-    _normalise = normalisers(value=Option(write=_written))
+    _normalise = normalisers(value=Option(numbers, write=_written))
 
     def __init__(self, value: TensorLike = 0.0) -> None:
         super().__init__(**self._store(locals()))
@@ -167,7 +167,9 @@ class STFT(HostInitializer):
     _normalise = normalisers(
         side=one_of("real", "imag", case=str),
         scaling=one_of("density", "spectrum", None, case=str),
-        window=Option(write=_numbers),
+        window=Option(
+            lambda owner, name, x: x if x is None or isinstance(x, str) else numbers(owner, name, x), write=_numbers
+        ),
     )
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.operation import Node
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.typing import Config, DTypeLike, Tensor
@@ -30,6 +30,7 @@ class InputLayer(Layer):
 
     Raises:
         ArgumentError: unless one of `shape` and `batch_shape` is given, or if `input_tensor` is no KerasTensor.
+        UnsupportedError: for ragged data, on an engine without ragged tensors.
 
     Example:
 
@@ -71,6 +72,10 @@ class InputLayer(Layer):
         if batch_shape is None:
             batch_shape = (batch_size, *standardize_shape(shape, "shape"))
         self.batch_shape = standardize_shape(batch_shape, "batch_shape")
+        if ragged and not self._backend.ragged_tensors:
+            raise UnsupportedError(
+                f"[{self.name}] expected ragged=False, got {ragged!r}; {self._backend.name} has no ragged tensors."
+            )
         self._input_dtype = dtype if dtype is not None else self.variable_dtype
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         self.built = True

@@ -56,7 +56,7 @@ class LossOwner:
     def _add_activity_loss(self, outputs: Any) -> None:
         for x in tree.flatten(outputs):
             if self._backend.is_tensor(x):
-                batch = ops.cast(ops.shape(x)[0], self._backend.dtype_name(x.dtype))
+                batch = ops.cast(ops.shape(x)[0] if len(x.shape) else 1, self._backend.dtype_name(x.dtype))
                 self.add_loss(ops.divide(self.activity_regularizer(x), ops.maximum(batch, 1)))
 
     def _clear_losses(self) -> None:

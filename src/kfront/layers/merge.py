@@ -56,7 +56,7 @@ class Merge(OptionLayer):
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
-        inputs = _of_one_rank(inputs)
+        inputs = _of_one_rank(self, inputs)
         masks = [self._backend.get_mask(x) for x in inputs] if state.any_mask_seen else [None] * len(inputs)
         return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
 
@@ -82,7 +82,7 @@ class Merge(OptionLayer):
         return self._inferred(inputs)
 
     def _inferred(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
-        out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
+        out = self._merge(_of_one_rank(self, [Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
         shape = self.compute_output_shape([x.shape for x in inputs])
         return Abstract(shape, out.dtype, all(x.sparse for x in inputs))
 
@@ -96,7 +96,9 @@ class Merge(OptionLayer):
         return functools.reduce(ops.logical_or, known) if len(known) == len(mask) else None
 
 
-def _of_one_rank(inputs: Sequence[Tensor]) -> list[Any]:
+def _of_one_rank(layer: Merge, inputs: Sequence[Tensor]) -> list[Any]:
+    if any(x is None for x in inputs):
+        raise ArgumentTypeError(f"[{type(layer).__name__}] expected tensors, got None among them.")
     rank = max(len(x.shape) for x in inputs)
     out = []
     for x in inputs:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias, Unpack
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.options import Option, between, normalisers, positive
+from kfront.core.options import Option, between, is_int, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
@@ -433,10 +433,9 @@ def _flash_attention(value: bool | None) -> bool | None:
 def _output_shape(value: object) -> tuple[int, ...] | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value,)
-    if isinstance(value, (list, tuple)) and all(isinstance(d, int) for d in value):
-        return tuple(value)
+    sizes = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if all(is_int(d) and d > 0 for d in sizes):
+        return sizes  # type: ignore[return-value]
     raise ArgumentError(f"[MultiHeadAttention] expected `output_shape` to be an int, a tuple or None, got {value!r}.")
 
 

@@ -427,8 +427,9 @@ class GRUCell(BaseCell):
         gate, act, recurrent = self.recurrent_activation, self.activation, read(self.recurrent_kernel)
         xz, xr, xh = ops.split(z, 3, axis=-1)
         if self.reset_after:
-            bias = read(self.bias)[1]
-            hz, hr, hh = ops.split(linear(seen, recurrent, bias), 3, axis=-1)
+            bias = read(self.bias)
+            parts = linear(seen, recurrent, None if bias is None else bias[1])
+            hz, hr, hh = ops.split(parts, 3, axis=-1)
             update, reset = gate(ops.add(xz, hz)), gate(ops.add(xr, hr))
             new = act(ops.add(xh, ops.multiply(reset, hh)))
         else:
@@ -499,6 +500,8 @@ class StackedRNNCells(OptionLayer):
 
     def __init__(self, cells: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
+        if not isinstance(cells, (list, tuple)):
+            raise ArgumentTypeError(f"[StackedRNNCells] expected a list of cells, got {cells!r}.")
         for cell in cells:
             check_cell("StackedRNNCells", cell)
         self.cells = list(cells)

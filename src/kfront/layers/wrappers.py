@@ -199,6 +199,8 @@ class Bidirectional(OptionLayer):
         else:
             self.backward_layer = backward_layer
             _check_pair(layer, backward_layer)
+        if weights is not None and not isinstance(weights, (list, tuple)):
+            raise ArgumentTypeError(f"[Bidirectional] expected a list of arrays as `weights`, got {weights!r}.")
         self._first_weights = None if weights is None else list(weights)
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = layer.stateful

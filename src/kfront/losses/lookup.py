@@ -93,7 +93,7 @@ def get(identifier: LossLike) -> Any:
     """
     if identifier is None:
         return None
-    if isinstance(identifier, dict):
+    if isinstance(identifier, dict) and "class_name" in identifier:
         return deserialize(identifier)
     if isinstance(identifier, str):
         found = _FUNCTIONS.get(identifier) or _CLASSES.get(identifier) or get_registered_object(identifier)

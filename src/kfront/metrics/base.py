@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from kfront import initializers
 from kfront.backends import backend_scope, current, get
-from kfront.core import tree
-from kfront.core.errors import ArgumentError
+from kfront.core import shapes, tree
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.operators import VariableBase
 from kfront.core.options import Configurable
@@ -31,6 +31,19 @@ def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
     if isinstance(x, KerasTensor) and not state.symbolic:
         raise ArgumentError(f"[update_state] expected values, got {x}, which is symbolic.")
     return regression.as_tensor(x, dtype)
+
+
+def check_same_shape(name: str, y_true: Tensor, y_pred: Tensor) -> None:
+    """Refuse targets and predictions that would be stretched to each other's shape.
+
+    Raises:
+        ShapeError: if the shapes differ.
+    """
+    if not shapes.may_be_equal(y_true.shape, y_pred.shape):
+        raise ShapeError(
+            f"[{name}] expected targets and predictions of one shape, got {tuple(y_true.shape)} and "
+            f"{tuple(y_pred.shape)}."
+        )
 
 
 def _kind_of(value: object) -> str | None:

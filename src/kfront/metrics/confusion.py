@@ -9,7 +9,7 @@ import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError
-from kfront.core.options import above_zero, from_0_to_1, normalisers
+from kfront.core.options import above_zero, from_0_to_1, normalisers, or_none, positive
 from kfront.core.state import state
 from kfront.core.typing import Config, DTypeLike, Tensor, TensorLike
 from kfront.core.variable import Variable, read
@@ -32,7 +32,7 @@ def check_thresholds(who: str | None, thresholds: Thresholds, default: float = 0
     found: list[Any] = [default] if thresholds is None else [thresholds]
     if isinstance(thresholds, (list, tuple, np.ndarray)):
         found = list(thresholds)
-    bad = [t for t in found if t is None or (not 0 <= t <= 1 and t != LOWEST)]
+    bad = [t for t in found if not hasattr(type(t), "__float__") or (not 0 <= t <= 1 and t != LOWEST)]
     if bad:
         raise ArgumentError(f"[{who}] expected `thresholds` from 0 to 1, got {bad}.")
     return found
@@ -246,7 +246,7 @@ class _Ratio(Metric):
 
     top_k: int | None
     class_id: int | None
-    _normalise = normalisers(thresholds=None)
+    _normalise = normalisers(thresholds=None, top_k=or_none(positive))
     _direction = "up"
     _other = ""
 

@@ -9,7 +9,7 @@ from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
 from kfront.core.variable import read
 from kfront.losses.regression import pair
-from kfront.metrics.base import Metric, as_tensor
+from kfront.metrics.base import Metric, as_tensor, check_same_shape
 from kfront.metrics.reduction import FunctionMetric
 
 
@@ -60,7 +60,7 @@ class R2Score(Metric):
         Raises:
             ShapeError: shapes are not (batch, outputs).
         """
-        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1] != y_true_shape[-1]:
+        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1:] != y_true_shape[-1:]:
             raise ShapeError(
                 f"[{self.name}] expected targets and predictions of shape (batch, outputs), "
                 f"got {tuple(y_true_shape)} and {tuple(y_pred_shape)}."
@@ -79,10 +79,14 @@ class R2Score(Metric):
             y_true: targets, shape (batch, outputs).
             y_pred: predictions of the same shape.
             sample_weight: one weight per sample.
+
+        Raises:
+            ShapeError: the shapes differ.
         """
         y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
+        check_same_shape(self.name, y_true, y_pred)
         weight = ops.ones_like(y_true[:, :1])
         if sample_weight is not None:
             weight = ops.reshape(as_tensor(sample_weight, self._dtype), (-1, 1))

@@ -7,7 +7,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import kept, normalisers, number, one_of
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
 from kfront.core.variable import Variable, read
-from kfront.metrics.base import Metric, as_tensor
+from kfront.metrics.base import Metric, as_tensor, check_same_shape
 
 
 class FBetaScore(Metric):
@@ -67,7 +67,7 @@ class FBetaScore(Metric):
         Raises:
             ShapeError: shapes are not (batch, classes).
         """
-        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1] != y_true_shape[-1]:
+        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1:] != y_true_shape[-1:]:
             raise ShapeError(
                 f"[{self.name}] expected targets and predictions of shape (batch, classes), "
                 f"got {tuple(y_true_shape)} and {tuple(y_pred_shape)}; use utils.to_categorical for class numbers."
@@ -84,10 +84,14 @@ class FBetaScore(Metric):
             y_true: one-hot (or multi-hot) targets, shape (batch, classes).
             y_pred: predictions, same shape.
             sample_weight: one weight per sample.
+
+        Raises:
+            ShapeError: the shapes differ.
         """
         y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
+        check_same_shape(self.name, y_true, y_pred)
         if self.threshold is None:
             highest = ops.max(y_pred, axis=-1, keepdims=True)
             chosen = ops.logical_and(ops.greater_equal(y_pred, highest), ops.greater(ops.absolute(y_pred), 1e-9))

@@ -101,7 +101,7 @@ def get(identifier: MetricLike) -> Any:
     """
     if identifier is None:
         return None
-    if isinstance(identifier, dict):
+    if isinstance(identifier, dict) and "class_name" in identifier:
         return deserialize(identifier)
     if isinstance(identifier, str):
         known = _NAMES.get(identifier)

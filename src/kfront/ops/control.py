@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfront.core import shapes, tree
+from kfront.core.arguments import is_whole
 from kfront.core.dtypes import result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import in_front_of, op
@@ -271,7 +272,7 @@ def scan(
         Tuple (last carry, ys of shape (n, ...)).
 
     Raises:
-        ArgumentError: if neither `xs` nor `length` is given.
+        ArgumentError: if neither `xs` nor `length` is given, or `length` is no length.
 
     Example:
 
@@ -283,6 +284,8 @@ def scan(
     _check_callable("scan", f=f)
     if xs is None and length is None:
         raise ArgumentError("[scan] expected `xs` or `length`, got neither.")
+    if length is not None and (not is_whole(length) or length < 0):
+        raise ArgumentError(f"[scan] expected `length` to be an int from 0 on, got {length!r}.")
     if not isinstance(unroll, (bool, int)) or (unroll is not True and unroll is not False and unroll < 1):
         raise ArgumentError(f"[scan] expected `unroll` to be a bool or an int >= 1, got {unroll!r}.")
     kind = _kind((init, xs))

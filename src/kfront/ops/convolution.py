@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kfront.core import shapes_nn
+from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, keep
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
@@ -62,7 +62,7 @@ def _bins(n: object, size: int) -> list[tuple[int, int]]:
 
 
 def _adaptive(inputs: Tensor, output_size: object, layout: str, pool_axis: Any) -> Tensor:
-    n = len(inputs.shape) - 2
+    n = len(shapes.rank_at_least(inputs, 3, "inputs")) - 2
     sizes = shapes_nn.spatial(output_size, n, "output_size")
     first = 1 if layout == "channels_last" else 2
     for axis, size in enumerate(sizes, first):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kfront.core.dtypes import promote
+from kfront.core.dtypes import integral
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Tensor, TensorLike
@@ -13,7 +13,7 @@ from kfront.ops.primitives.logic import equal, not_equal
 from kfront.ops.primitives.reductions import any
 
 
-@op(2, promote, fuse=True, home="numpy")
+@op(2, integral, fuse=True, home="numpy")
 def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Greatest common divisor, >= 0.
 
@@ -23,6 +23,9 @@ def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Raises:
+        DTypeError: if an operand holds no integers.
 
     Example:
 
@@ -43,7 +46,7 @@ def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
     return while_loop(lambda a, b: any(not_equal(b, 0)), step, (a, b))[0]
 
 
-@op(2, promote, fuse=True, home="numpy")
+@op(2, integral, fuse=True, home="numpy")
 def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Least common multiple, >= 0; 0 if one of the two is 0.
 
@@ -53,6 +56,9 @@ def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Raises:
+        DTypeError: if an operand holds no integers.
 
     Example:
 

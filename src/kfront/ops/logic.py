@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from kfront.core.dtypes import floating, keep, promote, result_type
-from kfront.core.errors import ShapeError
+from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.typing import Tensor, TensorLike
@@ -173,6 +173,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
 
     Raises:
         ShapeError: if the lists differ in length, or are empty.
+        ArgumentTypeError: if they are no lists, or `default` is no tensor.
 
     Example:
 
@@ -181,6 +182,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
     >>> ops.convert_to_numpy(ops.select([x < 0, x > 0], [x * 0 - 1, x * 0 + 1], 7)).tolist()
     [-1, 7, 1]
     """
+    if not isinstance(condlist, (list, tuple)) or not isinstance(choicelist, (list, tuple)):
+        raise ArgumentTypeError("[select] expected lists of conditions and choices, got others.")
     conditions, choices = list(condlist), list(choicelist)
     if len(conditions) != len(choices) or not choices:
         raise ShapeError(
@@ -188,6 +191,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
         )
 
     choices = [convert_to_tensor(c) for c in choices]
+    if default is None or isinstance(default, (str, dict, tuple, type)):
+        raise ArgumentTypeError(f"[select] expected a number or a tensor as `default`, got {default!r}.")
     kinds = [dtype_of(c) for c in choices]
     kind = result_type(*kinds, type(default) if _scalar(default) else dtype_of(default))
     out = default

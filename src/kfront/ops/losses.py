@@ -9,6 +9,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, result_type, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
+from kfront.core.options import above_zero
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import square
@@ -165,6 +166,7 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Tensor:
 
     Raises:
         ShapeError: if the shapes differ.
+        ArgumentError: if `max_val` is not above 0.
 
     Example:
 
@@ -172,6 +174,7 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Tensor:
     >>> round(float(ops.psnr([0.0, 1.0], [0.0, 0.9], 1.0)), 4)
     23.0103
     """
+    max_val = above_zero("psnr", "max_val", max_val)
     _same_shape("psnr", x1, x2)
     error = mean(square(subtract(x1, x2)))
     return subtract(20 * math.log10(max_val), multiply(10 / math.log(10), log(error)))

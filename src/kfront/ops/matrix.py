@@ -525,12 +525,17 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     Returns:
         tensor of shape (..., m, n), floating.
 
+    Raises:
+        ShapeError: if an operand is of rank 0 or 1.
+
     Example:
 
     >>> from kfront import ops
     >>> ops.convert_to_numpy(ops.cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]])).tolist()
     [[5.0, 1.0]]
     """
+    for given in (x, y):
+        shapes.rank_at_least(given, 2)
     total = sum(square(subtract(expand_dims(x, -2), expand_dims(y, -3))), -1)
     zero = equal(total, 0)
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))

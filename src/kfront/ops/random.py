@@ -697,8 +697,8 @@ def categorical(logits: Any, num_samples: int, dtype: DTypeLike = "int32", seed:
     (2, 3)
     """
     dtype = standardize(dtype)
-    if len(logits.shape) != 2:
-        raise ShapeError(f"[categorical] expected `logits` of shape (batch, classes), got {tuple(logits.shape)}.")
+    if len(size := shapes.shape_of(logits)) != 2:
+        raise ShapeError(f"[categorical] expected `logits` of shape (batch, classes), got {size}.")
     if isinstance(logits, KerasTensor):
         return Abstract((logits.shape[0], num_samples), dtype)
     draw = _gumbel_max if state.portable_random else random_categorical
@@ -750,6 +750,9 @@ def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
     Returns:
         tensor of the shape and dtype of `x`.
 
+    Raises:
+        ShapeError: if `x` is a scalar.
+
     Example:
 
     >>> from kfront import ops, random
@@ -758,4 +761,6 @@ def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
     """
     if isinstance(x, KerasTensor):
         return x
+    if not shapes.shape_of(x):
+        raise ShapeError("[shuffle] expected `x` to have an axis, got a scalar.")
     return (_sorted_by_bits if state.portable_random else random_shuffle)(seed_key(seed), x, axis)

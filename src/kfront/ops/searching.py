@@ -13,6 +13,7 @@ from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.creation import ones_like
+from kfront.ops.primitives.arguments import whole
 from kfront.ops.primitives.arithmetic import floor_divide, mod, subtract
 from kfront.ops.primitives.creation import arange, array
 from kfront.ops.primitives.dtypes import cast
@@ -74,7 +75,7 @@ def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Tensor:
     return argsort(x, axis)
 
 
-@op(2, fuse=True, home="math")
+@op(2, prepare={"k": whole("k", 0)}, fuse=True, home="math")
 def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
     """Whether a target is among the k classes with the highest scores; ties with the kth count.
 

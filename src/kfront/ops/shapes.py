@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core import shapes
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
 from kfront.core.typing import Size, Tensor, TensorLike
@@ -431,6 +431,7 @@ def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int =
 
     Raises:
         ShapeError: the length of the axis is not known.
+        ArgumentError: there is no section, or `x` is no tensor.
 
     Example:
 
@@ -438,8 +439,12 @@ def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int =
     >>> [tuple(part.shape) for part in ops.array_split(ops.ones(5), 2)]
     [(3,), (2,)]
     """
+    if isinstance(x, (str, dict, type)) or x is None or not shapes.shape_of(x):
+        raise ArgumentTypeError(f"[array_split] expected a tensor with an axis, got {x!r}.")
     if isinstance(indices_or_sections, int):
         n = dim(x, axis)
+        if indices_or_sections < 1:
+            raise ArgumentError(f"[array_split] expected at least one section, got {indices_or_sections}.")
         if not isinstance(n, int):
             raise ShapeError(f"[array_split] expected axis {axis} of known length, got shape {x.shape}.")
         small, longer = divmod(n, indices_or_sections)

@@ -10,6 +10,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
+from kfront.core.options import positive
 from kfront.core.shapes import known
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.elementwise import square
@@ -186,6 +187,9 @@ def istft(
     Returns:
         tensor of shape (..., length), floating.
 
+    Raises:
+        ArgumentError: if a length is not above 0.
+
     Example:
 
     >>> from kfront import ops
@@ -193,6 +197,8 @@ def istft(
     >>> [round(float(v), 3) for v in ops.istft(spectrum, 4, 2, 4, length=3)]
     [1.0, 1.0, 1.0]
     """
+    for name, n in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride)):
+        positive("istft", name, n)
     return _istft(*real_and_imaginary("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any, Unpack
 
 from kfront import ops
+from kfront.core.options import above_zero, normalisers
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -49,6 +50,7 @@ class Adafactor(Optimizer):
     epsilon_2: float
     clip_threshold: float
     relative_step: bool
+    _normalise = normalisers(clip_threshold=above_zero)
 
     def __init__(
         self,

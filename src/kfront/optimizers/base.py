@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self, TypeAlias, TypeGuard, Unpack
+from typing import Any, NoReturn, Self, TypeAlias, TypeGuard, Unpack
 
 from kfront.backends import backend_scope, current, get
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
-from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from kfront.core.naming import auto_name, name_scope
-from kfront.core.options import Configurable, from_0_to_1, normalisers, number, real_or_none
+from kfront.core.options import Configurable, above_zero, from_0_to_1, normalisers, number, or_none, real
 from kfront.core.state import state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable, read
@@ -117,8 +117,8 @@ class Optimizer(Configurable, StateOwner):
         who = type(self).__name__
         for name in ("clipnorm", "clipvalue", "global_clipnorm"):
             _NOT_NEGATIVE_OR_NONE(self, name, getattr(self, name))
-        for name in ("weight_decay", "loss_scale_factor"):
-            real_or_none(self, name, getattr(self, name))
+        or_none(real)(self, "weight_decay", self.weight_decay)
+        or_none(above_zero)(self, "loss_scale_factor", self.loss_scale_factor)
         if sum(x is not None for x in (self.clipnorm, self.clipvalue, self.global_clipnorm)) > 1:
             raise ArgumentError(
                 f"[{who}] expected at most one of `clipnorm`, `clipvalue` and `global_clipnorm`, got "
@@ -292,6 +292,7 @@ class Optimizer(Configurable, StateOwner):
         Raises:
             NotBuiltError: no variables are given and the optimizer is not built.
             ArgumentError: lengths differ, a variable is unknown, or there is no gradient at all.
+            ShapeError: a gradient has another shape than its variable.
         """
         b = self._backend
         if state.backend is not b:
@@ -314,9 +315,21 @@ class Optimizer(Configurable, StateOwner):
                 f"[{self.name}] expected one gradient for each of {len(trainable_variables)} variables, "
                 f"got {len(grads)}."
             )
-        plan, grads = self._plan(list(grads), trainable_variables)
-        with b.no_grad():
-            self._apply(b.foreach, plan, grads)
+        plan, ready = self._plan(list(grads), trainable_variables)
+        try:
+            with b.no_grad():
+                self._apply(b.foreach, plan, ready)
+        except Exception as error:
+            self._fail(error, grads, trainable_variables)
+
+    def _fail(self, error: Exception, grads: Gradients, variables: Sequence[Variable]) -> NoReturn:
+        """Raise what went wrong in an update: the engine's error, unless a gradient has another shape."""
+        for g, v in zip(grads, variables, strict=True):
+            if g is not None and tuple(g.shape) != tuple(v.shape):
+                raise ShapeError(
+                    f"[{self.name}] expected a gradient of shape {tuple(v.shape)} for {v.path}, got {tuple(g.shape)}."
+                ) from error
+        raise error
 
     def _plan(self, given: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
         """The plan for these variables, and the gradients in its order: native, of their variables' dtypes."""

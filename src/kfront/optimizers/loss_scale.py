@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
+from kfront.core.options import above_zero, positive
 from kfront.core.state import state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor
 from kfront.core.variable import StatelessScope, Variable, read
@@ -67,7 +68,8 @@ class LossScaleOptimizer(Optimizer):
             )
         super().__init__(0.0, name=name)
         self.inner_optimizer, self.scales_loss = inner_optimizer, True
-        self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
+        self.initial_scale = above_zero(self, "initial_scale", initial_scale)
+        self.dynamic_growth_steps = positive(self, "dynamic_growth_steps", dynamic_growth_steps)
         self.step_counter: Any = None  # Variables, once it is built
         self.dynamic_scale: Any = None
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kfront import ops
-from kfront.core.options import normalisers
+from kfront.core.options import from_0_to_1, normalisers
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.adam import adam_rule
@@ -72,7 +72,9 @@ class Muon(Optimizer):
     ns_steps: int
     nesterov: bool
     rms_rate: float | None
-    _normalise = normalisers(exclude_layers=lambda _, __, patterns: list(patterns or ()))
+    _normalise = normalisers(
+        exclude_layers=lambda _, __, patterns: list(patterns or ()), adam_beta_1=from_0_to_1, adam_beta_2=from_0_to_1
+    )
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import Self, TypeAlias
 from kfront.backends import current
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.options import Configurable, above_zero, normalisers, option_names, with_defaults
+from kfront.core.options import Configurable, above_zero, normalisers, not_negative, option_names, with_defaults
 from kfront.core.typing import Config, CustomObjects, Scalar
 from kfront.core.variable import Variable
 from kfront.optimizers import scalars
@@ -72,7 +72,10 @@ class _Formula(LearningRateSchedule):
     """A schedule given by `rate(step)`, where `step` is a float or a 0-d float32 tensor."""
 
     name: str
-    _normalise = normalisers(decay_steps=above_zero, first_decay_steps=above_zero)
+    _normalise = normalisers(
+        **dict.fromkeys(("decay_steps", "first_decay_steps", "t_mul"), above_zero),
+        **dict.fromkeys(("decay_rate", "power"), not_negative),
+    )
 
     def rate(self, step: Scalar) -> Scalar:
         raise NotImplementedError

@@ -11,6 +11,7 @@ from kfront import ops
 from kfront.backends import backend_scope, current
 from kfront.core.dtypes import is_float, standardize
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
+from kfront.core.options import positive, whole
 from kfront.core.typing import AnyCallable, Tensor, TensorLike
 from kfront.ops.primitives.dtypes import dtype_of
 
@@ -23,9 +24,15 @@ def _on_host(function: AnyCallable, inputs: TensorLike, *args: object) -> tuple[
     return tuple(b.convert(x) for x in found)
 
 
+def _range(value_range: Sequence[float]) -> tuple[float, float]:
+    if not isinstance(value_range, Sequence) or len(value_range) != 2:
+        raise ArgumentError(f"[quantizers] expected `value_range` to be two numbers, got {value_range!r}.")
+    return value_range[0], value_range[1]
+
+
 def _rounded(x: Tensor, value_range: Sequence[float], dtype: str) -> Tensor:
     """The nearest values of a range, halves to the even neighbour."""
-    low, high = value_range
+    low, high = _range(value_range)
     return ops.cast(ops.clip(ops.round(x), low, high), dtype)
 
 
@@ -283,6 +290,10 @@ def fake_quant_with_min_max_vars(
     >>> kfront.ops.convert_to_numpy(y).tolist()
     [0.0, 0.0, 3.0]
     """
+    who = "fake_quant_with_min_max_vars"
+    num_bits = positive(who, "num_bits", num_bits)
+    if axis is not None:
+        whole(who, "axis", axis)
     x = ops.convert_to_tensor(inputs)
     kind = dtype_of(x)
     if kind in ("float16", "bfloat16"):
@@ -295,7 +306,7 @@ def fake_quant_with_min_max_vars(
         keep = tuple(i for i in range(len(x.shape)) if i != axis)
         shape = [-1 if i == axis else 1 for i in range(len(x.shape))]
         low, high = ops.reshape(low, shape), ops.reshape(high, shape)
-    first, last = float(narrow_range), float(2**num_bits - 1)
+    first, last = float(bool(narrow_range)), float(2**num_bits - 1)
 
     @ops.custom_gradient
     def pretend(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, AnyCallable]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.options import positive, whole
 from kfront.core.typing import Tensor, TensorLike
 
 
@@ -37,6 +38,8 @@ def to_categorical(x: TensorLike, num_classes: int | None = None) -> Any:
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
+    if num_classes is not None:
+        positive("to_categorical", "num_classes", num_classes)
     if _is_tensor(x):
         return _one_hot_tensor(x, num_classes)
     labels = np.asarray(x)
@@ -129,7 +132,7 @@ def pad_sequences(
             raise ArgumentError(f"[pad_sequences] expected `{name}` to be 'pre' or 'post', got {given!r}.")
     rows = _rows(sequences)
     longest = max((len(r) for r in rows), default=0)
-    maxlen = longest if maxlen is None else int(maxlen)
+    maxlen = longest if maxlen is None else int(whole("pad_sequences", "maxlen", maxlen))
     step = _step_shape(rows)
     kind = np.dtype(dtype)
     if isinstance(value, str) and kind.kind not in "USO":

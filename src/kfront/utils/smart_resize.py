@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kfront import ops
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.typing import Tensor
 
 
@@ -38,6 +38,8 @@ def smart_resize(
     """
     if kwargs:
         raise ArgumentError(f"[smart_resize] expected no other arguments, got {', '.join(sorted(kwargs))}.")
+    if not hasattr(x, "shape"):
+        raise ArgumentTypeError(f"[smart_resize] expected an array or a tensor as `x`, got {x!r}.")
     if not hasattr(size, "__len__") or len(size) != 2:
         raise ArgumentError(f"[smart_resize] expected `size` to be (height, width), got {size!r}.")
     out = ops.image.resize(x, size, interpolation, crop_to_aspect_ratio=True, data_format=data_format)

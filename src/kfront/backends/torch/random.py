@@ -174,7 +174,9 @@ def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: S
     counts, probabilities = counts.expand(shape), probabilities.expand(shape)
     if counts.dtype in HALF:
         counts, probabilities = counts.float(), probabilities.float()
-    return torch.binomial(counts, probabilities, seeded(key, counts.device)[0]).to(native(dtype))
+    no_number = counts.isnan()  # for which `torch.binomial` never ends
+    drawn = torch.binomial(counts.masked_fill(no_number, 0.0), probabilities, seeded(key, counts.device)[0])
+    return drawn.masked_fill(no_number, torch.nan).to(native(dtype))
 
 
 def dropout(inputs: Tensor, rate: float, noise_shape: ShapeLike | None, seed: Seed) -> Tensor:

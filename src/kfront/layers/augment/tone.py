@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.core.errors import ArgumentError
 from kfront.core.options import between, int_tuple, normalisers, positive
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
@@ -74,6 +75,8 @@ class AutoContrast(BaseTone):
 
 def _bits(layer: RandomPosterization, name: str, value: object) -> tuple[float, float]:
     low, high = number_pair("RandomPosterization", name, value, *layer._FACTOR_BOUNDS)
+    if low != int(low) or high != int(high):
+        raise ArgumentError(f"[RandomPosterization] expected whole numbers of bits as `{name}`, got {value!r}.")
     return max(low, 1), high
 
 

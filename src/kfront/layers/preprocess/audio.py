@@ -10,7 +10,7 @@ import numpy as np
 
 from kfront import initializers, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.options import Option, normalisers, one_of, positive
+from kfront.core.options import Option, normalisers, one_of, positive, real
 from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
@@ -76,7 +76,7 @@ class MelSpectrogram(DataLayer):
 
     _normalise = normalisers(
         fft_length=positive,
-        max_freq=lambda layer, name, value: int(layer.sampling_rate / 2) if value is None else value,
+        max_freq=lambda layer, name, value: int(layer.sampling_rate / 2) if value is None else real(layer, name, value),
         num_mel_bins=positive,
         sampling_rate=positive,
         sequence_length=lambda layer, name, value: positive(layer, name, value or layer.fft_length),
@@ -294,10 +294,9 @@ class STFTSpectrogram(DataLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The spectrograms."""
-        if len(inputs.shape) != 3:
-            raise ShapeError(
-                f"[{self.name}] expected signals with a channel axis (rank 3), got rank {len(inputs.shape)}."
-            )
+        if inputs is None or len(inputs.shape) != 3:
+            got = inputs if inputs is None else tuple(inputs.shape)
+            raise ShapeError(f"[{self.name}] expected signals with a channel axis (rank 3), got {got}.")
         first = self.data_format == "channels_first"
         x = inputs if first else ops.swapaxes(inputs, 1, 2)  # (batch, channels, samples)
         channels = x.shape[1]

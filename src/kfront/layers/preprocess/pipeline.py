@@ -37,6 +37,8 @@ class Pipeline(DataLayer):
 
     def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
         super().__init__(name=name)
+        if not isinstance(layers, (list, tuple)):
+            raise ArgumentTypeError(f"[Pipeline] expected a list of layers, got {layers!r}.")
         for layer in layers:
             if not isinstance(layer, Layer):
                 raise ArgumentTypeError(f"[Pipeline] expected a list of layers, got {layer!r} in it.")

@@ -101,6 +101,21 @@ def int_or_tuple(name: str) -> Callable[[object], object]:
     return check
 
 
+def whole(name: str, least: int | None = None) -> Callable[[object], int]:
+    """A function that checks an int, and that it is not below `least`."""
+
+    def check(value: Any) -> int:
+        if value.__class__ is int and (least is None or value >= least):
+            return value
+        if not hasattr(type(value), "__index__") or getattr(value, "ndim", 0):
+            raise ArgumentTypeError(f"expected `{name}` to be an int, got {value!r}.")
+        if least is not None and value < least:
+            raise ArgumentError(f"expected `{name}` to be at least {least}, got {value!r}.")
+        return int(value) if isinstance(value, np.integer) else value
+
+    return check
+
+
 _padding = option("padding", "valid", "same")
 WINDOWED: dict[str, Any] = {"padding": _padding, "data_format": data_format}
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from kfront.core import shapes
 from kfront.core.dtypes import from_argument, result_type, standardize
+from kfront.core.errors import UnsupportedError
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
 from kfront.core.operators import VariableBase
@@ -161,7 +162,7 @@ def convert_to_tensor(
         allow it: do not change it in place afterwards.
 
     Raises:
-        UnsupportedError: with `sparse=True`, on an engine without sparse tensors.
+        UnsupportedError: with `sparse=True` or `ragged=True`, on an engine without such tensors.
 
     Example:
 
@@ -173,7 +174,7 @@ def convert_to_tensor(
     if isinstance(x, KerasTensor):
         return x if dtype is None or dtype == x.dtype else cast(x, dtype)
     b = state.backend or current()
-    if sparse is not None or ragged is False or hasattr(x, "tocoo"):
+    if sparse is not None or ragged is not None or hasattr(x, "tocoo"):
         return _converted(b, x, dtype, sparse, ragged)
     if type(x) in b.types:
         return x if dtype is None or b.dtype_name(x.dtype) == dtype else b.cast(x, dtype)
@@ -190,6 +191,8 @@ def _converted(b: Backend, x: Any, dtype: str | None, sparse: bool | None, ragge
         x = x.tocoo()
         places = b.convert(np.stack([x.row, x.col], 1).astype("int64"))
         return b.make_sparse(places, b.convert(x.data, dtype), tuple(map(int, x.shape)), False)
+    if ragged and not b.ragged_tensors:
+        raise UnsupportedError(f"[convert_to_tensor] expected ragged=False, got True; {b.name} has no ragged tensors.")
     x = b.convert(x)
     if ragged is False and hasattr(x, "to_tensor"):
         x = x.to_tensor()

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from kfront.core import shapes_nn
+from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import result_type, to_float
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.typing import Tensor, TensorLike
 
@@ -87,9 +87,13 @@ def real_and_imaginary(name: str, x: object) -> tuple[Tensor, Tensor]:
 
     Raises:
         ArgumentError: `x` is no pair.
+        ShapeError: the parts have different shapes.
     """
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ArgumentError(f"[{name}] expected `x` to be a tuple (real, imaginary), got {type(x).__name__}.")
+    real, imaginary = map(shapes.shape_of, x)
+    if not shapes.may_be_equal(real, imaginary):
+        raise ShapeError(f"[{name}] expected parts of one shape, got {real} and {imaginary}.")
     return x[0], x[1]
 
 

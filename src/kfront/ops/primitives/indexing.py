@@ -274,7 +274,7 @@ def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | 
         try:
             return state.backend.where(condition, x1, x2)
         except Exception as error:
-            _where.op.fail(state.backend, error, (condition, x1, x2), ())
+            return _where.op.fail(state.backend, error, (condition, x1, x2), ())
     return _where(condition, x1, x2)
 
 

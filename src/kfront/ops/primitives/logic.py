@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from kfront.core import shapes
-from kfront.core.dtypes import compare, keep, logical, numeric, predicate, promote
+from kfront.core.dtypes import compare, integral, keep, logical, numeric, predicate
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
 
@@ -235,7 +235,7 @@ def isfinite(x: TensorLike) -> Tensor:
     """
 
 
-@op(2, promote, shapes.elementwise, home="numpy")
+@op(2, integral, shapes.elementwise, home="numpy")
 def bitwise_and(x: TensorLike, y: TensorLike) -> Tensor:
     """AND of the bits, elementwise.
 
@@ -246,6 +246,9 @@ def bitwise_and(x: TensorLike, y: TensorLike) -> Tensor:
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
 
+    Raises:
+        DTypeError: if an operand holds neither integers nor bools.
+
     Example:
 
     >>> from kfront import ops
@@ -254,7 +257,7 @@ def bitwise_and(x: TensorLike, y: TensorLike) -> Tensor:
     """
 
 
-@op(2, promote, shapes.elementwise, home="numpy")
+@op(2, integral, shapes.elementwise, home="numpy")
 def bitwise_or(x: TensorLike, y: TensorLike) -> Tensor:
     """OR of the bits, elementwise.
 
@@ -265,6 +268,9 @@ def bitwise_or(x: TensorLike, y: TensorLike) -> Tensor:
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
 
+    Raises:
+        DTypeError: if an operand holds neither integers nor bools.
+
     Example:
 
     >>> from kfront import ops
@@ -273,7 +279,7 @@ def bitwise_or(x: TensorLike, y: TensorLike) -> Tensor:
     """
 
 
-@op(2, promote, shapes.elementwise, home="numpy")
+@op(2, integral, shapes.elementwise, home="numpy")
 def bitwise_xor(x: TensorLike, y: TensorLike) -> Tensor:
     """Exclusive OR of the bits, elementwise.
 
@@ -283,6 +289,9 @@ def bitwise_xor(x: TensorLike, y: TensorLike) -> Tensor:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Raises:
+        DTypeError: if an operand holds neither integers nor bools.
 
     Example:
 

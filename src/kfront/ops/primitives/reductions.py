@@ -59,7 +59,7 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DTypeL
     """
 
 
-@op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
+@op(dtype=keep, shape=shapes.extreme, zeros="filled", home="numpy")
 def max(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
     """Largest value over axes; NaN if one is NaN.
 
@@ -80,7 +80,7 @@ def max(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float
     """
 
 
-@op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
+@op(dtype=keep, shape=shapes.extreme, zeros="filled", home="numpy")
 def min(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
     """Smallest value over axes; NaN if one is NaN.
 

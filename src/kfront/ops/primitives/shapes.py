@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core import shapes
+from kfront.core.arguments import is_whole
 from kfront.core.dtypes import keep, promote
 from kfront.core.errors import ArgumentError
 from kfront.core.op import in_front_of, op
@@ -84,12 +85,17 @@ def ndim(x: TensorLike) -> int:
     Returns:
         An int.
 
+    Raises:
+        ArgumentError: if `x` is no tensor.
+
     Example:
 
     >>> from kfront import ops
     >>> ops.ndim(ops.ones((2, 3)))
     2
     """
+    if x is None or isinstance(x, (str, dict, type)):
+        raise ArgumentError(f"[ndim] expected a tensor, got {x!r}.")
     return len(shapes.shape_of(x))
 
 
@@ -194,7 +200,7 @@ def stack(x: Sequence[TensorLike] | Tensor, axis: int = 0) -> Tensor:
 def _sections(value: Any) -> Any:
     if isinstance(value, (int, np.integer)):
         return int(value)
-    if hasattr(value, "__len__") and not isinstance(value, KerasTensor):
+    if hasattr(value, "__len__") and not isinstance(value, (KerasTensor, str, dict)) and all(map(is_whole, value)):
         return tuple(int(v) for v in value)
     raise ArgumentError(f"expected `indices_or_sections` to be an int or a sequence of ints, got {value!r}.")
 

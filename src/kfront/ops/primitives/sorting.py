@@ -9,7 +9,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import index_result, keep, result_type
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
-from kfront.ops.primitives.arguments import option
+from kfront.ops.primitives.arguments import option, whole
 
 
 @op(dtype=keep, shape=shapes.along, home="numpy")
@@ -54,7 +54,7 @@ def _top_k_rule(x: Tensor) -> tuple[object, object]:
     return None, [result_type(x), "int32"]
 
 
-@op(dtype=_top_k_rule, shape=shapes.top_k, home="math")
+@op(dtype=_top_k_rule, shape=shapes.top_k, prepare={"k": whole("k", 0)}, home="math")
 def top_k(x: TensorLike, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Tensor, Tensor]:
     """The k largest elements along the last axis, and where they are.
 
