@@ -15,12 +15,13 @@ import kfront
 
 from .references import BITS, ELEMENTWISE, PAIRS, ROWS, Reference, exactly
 
-__all__ = ["GROUPS", "errors", "names"]
+__all__ = ["GROUPS", "Errors", "arguments_of", "errors", "errors_of", "function_of", "names", "numbers", "result_of"]
 
 GROUPS = ("ordinary", "points", "huge", "tiny", "denormal")
 MANY, FEW = 240, 60
 WIDTH = 100  # of a row that is reduced
 
+Problem = dict[str, tuple[tuple[np.ndarray, ...], list[Any]]]  # group -> arguments and exact results
 Errors = dict[str, tuple[float, float]]  # group -> largest and mean error in ULP
 
 
@@ -103,38 +104,47 @@ def _far(a: float, b: Any, most: Any, bits: int) -> float:
     return float(abs(clipped[0] - clipped[1]) / unit)
 
 
-@functools.cache
-def _problem(name: str, dtype: str) -> dict[str, tuple[tuple[np.ndarray, ...], list[Any]]]:
-    """Arguments and exact results by group; results below the normal numbers are of the group of denormals."""
-    rng = np.random.default_rng(zlib.crc32(f"{name} {dtype}".encode()))
+def arguments_of(name: str, dtype: str, rng: np.random.Generator) -> dict[str, tuple[np.ndarray, ...]]:
+    """Arguments of an op by group."""
     if name in ROWS:
         reference = ROWS[name]
-        rows = rng.uniform(reference.low, reference.high, (FEW, WIDTH)).astype(dtype)
-        return {"ordinary": ((rows,), [exactly(reference.function, _numbers(r)) for r in rows])}
+        return {"ordinary": (rng.uniform(reference.low, reference.high, (FEW, WIDTH)).astype(dtype),)}
     reference = ELEMENTWISE.get(name) or PAIRS[name]
-    out = {}
-    for group, first in _arguments(reference, dtype, rng).items():
-        args = (first,) if name in ELEMENTWISE else (first, _seconds(reference, dtype, first, rng))
-        want = [exactly(reference.function, *one) for one in zip(*map(_numbers, args), strict=True)]
-        out[group] = (args, want)
+    made = _arguments(reference, dtype, rng).items()
+    return {g: (x,) if name in ELEMENTWISE else (x, _seconds(reference, dtype, x, rng)) for g, x in made}
+
+
+@functools.cache
+def _problem(name: str, dtype: str) -> Problem:
+    """Arguments and exact results by group."""
+    function, out = {**ELEMENTWISE, **PAIRS, **ROWS}[name].function, {}
+    for group, args in arguments_of(name, dtype, np.random.default_rng(zlib.crc32(f"{name} {dtype}".encode()))).items():
+        columns = [list(map(numbers, args[0]))] if name in ROWS else list(map(numbers, args))
+        out[group] = (args, [exactly(function, *one) for one in zip(*columns, strict=True)])
     return out
 
 
-def _numbers(x: np.ndarray) -> list[Any]:
+def numbers(x: np.ndarray) -> list[Any]:
+    """Numbers as mpmath has them."""
     return [mp.mpf(v) for v in x.astype("float64").tolist()]
 
 
+def function_of(name: str) -> Callable[..., Any]:
+    """The op with its keyword arguments."""
+    axis = {"axis": -1} if name in ROWS else {}
+    kwargs = {**axis, **dict({**ELEMENTWISE, **PAIRS, **ROWS}[name].kwargs)}
+    return functools.partial(getattr(kfront.ops, name.split()[0]), **kwargs)
+
+
+def result_of(name: str, result: Any) -> Any:
+    """Of rows: the number that the reference gives."""
+    whole = name in ROWS and len(result.shape) > 1
+    return (result[:, -1] if name == "cumsum" else result[:, 0]) if whole else result
+
+
 def _call(name: str, args: tuple[np.ndarray, ...], dtype: str) -> np.ndarray:
-    ops = kfront.ops
-    reference = {**ELEMENTWISE, **PAIRS, **ROWS}[name]
-    function: Callable[..., Any] = getattr(ops, name.split()[0])
-    tensors = [ops.convert_to_tensor(a, dtype) for a in args]
-    kwargs = dict(reference.kwargs)
-    result = function(*tensors, **({"axis": -1} if name in ROWS else {}), **kwargs)
-    out = np.asarray(ops.convert_to_numpy(result))
-    if name in ROWS and out.ndim > 1:
-        return out[:, -1] if name == "cumsum" else out[:, 0]
-    return out
+    tensors = [kfront.ops.convert_to_tensor(a, dtype) for a in args]
+    return result_of(name, np.asarray(kfront.ops.convert_to_numpy(function_of(name)(*tensors))))
 
 
 def errors(name: str, dtype: str) -> Errors:
@@ -144,10 +154,15 @@ def errors(name: str, dtype: str) -> Errors:
         name: of `names`.
         dtype: a floating dtype.
     """
+    return errors_of(_problem(name, dtype), lambda args: _call(name, args, dtype), dtype)
+
+
+def errors_of(problem: Problem, call: Callable[[tuple[np.ndarray, ...]], np.ndarray], dtype: str) -> Errors:
+    """The errors of what is called; results below the normal numbers are of the group of denormals."""
     small = float(ml_dtypes.finfo(dtype).smallest_normal)
     found: dict[str, list[np.ndarray]] = {}
-    for group, (args, want) in _problem(name, dtype).items():
-        ulps = _ulps(_call(name, args, dtype), want, dtype)
+    for group, (args, want) in problem.items():
+        ulps = _ulps(call(args), want, dtype)
         below = np.array([abs(w) < small if not mp.isnan(w) else False for w in want])
         found.setdefault(group, []).append(ulps[~below])
         found.setdefault("denormal", []).append(ulps[below])

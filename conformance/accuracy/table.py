@@ -1,7 +1,8 @@
 """The area: no op is further from the exact result than was recorded.
 
 `recorded.json` holds the largest and the mean error by engine, op, dtype and group of arguments; `python -m
-conformance.accuracy` measures all of it again and writes it, with `docs/accuracy.md`. What a vector library of another
+conformance.accuracy` measures all of it again and writes it, with `docs/accuracy.md`; of complex numbers, of whole
+arrays and of gradients as well. What a vector library of another
 processor rounds otherwise is no regression: half as much again and one ULP are allowed.
 """
 
@@ -20,15 +21,21 @@ import kfront
 
 from ..ops.entry import FLOATS
 from ..suite import Case, in_turn
-from .measure import Errors, errors, names
+from . import complex_numbers, measure, slopes, whole
 
-__all__ = ["RECORD", "cases", "measured", "recorded"]
+__all__ = ["FAMILIES", "RECORD", "cases", "measured", "names", "recorded"]
 
 RECORD = pathlib.Path(__file__).with_name("recorded.json")
 SHARE = 8  # a quick run takes one op in so many
 UNHELD = ("denormal",)  # other engines in the process, and the processor's mode, decide whether these become zero
 
-Table = dict[str, dict[str, Errors]]  # op -> dtype -> errors
+FAMILIES = (measure, complex_numbers, whole, slopes)
+Table = dict[str, dict[str, measure.Errors]]  # op -> dtype -> errors
+
+
+def names() -> list[str]:
+    """All that is measured."""
+    return [name for family in FAMILIES for name in family.names()]
 
 
 @functools.cache
@@ -61,14 +68,15 @@ def check(backend: str, name: str) -> None:
             assert largest <= limit, f"{dtype}, {group}: {largest:.3g} ULP, recorded {before[dtype][group][0]:.3g}"
 
 
-def measured(backend: str, name: str) -> dict[str, Errors]:
+def measured(backend: str, name: str) -> dict[str, measure.Errors]:
     """The errors of an op by dtype on an engine."""
     with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"), kfront.backend_scope(backend):
         out = {}
+        errors = next(family.errors for family in FAMILIES if name in family.names())
         for dtype in FLOATS:
             with _wide(backend, dtype):
                 out[dtype] = errors(name, dtype)
-        return out
+        return {dtype: found for dtype, found in out.items() if found}
 
 
 def _wide(backend: str, dtype: str) -> contextlib.AbstractContextManager[object]:
@@ -79,6 +87,8 @@ def _wide(backend: str, dtype: str) -> contextlib.AbstractContextManager[object]
     return jax.enable_x64(True)
 
 
-def everything(backend: str) -> Table:
-    """The errors of all ops on an engine."""
-    return {name: measured(backend, name) for name in names()}
+def everything(backend: str, only: str = "") -> Table:
+    """The errors on an engine of all ops, of those whose names have a text, or of the module of that name."""
+    chosen = [n for f in FAMILIES for n in f.names() if only in n or f.__name__.endswith(f".{only}")]
+    found = {name: measured(backend, name) for name in chosen}
+    return {name: dtypes for name, dtypes in found.items() if dtypes}

@@ -16,7 +16,6 @@ from kfront.core.errors import ArgumentError
 _HALVES = (jnp.dtype("float16"), jnp.dtype("bfloat16"))
 _in_float32 = through_float32(Array, _HALVES, jnp.dtype("float32"), lax.convert_element_type)
 matmul = jnp.matmul
-solve = compiled()(_in_float32(jnp.linalg.solve))
 inv = compiled()(_in_float32(jnp.linalg.inv))
 
 
@@ -105,10 +104,21 @@ def eig(x: Array) -> tuple[Array, Array]:
     return tuple(jnp.linalg.eig(x))
 
 
+@compiled()
+@_in_float32
+def solve(a: Array, b: Array) -> Array:
+    """x with a @ x = b; JAX takes the vectors of a batch for one matrix."""
+    if b.ndim == a.ndim - 1:
+        return jnp.linalg.solve(a, b[..., None])[..., 0]
+    return jnp.linalg.solve(a, b)
+
+
 @compiled(2)
 @_in_float32
 def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
     """Solution of a triangular system."""
+    if b.ndim == a.ndim - 1:
+        return jax.scipy.linalg.solve_triangular(a, b[..., None], lower=lower)[..., 0]
     return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 
 
