@@ -62,7 +62,8 @@ def main(quick: bool) -> None:
     run(str(HERE / "results.py"), str(fresh / "results"))
     for part in ("reference", "results"):
         sync(fresh / part, STAGE / "docs" / part)
-    options = ["-W", "--keep-going", "-q", "-j", "2", "-d", str(STAGE / "cache")]
+    processes = "2" if quick else "1"  # engines that the gallery has started must not be forked
+    options = ["-W", "--keep-going", "-q", "-j", processes, "-d", str(STAGE / "cache")]
     env = {"KFRONT_GALLERY": "0"} if quick else {}
     run("-m", "sphinx", *options, str(STAGE / "docs"), str(STAGE / "html"), **env)
     print(f"the site is in {STAGE / 'html'}; open index.html in it")
