@@ -210,6 +210,6 @@ def seed_key(seed: Seed) -> Any:
     b = state.backend
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
         return b.convert(np.array([int(seed) & 0xFFFFFFFF, 0], dtype="int64"), b.seed_dtype)
-    if b.is_tensor(seed) and tuple(seed.shape) == (2,):
+    if not isinstance(seed, bool) and b.is_tensor(seed) and tuple(seed.shape) == (2,):
         return seed
     raise ArgumentTypeError(f"[random] expected `seed` to be an int, a SeedGenerator or None, got {seed!r}.")
