@@ -55,5 +55,6 @@ def test_each_error_has_a_page():
     for error in (getattr(errors, n) for n in dir(errors)):
         assert (DOCS / f"{error.help}.md").exists(), error
         assert error("x").help == f"errors/{error.__name__}"
+        assert any(f"errors/{error.__name__} " in note for note in error("x").__notes__)  # tracebacks show it
     own = type("Own", (errors.ShapeError,), {"__module__": "elsewhere"})
     assert own.help == "errors/ShapeError"

@@ -29,7 +29,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 class KfrontError(Exception):
-    """Base class of every exception that kfront raises on purpose.
+    """Base class of every exception that kfront raises on purpose; a traceback names the page about it.
 
     Attributes:
         help: the page of the documentation with wrong and right code, of the class and of each error.
@@ -49,6 +49,10 @@ class KfrontError(Exception):
     def __init_subclass__(cls) -> None:
         if cls.__module__ == __name__:  # subclasses elsewhere have the page of their base
             cls.help = f"errors/{cls.__name__}"
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.add_note(f"Wrong and right code: {self.help} in the documentation.")
 
 
 class ShapeError(KfrontError, ValueError):
