@@ -54,7 +54,7 @@ class LayerScale(OptionLayer):
     init_values: float
     projection_dim: int
 
-    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
+    def __init__(self, init_values: float, projection_dim: int, **kwargs: object) -> None:
         super().__init__(**self._store(locals()))
 
     def build(self, input_shape: Shape | None) -> None:
@@ -65,7 +65,7 @@ class LayerScale(OptionLayer):
         """The scaled channels, the last axis."""
         return ops.multiply(x, self.gamma)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         """That of the inputs."""
         return tuple(input_shape)
 

@@ -102,7 +102,7 @@ def in_stages(
     return x
 
 
-def joined(x: Any, y: Any, stage: Any, drop: float, name: str) -> Tensor:
+def joined(x: Tensor, y: Tensor, stage: Any, drop: float, name: str) -> Tensor:
     """The branch `y` of a block, added to the block's input if it has the same shape."""
     if stage.strides != 1 or y.shape[channel_axis()] != x.shape[channel_axis()]:
         return y

@@ -130,7 +130,7 @@ def _arrays(x: np.ndarray, axis: int, this: _Mode) -> np.ndarray:
     return x
 
 
-def _tensors(x: Any, axis: int, this: _Mode) -> Any:
+def _tensors(x: Any, axis: int, this: _Mode) -> Tensor:
     def channels(values: tuple[float, ...]) -> Tensor:
         return ops.convert_to_tensor(np.reshape(values, (3,) if axis == -1 else (3, 1, 1)), dtype=dtype)
 

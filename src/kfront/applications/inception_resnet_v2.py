@@ -40,7 +40,7 @@ class CustomScaleLayer(OptionLayer):
 
     scale: float
 
-    def __init__(self, scale: float, **kwargs: Any) -> None:
+    def __init__(self, scale: float, **kwargs: object) -> None:
         super().__init__(**self._store(locals()))
 
     def call(self, inputs: Tensor) -> Any:
@@ -53,7 +53,7 @@ class CustomScaleLayer(OptionLayer):
         return tuple(input_shape[0])
 
 
-def _block(x: Tensor, kind: str, number: int, scale: float, last: bool = False) -> Any:
+def _block(x: Tensor, kind: str, number: int, scale: float, last: bool = False) -> Tensor:
     name, channels = f"{kind}_{number}", x.shape[channel_axis()]
     y = joined([chain(x, *branch) for branch in _BRANCHES[kind]], f"{name}_mixed")
     y = conv(y, channels, 1, f"{name}_conv", padding="same", use_bias=True)

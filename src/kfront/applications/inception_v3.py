@@ -19,7 +19,7 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def unit(x: Any, filters: int, kernel: Any, strides: int = 1, padding: str = "same") -> Tensor:
+def unit(x: Tensor, filters: int, kernel: Any, strides: int = 1, padding: str = "same") -> Tensor:
     """Convolution, normalization, relu."""
     x = norm(conv(x, filters, kernel, None, strides=strides, padding=padding), None, scale=False)
     return activation(x, None)

@@ -11,7 +11,7 @@ from kfront.applications._builder import Architecture, Request, assemble, image_
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import Tensor
+from kfront.core.typing import Shape, Tensor
 from kfront.models.functional import Functional
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
@@ -61,7 +61,7 @@ _THIS = Architecture("MobileNet", 224, 32, _features, _head)
     module=__name__,
 )
 def MobileNet(
-    input_shape: Any = None,
+    input_shape: Shape | None = None,
     alpha: float = 1.0,
     depth_multiplier: int = 1,
     dropout: float = 1e-3,

@@ -20,7 +20,7 @@ from kfront.applications._builder import (
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import Tensor
+from kfront.core.typing import Shape, Tensor
 from kfront.models.functional import Functional
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
@@ -95,7 +95,7 @@ _THIS = Architecture("MobileNetV2", 224, 32, _features, usual_head)
     module=__name__,
 )
 def MobileNetV2(
-    input_shape: Any = None,
+    input_shape: Shape | None = None,
     alpha: float = 1.0,
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -17,6 +17,7 @@ from kfront.core.lazy import without_collections
 from kfront.core.settings import file_path, from_file
 from kfront.core.state import UNSET, _State, backend_scope, current, state
 from kfront.core.state import backends as state_backends
+from kfront.core.typing import Backend
 
 __all__ = [
     "available",
@@ -124,7 +125,7 @@ def owner_of(x: object) -> Any:
     return found if found.is_tensor(x) else None
 
 
-def _choose() -> Any:
+def _choose() -> Backend:
     """The backend of a thread that has made no choice: the one that the process began with."""
     b = get(default_backend())
     if _State.backend is UNSET:

@@ -253,7 +253,7 @@ class Backend:
         """The value as a NumPy array (bfloat16 and float8 through ml_dtypes)."""
         return np.asarray(x)
 
-    def host_value(self, value: object, dtype: str) -> Any:
+    def host_value(self, value: object, dtype: str) -> Tensor | np.ndarray:
         """`value` as a NumPy array of `dtype`, or as it is when it is a native tensor of that dtype."""
         if self.is_tensor(value):
             return value if self.dtype_name(value.dtype) == dtype else self.cast(value, dtype)
@@ -337,7 +337,7 @@ class Backend:
         """
         return {}
 
-    def set_native_attribute(self, layer: Layer, name: str, value: Any) -> bool:
+    def set_native_attribute(self, layer: Layer, name: str, value: object) -> bool:
         """Take one of `native_types` as an attribute of a layer; False leaves it to the layer."""
         return False
 
@@ -625,7 +625,7 @@ class Backend:
 
     instead_of_distribution = "choose one, e.g. `kfront.backend_scope('jax')`."
 
-    def write_slots(self, slots: Tensor, new: Tensor, start: Any) -> Tensor:
+    def write_slots(self, slots: Tensor, new: Tensor, start: object) -> Tensor:
         """`slots` (batch, length, ...) with `new` (batch, n, ...) put in from a place on; an engine may write in place.
 
         Args:

@@ -149,7 +149,7 @@ class Distributor:
         """Whether the batch of the step that begins is one that all processes have."""
         return self.shared.popleft() if self.shared else distribution.auto_shard_dataset
 
-    def level(self, batches: Iterator[Any], apart: bool, length: Callable[[], Length]) -> Iterator[Any]:
+    def level(self, batches: Iterator[object], apart: bool, length: Callable[[], Length]) -> Iterator[Any]:
         """The batches of a loop, as steps of all processes take them.
 
         Args:
@@ -165,7 +165,7 @@ class Distributor:
             return batches if self.watch is None else self._looked_at(batches, self.watch)
         return level(self, now.num_data_shards, now.num_model_replicas, batches, length())
 
-    def _looked_at(self, batches: Iterator[Any], watch: Watch) -> Iterator[Any]:
+    def _looked_at(self, batches: Iterator[object], watch: Watch) -> Iterator[Any]:
         """Batches that all processes have, compared by their shapes and first bytes."""
         for batch in batches:
             watch.step(tuple(map(self._glance, tree.flatten(batch))))
@@ -209,7 +209,7 @@ class Distributor:
         run.expect = getattr(step, "expect", None)  # type: ignore[attr-defined]
         return run
 
-    def _glance(self, x: Any) -> int:
+    def _glance(self, x: object) -> int:
         """A number for the shape of an array and its first bytes, where these are in the host's memory."""
         if x is None:
             return 0
@@ -218,7 +218,7 @@ class Distributor:
         plain = isinstance(x, np.ndarray) and x.flags.c_contiguous and not x.dtype.hasobject and x.itemsize
         return hash((digest(x.reshape(-1)[: _HEAD // x.itemsize].tobytes()) if plain else 0, *x.shape))
 
-    def _on_host(self, x: Any) -> Any:
+    def _on_host(self, x: object) -> Any:
         """A tensor as an array without a copy, where that can be; else the tensor."""
         try:
             return x if getattr(x, "is_cuda", False) or self.b.is_tensor(x) else np.asarray(x)

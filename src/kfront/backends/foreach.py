@@ -30,7 +30,7 @@ class Foreach:
     def __init__(self, backend: Backend) -> None:
         self.b = backend
 
-    def _scalar(self, x: Any, like: Tensor) -> Any:
+    def _scalar(self, x: object, like: Tensor) -> Any:
         """A Python number as it is, a 0-d tensor in the dtype of `like`."""
         if isinstance(x, (int, float)) or x.dtype == like.dtype:
             return x

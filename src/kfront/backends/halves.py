@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Container
-from typing import Any
 
 from kfront.backends.typing import Function
 from kfront.core.typing import Tensor
@@ -13,7 +12,7 @@ __all__ = ["through_float32"]
 
 
 def through_float32(
-    tensor: type, halves: Container[object], float32: object, cast: Callable[[Any, Any], Any]
+    tensor: type, halves: Container[object], float32: object, cast: Callable[[Tensor, Tensor], Tensor]
 ) -> Callable[[Function[Tensor]], Function[Tensor]]:
     """Decorator: a function that is computed in float32 for half precision; floating results are cast back.
 

@@ -39,7 +39,9 @@ class Length(NamedTuple):
         return 0 if step >= self.batches else self.last if step == self.batches - 1 else self.size
 
 
-def level(distributor: Distributor, shards: int, devices: int, batches: Iterator[Any], length: Length) -> Iterator[Any]:
+def level(
+    distributor: Distributor, shards: int, devices: int, batches: Iterator[object], length: Length
+) -> Iterator[Any]:
     """Batches for steps of all processes, each of which has data of its own; how they are to be fed is noted.
 
     Args:
@@ -75,11 +77,11 @@ def level(distributor: Distributor, shards: int, devices: int, batches: Iterator
         yield batch if alike else _together(distributor, leaders, last, rows)
 
 
-def _rows(batch: Any) -> int:
+def _rows(batch: object) -> int:
     return len(next(x for x in tree.flatten(batch) if x is not None))
 
 
-def _together(distributor: Distributor, leaders: list[int], batch: Any, rows: int) -> Any:
+def _together(distributor: Distributor, leaders: list[int], batch: object, rows: int) -> Any:
     """The batch that the parts of all make."""
     if batch is None:
         raise DataError(

@@ -217,7 +217,7 @@ def _pictures(weight: np.ndarray) -> np.ndarray:
     return ((flat - low) / (high - low or 1.0))[None, :, :, None]
 
 
-def _write_embeddings(model: Any, folder: Path, metadata: Any) -> None:
+def _write_embeddings(model: Model, folder: Path, metadata: object) -> None:
     """Embedding layers as tables, and the projector's list of them (a message in text form)."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core import codec
 from kfront.core.errors import ArgumentError
 from kfront.core.typing import Config
+
+if TYPE_CHECKING:
+    from kfront.core.operation import Operation
 
 
 def tuples(shape: object) -> Any:
@@ -24,7 +27,7 @@ def tuples(shape: object) -> Any:
 def named_shapes(cls: type, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
     """The shapes a class's `build` was called with, as its build config: one under "input_shape", more by name."""
     signature = inspect.signature(cls.build)  # type: ignore[attr-defined]
-    shapes: dict[str, Any] = {}
+    shapes: dict[str, object] = {}
     for name, value in list(signature.bind(None, *args, **kwargs).arguments.items())[1:]:
         kind = signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
@@ -36,7 +39,7 @@ def named_shapes(cls: type, args: tuple[object, ...], kwargs: dict[str, object])
     return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
 
-def auto_config(operation: Any, base: type) -> Config:
+def auto_config(operation: Operation, base: type) -> Config:
     """The arguments an operation was made with, for classes that define no `get_config`; defaults too.
 
     Those of `base` are left out unless they were given: the operation itself has them.
@@ -49,7 +52,7 @@ def auto_config(operation: Any, base: type) -> Config:
         bound = inspect.signature(cls.__init__).bind(operation, *args, **kwargs)
     except TypeError:
         return {}
-    config: dict[str, Any] = {}
+    config: dict[str, object] = {}
     of_base = inspect.signature(base.__init__).parameters
     for name, p in list(inspect.signature(cls.__init__).parameters.items())[1:]:
         if name in bound.arguments:

@@ -132,7 +132,7 @@ def _joins() -> dict[tuple[object, object], object]:
 _JOINS = _joins()
 
 
-def _join(a: Any, b: Any) -> Any:
+def _join(a: object, b: object) -> Any:
     found = _JOINS.get((a, b))
     if found is None:
         raise DTypeError(f"[result_type] no dtype holds both {a!r} and {b!r}; cast one of them first.")

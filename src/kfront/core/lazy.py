@@ -97,7 +97,7 @@ def lazy_namespace(
             raise AttributeError(_no_attribute(name, attribute, public_names), name=attribute)
         module, _, inner = target.partition(":")
         with without_collections():
-            value: Any = importlib.import_module(module)
+            value: object = importlib.import_module(module)
         if inner:
             value = getattr(value, inner)
         setattr(sys.modules[name], attribute, value)

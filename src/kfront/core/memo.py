@@ -39,7 +39,7 @@ def _frozen(x: Any) -> Any:
     raise _NoKey
 
 
-def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[object, ...] | None:
+def key_of(operands: Any, static: tuple[object, ...]) -> tuple[object, ...] | None:
     """What the inference depends on; None where that is not known.
 
     Args:

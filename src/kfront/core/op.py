@@ -303,7 +303,7 @@ def _named_op(name: str) -> Op:
     return OPS[name]
 
 
-def _apply(b: Any, value: Any, dtype: str) -> Any:
+def _apply(b: Backend, value: Any, dtype: str) -> Any:
     if type(value) not in WEAK:
         return b.cast(value, dtype)
     return b.convert(int(value) if value.__class__ is bool and dtype != "bool" else value, dtype)

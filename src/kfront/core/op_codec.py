@@ -104,7 +104,7 @@ class OpRecipe:
 def _new_operations(outputs: object, inputs: object) -> list[Any]:
     """The operations between symbolic inputs and outputs, the last first."""
     stop = {id(x) for x in tree.flatten(inputs)}
-    found: dict[int, Any] = {}
+    found: dict[int, object] = {}
     stack = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
     while stack:
         x = stack.pop(0)

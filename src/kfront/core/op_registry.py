@@ -11,7 +11,7 @@ import functools
 import importlib
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kfront.core.errors import ArgumentError
@@ -84,14 +84,14 @@ class Declared:
         names = self.call_args or (parameters[0],)
         return names if names[0].startswith("*") or names[0] in parameters else (parameters[0], *names[1:])
 
-    def options(self, args: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+    def options(self, args: Sequence[object], named: Mapping[str, object]) -> dict[str, Any]:
         """The arguments of the function that are none of its node's, from those that are given and the defaults."""
         parameters = inspect.signature(self.function).parameters
         own = [p for n, p in parameters.items() if n not in {c.lstrip("*") for c in self.call_names}]
         given = {p.name: p.default for p in own if p.default is not p.empty}
         return {**given, **dict(zip([p.name for p in own], args, strict=False)), **named}
 
-    def apply(self, args: Sequence[Any], named: dict[str, Any]) -> Any:
+    def apply(self, args: Sequence[object], named: dict[str, Any]) -> Any:
         """Call the function with arguments as a node of a graph lists them."""
         fn, names = self.function, self.call_names
         if names[0].startswith("*"):

@@ -98,7 +98,7 @@ class Operation:
     # what it was made with, for the config of a class without one
     _init_args: tuple[tuple[object, ...], dict[str, object]]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
         self = object.__new__(cls)
         self._init_args = (args, kwargs)
         return self
@@ -133,7 +133,7 @@ class Operation:
         """
         raise UnsupportedError(f"[{self.name}] expected an operation with a quantized form, got {type(self).__name__}.")
 
-    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+    def rematerialized_call(self, layer_call: object, *args: object, **kwargs: object) -> Any:
         """The computation of the operation in the `RematScope` that it was made in.
 
         Args:
@@ -201,7 +201,7 @@ class Operation:
         return inputs[0] if len(inputs) == 1 else inputs
 
     @property
-    def output(self) -> Any:
+    def output(self) -> KerasTensor | list[KerasTensor]:
         """The symbolic output(s) of the first call.
 
         Raises:
@@ -238,7 +238,7 @@ class OpCall(Operation):
     static: dict[str, Any]  # its arguments that are no tensors, by name
     _recorded = False
 
-    def __init__(self, *args: Any, name: str | None = None, **static: Any) -> None:
+    def __init__(self, *args: object, name: str | None = None, **static: object) -> None:
         super().__init__(name if name is not None else auto_name(self.op.name))
         self.static = self.op.options(args, static)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class ArrayOperators:
     def __getitem__(self, key: Any) -> Any:
         return ops.get_item(self, key)
 
-    def __setitem__(self, key: object, value: object) -> Any:
+    def __setitem__(self, key: object, value: object) -> NoReturn:
         name = "Variable" if isinstance(self, VariableBase) else "KerasTensor"
         raise ArgumentTypeError(
             f"[{name}] expected no assignment to elements; use kfront.ops.slice_update or "
@@ -57,7 +57,7 @@ class ArrayOperators:
     def __round__(self, ndigits: int | None = None) -> Any:
         return ops.round(self, ndigits or 0)
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
     __hash__ = object.__hash__
@@ -117,13 +117,13 @@ class VariableBase(ArrayOperators):
     value: Any
     _tensor: Any  # what is computed with: `value`, unless that is an engine's own variable
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "value" in cls.__dict__ and "_tensor" not in cls.__dict__:
             cls._tensor = cls.__dict__["value"]
 
     @property
-    def _handle(self) -> Any:
+    def _handle(self) -> Self:
         """The Variable itself, where this is what an engine knows its storage as."""
         return self
 

@@ -38,7 +38,7 @@ Convert: TypeAlias = Callable[[Any], Any]  # value -> value
 Arguments: TypeAlias = Mapping[str, Any]  # `locals()` of an `__init__`
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """NumPy scalars and arrays as Python numbers and lists, anything else as it is."""
     if isinstance(value, np.generic):
         return value.item()
@@ -105,7 +105,7 @@ def _find(cls: type, name: str) -> Option | None:
 
 
 def _of_namespace(package: str, tracked: bool) -> Option:
-    space: Any = sys.modules[package]
+    space: object = sys.modules[package]
     serialize = space.serialize
     return Option(None, space.get, lambda value: None if value is None else serialize(value), tracked)
 
@@ -322,7 +322,7 @@ class WrapsFunction(Configurable):
     _function: AnyCallable
     _function_options: Arguments = MappingProxyType({})
 
-    def __init_subclass__(cls, function: AnyCallable | None = None, name: str | None = None, **rest: Any) -> None:
+    def __init_subclass__(cls, function: AnyCallable | None = None, name: str | None = None, **rest: object) -> None:
         super().__init_subclass__(**rest)
         if function is not None:
             cls._function = staticmethod(function)
@@ -441,7 +441,7 @@ def number(wanted: str, test: Callable[[Any], bool]) -> Check:
         test: a comparison.
     """
 
-    def check(owner: object, name: str, value: Any) -> Any:
+    def check(owner: object, name: str, value: object) -> Any:
         try:
             if test(value):
                 return value
@@ -452,7 +452,7 @@ def number(wanted: str, test: Callable[[Any], bool]) -> Check:
     return check
 
 
-def real(owner: object, name: str, value: Any) -> Any:
+def real(owner: object, name: str, value: object) -> Any:
     """A number, or an array or tensor of one: what `float` takes, but for text.
 
     Raises:

@@ -16,10 +16,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
-
-Shape = tuple[int | None, ...]
-
+from kfront.core.typing import Axis, DTypeLike, Shape, Tensor, TensorLike
 
 # ---- helpers -------------------------------------------------------------------------------------------------------
 
@@ -249,7 +246,7 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Shape:
     return tuple(s[a] for a in order)
 
 
-def broadcast_to(x: Any, shape: Any) -> Shape:
+def broadcast_to(x: object, shape: Shape) -> Shape:
     """The given shape, -1 keeps a dimension."""
     s, target = shape_of(x), [known(d) for d in shape]
     lead = len(target) - len(s)
@@ -262,7 +259,7 @@ def broadcast_to(x: Any, shape: Any) -> Shape:
     return tuple(target)
 
 
-def concatenate(xs: Any, axis: int = 0) -> Shape:
+def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Shape:
     """All dimensions agree but that of `axis`, which adds up."""
     shapes = [shape_of(x) for x in xs]
     first = shapes[0]
@@ -528,7 +525,7 @@ def _sliced(n: int | None, k: slice) -> int | None:
     return None
 
 
-def slice_(inputs: Tensor, start_indices: Any, shape: Any) -> Shape:
+def slice_(inputs: Tensor, start_indices: Any, shape: Shape) -> Shape:
     """The given sizes; -1 means to the end."""
     s = shape_of(inputs)
     if len(shape) != len(s):
@@ -584,7 +581,7 @@ def given(shape: Any, **static: object) -> Shape:
     return tuple(known(d) for d in shape)
 
 
-def arange(start: object, stop: Any = None, step: Any = None, dtype: DTypeLike = None) -> Shape:
+def arange(start: object, stop: Any = None, step: object = None, dtype: DTypeLike = None) -> Shape:
     """The number of steps, when the ends are numbers."""
     if stop is None:
         start, stop = 0, start

@@ -15,7 +15,7 @@ from kfront.core.dtypes import WEAK
 from kfront.core.errors import UnsupportedError
 from kfront.core.op_registry import ops
 from kfront.core.state import state
-from kfront.core.typing import AnyCallable, Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, Size, Tensor
 
 if TYPE_CHECKING:
     from kfront.core.op import Op
@@ -34,7 +34,7 @@ ZEROS: dict[str, Callable[[list[bool]], bool]] = {
 _FORMS: dict[str, Callable[..., object]] = {}
 
 
-def run(op: Op, b: Backend, values: Sequence[Tensor], key: Sequence[Any], static: Sequence[Any]) -> Any:
+def run(op: Op, b: Backend, values: Sequence[Tensor], key: Sequence[Any], static: Sequence[object]) -> Any:
     """Run an op with a sparse operand.
 
     Args:
@@ -111,7 +111,7 @@ def _form(*names: str) -> Callable[[Any], Any]:
 # ---- sums, products --------------------------------------------------------------------------------------------------
 
 
-def _joined(b: Backend, f: AnyCallable, x: Tensor, y: Tensor) -> Any:
+def _joined(b: Backend, f: AnyCallable, x: Tensor, y: Tensor) -> Tensor:
     if not (b.is_sparse(x) and b.is_sparse(y)) or tuple(x.shape) != tuple(y.shape):
         return f(*(b.densify(v) if b.is_sparse(v) else v for v in (x, y)))
     (i, u, shape), (j, v, _) = b.sparse_parts(x), b.sparse_parts(y)
@@ -122,7 +122,7 @@ def _joined(b: Backend, f: AnyCallable, x: Tensor, y: Tensor) -> Any:
     return b.make_sparse(places, f(u, b.sparse_parts(right)[1]), shape, True)
 
 
-def _at(dense: Any, indices: Any, rank: int) -> Any:
+def _at(dense: Tensor, indices: Tensor, rank: int) -> Any:
     """The elements of a dense operand at places of a tensor that it is broadcast to."""
     if type(dense) in WEAK or not len(dense.shape):
         return dense
@@ -131,7 +131,7 @@ def _at(dense: Any, indices: Any, rank: int) -> Any:
     return ops.get_item(dense, tuple(where))
 
 
-def _scaled(b: Backend, f: AnyCallable, x: Tensor, y: Any) -> Any:
+def _scaled(b: Backend, f: AnyCallable, x: Tensor, y: Any) -> Tensor:
     """`f` of a sparse tensor and a dense operand that is broadcast to its shape."""
     indices, values, shape = b.sparse_parts(x)
     if type(y) not in WEAK and len(y.shape) > len(shape):
@@ -142,7 +142,7 @@ def _scaled(b: Backend, f: AnyCallable, x: Tensor, y: Any) -> Any:
 
 
 @_form("multiply")
-def _multiply(b: Backend, operands: Sequence[Tensor]) -> Any:
+def _multiply(b: Backend, operands: Sequence[Tensor]) -> Tensor:
     x, y = operands
     if not b.is_sparse(x):
         x, y = y, x
@@ -220,7 +220,7 @@ def _divided(x: Tensor, y: object) -> Any:
 
 
 @_form("shape")
-def _shape(b: Backend, operands: Sequence[Tensor]) -> Any:
+def _shape(b: Backend, operands: Sequence[Tensor]) -> tuple[Size, ...]:
     return tuple(b.sparse_parts(operands[0])[2])
 
 

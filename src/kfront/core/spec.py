@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class KerasTensor(ArrayOperators):
     def __init__(
         self,
         shape: object,
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -124,7 +124,7 @@ class KerasTensor(ArrayOperators):
             "use kfront.ops on it, or do this inside a Layer's `call`."
         )
 
-    def __array__(self, *args: object, **kwargs: object) -> Any:
+    def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         raise self._no_value("conversion to NumPy")
 
     def __bool__(self) -> bool:
@@ -144,10 +144,10 @@ class KerasTensor(ArrayOperators):
     def __len__(self) -> int:
         raise self._no_value("len()")
 
-    def __jax_array__(self) -> Any:
+    def __jax_array__(self) -> NoReturn:
         raise self._no_value("use in jax.numpy")
 
-    def __tf_tensor__(self, dtype: DTypeLike = None, name: object = None) -> Any:
+    def __tf_tensor__(self, dtype: DTypeLike = None, name: object = None) -> NoReturn:
         raise self._no_value("use in tf")
 
     def __repr__(self) -> str:

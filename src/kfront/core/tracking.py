@@ -93,7 +93,7 @@ class Tracker:
         added = [(k, x) for k, x in found if id(x) not in had]
         self.changed(attribute, added, [(k, x) for k, x in old if id(x) not in keep])
 
-    def _search(self, value: Any, key: str, around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    def _search(self, value: object, key: str, around: tuple[object, ...] = ()) -> Iterator[tuple[str, Any]]:
         """(key, object) of all that is tracked in a value; `around`: the containers that hold it, which it may hold."""
         if self.kind_of(value) is not None:
             yield key, _identity(value)
@@ -114,7 +114,7 @@ class Tracker:
         return self._kinds.get(kind, [])
 
 
-def _identity(value: Any) -> Any:
+def _identity(value: object) -> Any:
     """What is tracked for an attribute: the Variable, where an engine knows its storage as something else."""
     return getattr(value, "_handle", value)
 

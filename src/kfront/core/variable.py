@@ -6,7 +6,7 @@ below stateless calls, `jit` and gradients: values are put in, and what was assi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +20,7 @@ from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
-from kfront.core.typing import DTypeLike
+from kfront.core.typing import DTypeLike, InitializerLike, ShapeLike, Tensor
 
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
@@ -67,7 +67,7 @@ class Variable(VariableBase):
     _listed: bool = True  # whether its owner lists it
     _divided: bool = False  # whether `_make` takes an `Unmade`
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
         if cls is Variable:
             cls = current().Variable
         return super().__new__(cls)
@@ -75,8 +75,8 @@ class Variable(VariableBase):
     def __init__(
         self,
         initializer: Any,
-        shape: Any = None,
-        dtype: Any = None,
+        shape: ShapeLike | None = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
@@ -99,10 +99,10 @@ class Variable(VariableBase):
         self._trainable = bool(trainable)
         self._autocast = bool(autocast)
         self._layout = layout
-        self._regularizer: Any = None
-        self._constraint: Any = None
+        self._regularizer: object = None
+        self._constraint: object = None
         self.overwrite_with_gradient = False
-        self._owner: Any = None
+        self._owner: object = None
         self._settable_trainable = bool(trainable)
         value = self._initial(initializer, shape, dtype)
         self._shape: tuple[int, ...] = tuple(value.shape)
@@ -124,7 +124,7 @@ class Variable(VariableBase):
     def _lay_out_like(self, reference: Variable) -> None:
         """Be where `reference` is, if the engine's own tools have put that on several devices."""
 
-    def _initial(self, initializer: Any, shape: Any, dtype: DTypeLike) -> Any:
+    def _initial(self, initializer: InitializerLike, shape: Any, dtype: DTypeLike) -> Any:
         """The first value as a NumPy array or native tensor of the wanted dtype."""
         b = self._backend
         if isinstance(initializer, str):
@@ -276,25 +276,25 @@ class Variable(VariableBase):
             scope.write(self, value)
         return value
 
-    def _check_symbolic(self, value: KerasTensor) -> Any:
+    def _check_symbolic(self, value: KerasTensor) -> KerasTensor:
         """While shapes are inferred nothing is assigned; the shape is checked."""
         if not _fits(value.shape, self._shape):
             raise ShapeError(f"[Variable {self.path}] expected a value of shape {self._shape}, got {value.shape}.")
         return value
 
-    def assign_add(self, value: object) -> Any:
+    def assign_add(self, value: object) -> Tensor:
         """Add `value`; returns the new value."""
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         return self.assign(self._backend.add(self._value, self._same(value)))
 
-    def assign_sub(self, value: object) -> Any:
+    def assign_sub(self, value: object) -> Tensor:
         """Subtract `value`; returns the new value."""
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         return self.assign(self._backend.subtract(self._value, self._same(value)))
 
-    def _same(self, value: Any) -> Any:
+    def _same(self, value: object) -> Tensor:
         b = self._backend
         value = value._tensor if isinstance(value, VariableBase) else value
         return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)
@@ -340,7 +340,7 @@ class Variable(VariableBase):
         """What pickle and copy keep; the backend is kept by name."""
         return {k: v for k, v in self.__dict__.items() if k not in ("_backend", "_owner")}
 
-    def __setstate__(self, saved: dict[str, Any]) -> None:
+    def __setstate__(self, saved: Mapping[str, object]) -> None:
         self.__dict__.update(saved)
 
 
@@ -369,7 +369,7 @@ class bind:
 
     __slots__ = ("_saved", "variables")
 
-    def __init__(self, variables: Sequence[Variable], values: Iterable[Any]) -> None:
+    def __init__(self, variables: Sequence[Variable], values: Iterable[object]) -> None:
         self.variables = variables
         self._saved = [v._value for v in variables]
         for v, x in zip(variables, values, strict=True):
@@ -421,7 +421,7 @@ class StatelessScope:
         collect_losses: bool = False,
         initialize_variables: bool = True,
     ) -> None:
-        self.state_mapping: dict[int, Any] = {}
+        self.state_mapping: dict[int, object] = {}
         self.collect_losses = collect_losses
         self.losses: list[Any] = []
         self._start: list[tuple[Variable, Any]] = []
@@ -495,7 +495,7 @@ class Carried(StatelessScope):
         self.variables = [v for v, _ in self._saved.values()]
         return [v._value for v in self.variables]
 
-    def keep(self, values: Sequence[Any]) -> None:
+    def keep(self, values: Sequence[object]) -> None:
         """Assign the returned values."""
         for v, x in zip(self.variables, values, strict=True):
             v.assign(x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def load_batches(path: Path, names: tuple[str, ...], labels: str, classes: int) 
 
 
 def _batch(found: object, key: str, classes: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-    table: dict[Any, Any] = found if isinstance(found, dict) else {}
+    table: dict[object, object] = found if isinstance(found, dict) else {}
     x, y = table.get(b"data"), table.get(key.encode())
     message = f"[datasets] expected images and labels in {name}, got something else; delete the file."
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 2 or x.shape[1] != 3 * 32 * 32:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 
@@ -75,7 +74,7 @@ def word_index(path: str) -> dict[str, int]:
         DataError: it holds something else.
     """
     with open(path, "rb") as file:
-        found: Any = parse_json(file.read(), path)
+        found: object = parse_json(file.read(), path)
     if not isinstance(found, dict) or not all(type(n) is int for n in found.values()):
         raise DataError(f"[datasets] expected words and their numbers in {path}, got something else; delete the file.")
     return found

@@ -81,7 +81,7 @@ class DistillationLoss:
 class _Nested(DistillationLoss):
     """Base of those that apply an ordinary loss, or nested ones, to pairs of outputs."""
 
-    loss: Any
+    loss: object
 
     def _take(self, loss: object) -> Any:
         """The losses that were asked for, found by name."""
@@ -90,7 +90,7 @@ class _Nested(DistillationLoss):
             raise ArgumentError(f"[{type(self).__name__}] expected at least one loss in `loss`, got {loss!r}.")
         return found
 
-    def _total(self, teacher: Model, student: Model) -> Any:
+    def _total(self, teacher: Model, student: Model) -> Tensor | None:
         """The sum of the losses of all outputs that have one."""
         _same_structure(type(self).__name__, "outputs of the teacher", teacher, self.loss)
         _same_structure(type(self).__name__, "outputs of the student", student, self.loss)

@@ -9,7 +9,7 @@ from typing import Any
 from kfront import ops
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import Config, CustomObjects, Tensor
+from kfront.core.typing import Config, CustomObjects, LossLike, Tensor
 from kfront.distillation.losses import DistillationLoss
 from kfront.metrics import Mean
 from kfront.models.model import Model
@@ -18,7 +18,7 @@ from kfront.models.model import Model
 class _Features(threading.local):
     """What layers of a student gave in the forward pass of a step, until its loss is computed."""
 
-    outputs: Any = None
+    outputs: object = None
     found: Any = None
 
 
@@ -86,7 +86,7 @@ class Distiller(Model):
         self.distillation_loss_tracker = Mean(name="distillation_loss")
         self.total_loss_tracker = Mean(name="total_loss")
 
-    def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None, **kwargs: Any) -> None:
+    def compile(self, optimizer: Any = "adam", loss: LossLike = None, metrics: Any = None, **kwargs: Any) -> None:
         """Say how the student is trained.
 
         Args:
@@ -147,7 +147,7 @@ class Distiller(Model):
             else:
                 final, inner = self.teacher(x, training=False), {}
             final, inner = tree.map_structure(ops.stop_gradient, (final, inner))
-        mine: dict[str, Any] = {}
+        mine: dict[str, object] = {}
         if _layer_names(self.distillation_losses, "student"):
             if _features.outputs is not y_pred:
                 self(x, training=training)
@@ -163,7 +163,7 @@ class Distiller(Model):
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Any:
+    ) -> Tensor:
         """The student's and the teacher's part of the loss of a batch, weighted, a scalar tensor.
 
         Args:
@@ -230,7 +230,7 @@ def _layer_names(losses: Sequence[object], who: str) -> list[str]:
     return sorted({name for loss in losses if (name := _name_of(loss, who)) is not None})
 
 
-def _check(teacher: Any, student: Any, losses: list[Any], weights: list[Any], student_weight: Any) -> None:
+def _check(teacher: Any, student: Model, losses: list[Any], weights: Sequence[object], student_weight: object) -> None:
     for who, model in (("teacher", teacher), ("student", student)):
         if not isinstance(model, Model):
             raise ArgumentError(f"[Distiller] expected `{who}` to be a Model, got {model!r}.")
@@ -249,7 +249,7 @@ def _check(teacher: Any, student: Any, losses: list[Any], weights: list[Any], st
         loss.validate_model_compatibility(teacher, student)
 
 
-def _check_tensors(what: str, teacher: Any, student: Any) -> None:
+def _check_tensors(what: str, teacher: object, student: object) -> None:
     """Symbolic inputs or outputs of both models must be alike; a subclassed or unbuilt model has none to compare."""
     if teacher is None or student is None:
         return

@@ -96,7 +96,7 @@ class ExportArchive:
         with backend_scope(self._backend), inference():
             return self._archive.endpoint(name, fn, signature, **kwargs)
 
-    def track_and_add_endpoint(self, name: str, resource: Any, input_signature: Any, **kwargs: Any) -> Any:
+    def track_and_add_endpoint(self, name: str, resource: Any, input_signature: object, **kwargs: object) -> Any:
         """`track` a layer or model, and `add_endpoint` its call.
 
         Args:

@@ -88,7 +88,7 @@ def inference() -> Iterator[None]:
         state.training = before
 
 
-def _shown(signature: tuple[Any, ...]) -> str:
+def _shown(signature: tuple[object, ...]) -> str:
     return ", ".join(f"{x.name}: {x.dtype}{x.shape}" for x in tree.flatten(signature))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def generate(
     model: Model,
-    tokens: Any,
+    tokens: object,
     max_length: int,
     sampler: str | Sampler = "greedy",
     *,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from kfront.applications._builder import Architecture, Request, image_shape
 from kfront.core import guard, settings, shapes_nn, tree
 from kfront.core.errors import ArgumentError
@@ -18,7 +20,7 @@ from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.core.symbolic import SymbolicScope
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import Seed, Shape, Tensor
 from kfront.interop.private_names import LAZY
 from kfront.layers import conv
 from kfront.layers.einsum_dense import EinsumDense, Equation
@@ -31,7 +33,7 @@ def mark(*args: object, **kwargs: object) -> Callable[[Any], Any]:
     return lambda thing: thing
 
 
-def untracked(method: Callable[..., Any]) -> Callable[..., Any]:
+def untracked(method: Callable[..., object]) -> Callable[..., Any]:
     """The method as it is.
 
     kfront tracks variables and layers by what an attribute holds, and containers of anything else stay equal to plain
@@ -53,7 +55,7 @@ def set_keras_mask(x: Any, mask: Any) -> None:
         x._keras_mask = mask
 
 
-def class_weight_to_sample_weights(y: Tensor, class_weight: dict[int, float]) -> Any:
+def class_weight_to_sample_weights(y: Tensor, class_weight: dict[int, float]) -> np.ndarray:
     """Weights of samples (shape (batch,)) from those of their classes."""
     return class_weights(class_weight, y, None)
 
@@ -77,7 +79,7 @@ def in_safe_mode() -> bool:
 # ---- shapes and arguments ------------------------------------------------------------------------------------------
 
 
-def compute_output_spec(fn: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+def compute_output_spec(fn: Callable[..., object], *args: object, **kwargs: object) -> Any:
     """KerasTensors with the shapes and dtypes of what a function gives for KerasTensors."""
 
     def abstract(x: object) -> Any:
@@ -140,7 +142,7 @@ def conv_output_shape(
     return shapes_nn.conv(inputs, weight, steps, padding, data_format, dilation)
 
 
-def einsum_shapes(equation: str, bias_axes: str | None, input_shape: Shape, output_shape: Any) -> tuple[Any, ...]:
+def einsum_shapes(equation: str, bias_axes: str | None, input_shape: Shape, output_shape: Shape) -> tuple[Any, ...]:
     """What an EinsumDense works with.
 
     Returns:
@@ -175,7 +177,7 @@ def einsum_gradient(equation: str, input_shape: Shape) -> dict[int, str]:
     return {8: f"{back},{''.join(terms.kernel)}->{given}"}
 
 
-def draw_key(seed: Any) -> Any:
+def draw_key(seed: Seed) -> Any:
     """The engine's key of random numbers from a seed or generator."""
     return seed_key(seed)
 
@@ -186,7 +188,7 @@ def draw_key(seed: Any) -> Any:
 class BaseConv(conv.BaseConv, metaclass=abc.ABCMeta):
     """The base of convolution layers whose rank is an argument; those of kfront count as its subclasses."""
 
-    def __init__(self, rank: int, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, rank: int, *args: Any, **kwargs: object) -> None:
         object.__setattr__(self, "rank", rank)
         super().__init__(*args, **kwargs)
 

@@ -15,7 +15,7 @@ from kfront import ops
 from kfront.config import dtype_policy, set_dtype_policy
 from kfront.core import tree
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Config, TensorLike
+from kfront.core.typing import Config, DTypeLike, Shape, Tensor, TensorLike
 from kfront.dtype_policies import DTypePolicy
 from kfront.layers import Layer
 from kfront.models import Model
@@ -51,8 +51,8 @@ class TestCase(_Base):
 
     def assertAllClose(
         self,
-        actual: Any,
-        desired: Any,
+        actual: object,
+        desired: object,
         atol: float = 1e-6,
         rtol: float = 1e-6,
         tpu_atol: float | None = None,
@@ -62,12 +62,14 @@ class TestCase(_Base):
         """Every number of one tensor is close to that of another."""
         np.testing.assert_allclose(_numpy(actual), _numpy(desired), atol=atol, rtol=rtol, err_msg=msg or "")
 
-    def assertNotAllClose(self, x1: Any, x2: Any, atol: float = 1e-6, rtol: float = 1e-6, msg: Any = None) -> None:
+    def assertNotAllClose(
+        self, x1: object, x2: object, atol: float = 1e-6, rtol: float = 1e-6, msg: object = None
+    ) -> None:
         """Some number of one tensor is not close to that of another."""
         close = np.allclose(_numpy(x1), _numpy(x2), atol=atol, rtol=rtol)
         self.assertFalse(close, msg or f"The tensors are close: {x1} and {x2}.")
 
-    def assertAllEqual(self, actual: Any, desired: Any, msg: str | None = None) -> None:
+    def assertAllEqual(self, actual: object, desired: object, msg: str | None = None) -> None:
         """Every value of one structure of tensors is that of another."""
         for a, b in zip(tree.flatten(actual), tree.flatten(desired), strict=True):
             np.testing.assert_array_equal(_numpy(a), _numpy(b), err_msg=msg or "")
@@ -76,16 +78,16 @@ class TestCase(_Base):
         """It has that many elements."""
         self.assertEqual(len(iterable), expected_len, msg)
 
-    def assertSameStructure(self, a: Any, b: Any, aname: str = "a", bname: str = "b", msg: Any = None) -> None:
+    def assertSameStructure(self, a: object, b: object, aname: str = "a", bname: str = "b", msg: object = None) -> None:
         """Two nested structures have the same containers and keys."""
         tree.assert_same_structure(a, b)
 
-    def assertDType(self, x: Any, dtype: str, msg: str | None = None) -> None:
+    def assertDType(self, x: object, dtype: str, msg: str | None = None) -> None:
         """The tensor is of that dtype."""
         got = str(getattr(x, "dtype", None)).replace("torch.", "").removeprefix("<dtype: '").removesuffix("'>")
         self.assertEqual(got, dtype, msg)
 
-    def assertSparse(self, x: Any, sparse: bool = True) -> None:
+    def assertSparse(self, x: object, sparse: bool = True) -> None:
         """The tensor is sparse, or is not."""
         self.assertEqual(getattr(x, "sparse", False) or "Sparse" in type(x).__name__, sparse)
 
@@ -108,24 +110,24 @@ class TestCase(_Base):
         self,
         layer_cls: type[Layer],
         init_kwargs: Config,
-        input_shape: Any = None,
+        input_shape: Shape | None = None,
         input_dtype: Any = None,
         input_sparse: bool = False,
         input_ragged: bool = False,
-        input_data: Any = None,
+        input_data: object = None,
         call_kwargs: Config | None = None,
         expected_output_shape: Any = None,
         expected_output_dtype: Any = None,
         expected_output_sparse: bool = False,
         expected_output_ragged: bool = False,
-        expected_output: Any = None,
+        expected_output: object = None,
         expected_num_trainable_weights: int | None = None,
         expected_num_non_trainable_weights: int | None = None,
         expected_num_non_trainable_variables: int | None = None,
         expected_num_seed_generators: int | None = None,
         expected_num_losses: int | None = None,
         supports_masking: bool | None = None,
-        expected_mask_shape: Any = None,
+        expected_mask_shape: object = None,
         custom_objects: Config | None = None,
         run_training_check: bool = True,
         run_mixed_precision_check: bool = True,
@@ -168,7 +170,7 @@ class TestCase(_Base):
         if run_mixed_precision_check:
             self._check_policy(layer_cls, init_kwargs, data, kwargs)
 
-    def _check_outputs(self, outputs: Any, shape: Any, dtype: Any) -> None:
+    def _check_outputs(self, outputs: object, shape: Any, dtype: DTypeLike) -> None:
         if shape is not None:
             got = tree.map_structure(lambda x: tuple(x.shape), outputs)
             self.assertEqual(got, shape)
@@ -176,7 +178,7 @@ class TestCase(_Base):
             for x in tree.flatten(outputs):
                 self.assertEqual(ops.dtype(x), dtype)
 
-    def _check_policy(self, cls: type[Layer], options: Config, data: Any, kwargs: Config) -> None:
+    def _check_policy(self, cls: type[Layer], options: Config, data: object, kwargs: Config) -> None:
         before = dtype_policy()
         set_dtype_policy("mixed_float16")
         try:
@@ -208,13 +210,13 @@ def _drawn(shape: Any, dtype: Any) -> Any:
     return one(tuple(shape), dtype)
 
 
-def _call(layer: Layer, data: Any, kwargs: Config) -> Any:
+def _call(layer: Layer, data: object, kwargs: Config) -> Tensor:
     if isinstance(data, dict):
         return layer(**data, **kwargs)
     return layer(data, **kwargs)
 
 
-def _train(layer: Layer, data: Any, kwargs: Config, targets: Any) -> None:
+def _train(layer: Layer, data: object, kwargs: Config, targets: object) -> None:
     """One step of training on targets that the layer gave."""
 
     class _Trained(Model):

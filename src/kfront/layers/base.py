@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -30,7 +30,17 @@ from kfront.core.spec import Abstract, KerasTensor, abstract, standardize_shape
 from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
-from kfront.core.typing import Config, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, Shape, Store
+from kfront.core.typing import (
+    Backend,
+    Config,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    ShapeLike,
+    Store,
+)
 from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, make_tracker, rebuild, saved_state
 from kfront.layers.call_signature import build_arguments, call_info, shape_info
@@ -51,7 +61,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
     """`build` as called by anyone: in the layer's backend and name scope, marking the layer built."""
 
     @functools.wraps(build)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+    def wrapped(self: Any, *args: object, **kwargs: object) -> None:
         if state.backend is not self._backend:
             with backend_scope(self._backend):
                 return wrapped(self, *args, **kwargs)
@@ -110,8 +120,8 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     _dtype_policy: Any
     _path: str | None
     _build_shapes: Any
-    _input_spec: Any
-    _fits_spec: Any
+    _input_spec: object
+    _fits_spec: object
     _trainable: bool
     _ready: bool = False
     _scope_dtype: str | None
@@ -122,13 +132,13 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     _makes_mask: bool
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _inbound_nodes: list[Any]
-    _outbound_nodes: list[Any]
+    _outbound_nodes: list[object]
     autocast: bool
     supports_masking: bool = False
     supports_jit: bool = True
     _uncast: frozenset[str] = frozenset()  # keys of inputs in a dict that keep their dtypes
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
         backend = current()
         bound: Any = bind_class(cls, backend, Layer)
         self = bound._blank(bound)
@@ -139,7 +149,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         fields["_tracker"] = make_tracker(self)
         return self
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         build = cls.__dict__.get("build")
         if build is not None and not getattr(build, "_wrapped", False):
@@ -228,7 +238,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         return self._input_spec
 
     @input_spec.setter
-    def input_spec(self, value: Any) -> None:
+    def input_spec(self, value: object) -> None:
         fields = self.__dict__
         fields["_input_spec"] = value
         fields["_fits_spec"] = shape_test(value) if self._ready else None  # else `_become_ready` makes it
@@ -246,7 +256,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         else:
             self._take_policy(policy)
 
-    def _take_policy(self, policy: Any) -> None:
+    def _take_policy(self, policy: object) -> None:
         structure.changes += 1
         self.__dict__["_dtype_policy"] = policy
         self.__dict__["_ready"] = False
@@ -306,7 +316,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def add_weight(
         self,
-        shape: Any = None,
+        shape: ShapeLike | None = None,
         initializer: InitializerLike = None,
         dtype: str | None = None,
         trainable: bool = True,
@@ -432,14 +442,14 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     if not TYPE_CHECKING:  # types are those of `Operation.__call__`
         __call__ = _run
 
-    def _plain_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], st: Any, b: Any) -> bool:
+    def _plain_call(self, args: tuple[object, ...], kwargs: Mapping[str, object], st: object, b: Backend) -> bool:
         """Whether a call may take the fast path: tensors by position, no masks among them, and switches by name."""
         most, names = self._plain_arguments
         if not 0 < len(args) <= most or not all(v.__class__ is bool and k in names for k, v in kwargs.items()):
             return False
         return self._plain_list(args, st, b)
 
-    def _plain_list(self, items: Sequence[Any], st: Any, b: Any) -> bool:
+    def _plain_list(self, items: Sequence[Any], st: Any, b: Backend) -> bool:
         """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""
         if self._fits_spec is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._scope_dtype:
             return False
@@ -526,7 +536,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         self._become_ready(info)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+    def _symbolic(self, args: Any, kwargs: Any, named: Mapping[str, object], info: object) -> Any:
         with SymbolicScope():
             if not self.built and type(self).build is Layer.build and self._tells_shape():
                 build_by_call(self, args, kwargs)
@@ -543,7 +553,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             self._drop_mask(named)
         return out
 
-    def _explicit(self, named: dict[str, Any]) -> dict[str, Any]:
+    def _explicit(self, named: Mapping[str, object]) -> dict[str, Any]:
         return {k: v for k, v in named.items() if v is not None}
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
@@ -589,7 +599,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def _computes_mask(self) -> bool:
         return type(self).compute_mask is not Layer.compute_mask
 
-    def _mask_of(self, value: Any) -> Any:
+    def _mask_of(self, value: object) -> Any:
         b = self._backend
 
         def get(x: Any) -> Any:
@@ -610,13 +620,13 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                     extra[mask_name] = mask
         return {**kwargs, **extra} if extra else kwargs
 
-    def _with_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _with_masks(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """`kwargs` of a symbolic call with the masks that its tensors carry."""
         info = call_info(type(self))
         named = info.bind(self.name, args, kwargs) if info.masks else {}
         return self._fill_masks(named, len(args), kwargs, info)
 
-    def _pass_mask(self, named: dict[str, Any], info: Any, outputs: Any) -> None:
+    def _pass_mask(self, named: Mapping[str, object], info: Any, outputs: object) -> None:
         """Give the outputs of a call with these arguments their masks."""
         own = self._computes_mask
         name, inputs = next(iter(named.items()))
@@ -638,7 +648,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 state.any_mask_seen = True
                 b.set_mask(x, m)
 
-    def _drop_mask(self, named: dict[str, Any]) -> None:
+    def _drop_mask(self, named: Mapping[str, object]) -> None:
         """Warn if the layer has no use for the mask of what it is called with."""
         if self._mask_of(next(iter(named.values()))) is not None:
             text = (
@@ -686,11 +696,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def stateless_call(
         self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
-        *args: Any,
+        trainable_variables: Sequence[Variable],
+        non_trainable_variables: Sequence[Variable],
+        *args: object,
         return_losses: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Call with the given values of the variables; nothing is assigned.
 
@@ -760,11 +770,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.__dict__.get('built', False)}>"
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: object) -> Any:
         cls = type(self)
         return rebuild, (cls.__dict__.get("_unbound", cls), self._backend.name), saved_state(self)
 
-    def __setstate__(self, saved: dict[str, Any]) -> None:
+    def __setstate__(self, saved: Mapping[str, object]) -> None:
         self.__dict__.update(saved)
         self.__dict__["_fits_spec"] = shape_test(self._input_spec)
         self._refresh_policy()

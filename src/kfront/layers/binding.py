@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.backends import get
@@ -41,7 +42,7 @@ def bind_class(cls: type, backend: Backend, root: type) -> type:
 def _make(cls: type, backend: Backend, root: type) -> type:
     native = backend.native_base
     made_by: Any = object.__new__ if native is None else native.__new__  # a base that is a dict has its own
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
@@ -56,7 +57,7 @@ def _make(cls: type, backend: Backend, root: type) -> type:
     return out
 
 
-def kind_of(value: Any) -> str | None:
+def kind_of(value: object) -> str | None:
     """The kind that a tracked object has, or None."""
     if isinstance(value, Variable):
         return "variable"
@@ -76,7 +77,7 @@ class _Report:
     def __init__(self, layer: Any) -> None:
         self.layer = layer
 
-    def __call__(self, attribute: str, added: list[tuple[str, Any]], removed: list[tuple[str, Any]]) -> None:
+    def __call__(self, attribute: str, added: list[tuple[str, Any]], removed: Sequence[tuple[str, object]]) -> None:
         layer = self.layer
         backend = layer._backend
         for key, _ in removed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from kfront.core import tree
@@ -51,7 +52,7 @@ class CallInfo:
         self.build_names = [p.name for p in build if p.kind in kinds]
         self.build_any = any(p.kind is p.VAR_KEYWORD for p in build)
 
-    def bind(self, who: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def bind(self, who: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
         """Arguments by name.
 
         Raises:
@@ -91,7 +92,7 @@ def build_arguments(
 ) -> tuple[tuple[object, ...], dict[str, object]]:
     """Arguments for `build` from those of `call`: shapes of the tensors among them."""
 
-    def shapes(value: Any) -> Any:
+    def shapes(value: object) -> Any:
         return tree.map_structure(lambda x: shape_of(x) if hasattr(x, "shape") else None, value)
 
     tensors = {n: shapes(v) for n, v in named.items() if n != "*" and any(hasattr(x, "shape") for x in tree.flatten(v))}

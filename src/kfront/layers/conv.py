@@ -95,7 +95,9 @@ class WindowLayer(OptionLayer):
             return outputs
         return activation(outputs)
 
-    def _shape(self, rule: Callable[..., Any], input_shape: Shape, kernel_shape: tuple[Any, ...], *static: Any) -> Any:
+    def _shape(
+        self, rule: Callable[..., object], input_shape: Shape, kernel_shape: tuple[Any, ...], *static: object
+    ) -> Any:
         try:
             specs = (Abstract(tuple(input_shape), "float32"), Abstract(kernel_shape, "float32"))
             return rule(*specs, self.strides, *static)

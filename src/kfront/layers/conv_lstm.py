@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kfront import ops
@@ -176,7 +177,7 @@ class BaseConvLSTM(OfCell):
     def _more_for_cell(self) -> dict[str, int]:
         return {"rank": self.rank}
 
-    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Sequence[Shape] | None = None) -> None:
         """Build the cell, and the carried states of a stateful layer."""
         self._state_shape = self._step_shape(sequences_shape)[1:]
         super().build(sequences_shape, initial_state_shape)
@@ -264,14 +265,14 @@ class BaseConvLSTM(OfCell):
         self.cell.reset_dropout_mask()
         return sequences if mask is None else ops.multiply(sequences, ops.expand_dims(mask, 1))
 
-    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Sequence[Shape] | None = None) -> Any:
         """Shape of the output, or a tuple of it and the shapes of the states."""
         one = self._step_shape(sequences_shape)
         out = (*sequences_shape[:2], *one[1:]) if self.return_sequences else one
         return (out, one, one) if self.return_state else out
 
 
-def _agree(shape: Any, wanted: Any) -> bool:
+def _agree(shape: Shape, wanted: Any) -> bool:
     return len(shape) == len(wanted) and all(None in (a, w) or a == w for a, w in zip(shape, wanted, strict=True))
 
 

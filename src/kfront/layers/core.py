@@ -99,7 +99,7 @@ class Dense(Quantizable):
         bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: object = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
@@ -202,8 +202,8 @@ class Embedding(Quantizable):
         weights: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
-        **kwargs: Any,
+        quantization_config: object = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         kwargs.pop("input_length", None)
         super().__init__(**{**kwargs, "autocast": False})
@@ -237,7 +237,7 @@ class Embedding(Quantizable):
         rows = ops.matmul(embedding(inputs, read(table.a)), read(table.b))
         return ops.add(self._rows(table.base, inputs), ops.multiply(rows, table.scale))
 
-    def _rows(self, table: Any, inputs: Tensor) -> Tensor:
+    def _rows(self, table: object, inputs: Tensor) -> Tensor:
         return table.taken(inputs) if isinstance(table, QuantizedWeight) else embedding(inputs, read(table))
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
@@ -272,7 +272,7 @@ class Masking(OptionLayer):
 
     mask_value: Any
 
-    def __init__(self, mask_value: Any = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, mask_value: object = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
             mask_value = codec.deserialize_keras_object(mask_value)
@@ -356,7 +356,7 @@ class Lambda(Layer):
 
     def __init__(
         self,
-        function: Any,
+        function: object,
         output_shape: Any = None,
         mask: Tensor | None = None,
         arguments: Any = None,
@@ -422,7 +422,7 @@ class Lambda(Layer):
                 config[name] = self._by_name(name, value) if callable(value) else value
         return {**super().get_config(), **config}
 
-    def _by_name(self, what: str, function: Any) -> Any:
+    def _by_name(self, what: str, function: object) -> Any:
         anonymous = getattr(function, "__name__", "") == "<lambda>" and not registry.is_registered(function)
         if anonymous and not is_copying():
             raise SavingError(

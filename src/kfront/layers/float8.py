@@ -5,12 +5,15 @@ Reference: Micikevicius et al., 2022, https://arxiv.org/abs/2209.05433.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import ops
 from kfront.core.typing import Tensor, TensorLike
 from kfront.core.variable import read
 from kfront.quantizers.functions import compute_float8_amax_history, compute_float8_scale, quantize_and_dequantize
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 E4M3, E5M2 = ("float8_e4m3fn", 448.0), ("float8_e5m2", 57344.0)
 
@@ -25,7 +28,7 @@ class Float8:
         length: how many steps the scales look back.
     """
 
-    def __init__(self, layer: Any, length: int) -> None:
+    def __init__(self, layer: Layer, length: int) -> None:
         self.pairs: dict[str, tuple[Any, Any]] = {}
         for name in ("inputs", "kernel", "outputs_grad"):
             pair = []
@@ -66,8 +69,8 @@ class Float8:
         dtype = x.dtype
 
         @ops.custom_gradient
-        def pretend(x: Tensor, scale: TensorLike, history: Any) -> Any:
-            def grad(*args: Any, upstream: Tensor | None = None) -> Any:
+        def pretend(x: Tensor, scale: TensorLike, history: Tensor) -> Any:
+            def grad(*args: Any, upstream: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
                 dy = args[0] if upstream is None else upstream
                 new = _moved(dy, scale, history, E5M2[1])
                 return quantize_and_dequantize(dy, new[0], E5M2[0], dtype), *new

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
@@ -19,9 +19,22 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.state import state as scopes
 from kfront.core.tracking import structure
-from kfront.core.typing import AnyCallable, Config, DTypeLike, LayerOptions, Shape, Store, TensorLike, UnnamedOptions
+from kfront.core.typing import (
+    AnyCallable,
+    Config,
+    DTypeLike,
+    LayerOptions,
+    Shape,
+    Store,
+    Tensor,
+    TensorLike,
+    UnnamedOptions,
+)
 from kfront.core.variable import read
 from kfront.layers.base import Layer
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
 
 # ---- torch -----------------------------------------------------------------------------------------------------------
 
@@ -77,7 +90,7 @@ class TorchModuleWrapper(_OfEngine):
     _before: Layer | None = None  # the layer whose place it took
 
     def __init__(
-        self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[UnnamedOptions]
+        self, module: object, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[UnnamedOptions]
     ) -> None:
         super().__init__(name=name, **kwargs)
         if not self._engine.is_module(module):
@@ -91,7 +104,7 @@ class TorchModuleWrapper(_OfEngine):
             self.trainable = False
 
     @classmethod
-    def _attribute_of(cls, owner: Any, name: str, before: Layer | None = None) -> Self:
+    def _attribute_of(cls, owner: object, name: str, before: Layer | None = None) -> Self:
         """The layer that stands for a module which becomes an attribute of another layer, maybe after a layer."""
         self = cls.__new__(cls)
         Layer.__init__(self, name=name if before is None else before.name)
@@ -99,12 +112,12 @@ class TorchModuleWrapper(_OfEngine):
         self.__dict__["_before"] = before
         return self
 
-    def _place(self, owner: Any, name: str, output_shape: Any) -> None:
+    def _place(self, owner: object, name: str, output_shape: Any) -> None:
         fields = self.__dict__
         fields.update(_held_by=owner, _held_as=name, _places=None, _inside=([], []), _modes=None, built=True)
         fields["output_shape"] = None if output_shape is None else tuple(output_shape)
 
-    def _hold(self, module: Any) -> None:
+    def _hold(self, module: object) -> None:
         self._engine.hold(self._held_by, self._held_as, module)
         self._look()
 
@@ -132,17 +145,17 @@ class TorchModuleWrapper(_OfEngine):
         return fields["_inside"]
 
     @property
-    def _own_variables(self) -> list[Any]:
+    def _own_variables(self) -> list[Variable]:
         return [*super()._own_variables, *self._look()[0]]
 
     @property
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         return [*super()._layers, *(layer for _, layer in self._look()[1])]
 
-    def _unlisted(self) -> list[tuple[str, Any]]:
+    def _unlisted(self) -> list[tuple[str, Variable]]:
         return [*super()._unlisted(), *self._look()[1]]
 
-    def _state(self) -> list[Any]:
+    def _state(self) -> list[Variable]:
         return [*super()._state(), *self._engine.buffers(self, self.module)]
 
     def _take_mode(self, training: bool | None) -> None:
@@ -224,10 +237,10 @@ class _OfJax(_OfEngine):
         self._engine  # noqa: B018  (refuse other engines at once)
         self.seed_generator = SeedGenerator(seed)
         self._trees: dict[str, Any] = {}
-        self._trained: list[Any] = []
+        self._trained: list[object] = []
         self._other: list[Any] = []
 
-    def _make(self, params: Any, state: Any) -> None:
+    def _make(self, params: object, state: object) -> None:
         """Variables that hold two trees of arrays."""
         for kind, tree, out in (("params", params, self._trained), ("state", state, self._other)):
             leaves, self._trees[kind] = self._engine.flatten(tree)
@@ -248,11 +261,13 @@ class _OfJax(_OfEngine):
             rng, inputs = self.seed_generator.next(), self._engine.ones(input_shape, self.compute_dtype)
             self._make(*self._engine.first(self._first, rng, inputs))
 
-    def _first(self, rng: Any, inputs: TensorLike) -> tuple[Any, Any]:
+    def _first(self, rng: object, inputs: TensorLike) -> tuple[Tensor, Tensor]:
         """(params, state) for a key and inputs of the right shape."""
         raise NotImplementedError
 
-    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: TensorLike, training: bool) -> tuple[Any, Any]:
+    def _apply_to(
+        self, params: object, state: object, rng: object, inputs: TensorLike, training: bool
+    ) -> tuple[Tensor, Tensor]:
         """(outputs, new state)."""
         raise NotImplementedError
 
@@ -269,7 +284,7 @@ class _OfJax(_OfEngine):
         return outputs
 
     def _run_on(
-        self, trained: list[object], other: list[object], rng: Any, inputs: TensorLike, training: bool
+        self, trained: list[object], other: list[object], rng: object, inputs: TensorLike, training: bool
     ) -> tuple[Any, Any]:
         """(outputs, new state) for values of the variables."""
         params = self._engine.unflatten(self._trees["params"], trained)
@@ -282,7 +297,7 @@ class _OfJax(_OfEngine):
         return self._backend.compute_spec(self.call, inputs)
 
 
-def _arguments(who: str, what: str, fn: Any, needed: tuple[str, ...], optional: tuple[str, ...]) -> frozenset[str]:
+def _arguments(who: str, what: str, fn: object, needed: tuple[str, ...], optional: tuple[str, ...]) -> frozenset[str]:
     """Parameter names of a function.
 
     Raises:
@@ -337,10 +352,10 @@ class JaxLayer(_OfJax):
         self,
         call_fn: AnyCallable,
         init_fn: AnyCallable | None = None,
-        params: Any = None,
-        state: Any = None,
+        params: object = None,
+        state: object = None,
         seed: int | None = None,
-        native_serialization_platforms: Any = None,
+        native_serialization_platforms: object = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -362,7 +377,7 @@ class JaxLayer(_OfJax):
             self._make(params, state)
             self.built = True
 
-    def _first(self, rng: Any, inputs: TensorLike) -> tuple[Any, Any]:
+    def _first(self, rng: object, inputs: TensorLike) -> tuple[Any, Any]:
         assert self.init_fn is not None
         more = {"training": True} if "training" in self._init_takes else {}
         found = self.init_fn(rng=rng, inputs=inputs, **more)
@@ -374,7 +389,9 @@ class JaxLayer(_OfJax):
             )
         return found
 
-    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: TensorLike, training: bool) -> tuple[Any, Any]:
+    def _apply_to(
+        self, params: object, state: object, rng: object, inputs: TensorLike, training: bool
+    ) -> tuple[Any, Any]:
         given = {"params": params, "state": state, "rng": rng, "inputs": inputs, "training": training}
         out = self.call_fn(**{k: given[k] for k in self._takes})
         if not self._has_state:
@@ -435,7 +452,7 @@ class FlaxLayer(_OfJax):
     (4, 2)
     """
 
-    def __init__(self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any) -> None:
+    def __init__(self, module: object, method: object = None, variables: object = None, **kwargs: Any) -> None:
         seed = kwargs.pop("seed", None)
         super().__init__(**kwargs)
         self._start(seed)
@@ -446,10 +463,12 @@ class FlaxLayer(_OfJax):
             self._make(*first)
             self.built = True
 
-    def _first(self, rng: Any, inputs: TensorLike) -> tuple[Any, Any]:
+    def _first(self, rng: object, inputs: TensorLike) -> tuple[Tensor, Tensor]:
         return self._functions.init(rng, inputs)
 
-    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: TensorLike, training: bool) -> tuple[Any, Any]:
+    def _apply_to(
+        self, params: object, state: object, rng: object, inputs: TensorLike, training: bool
+    ) -> tuple[Tensor, Tensor]:
         return self._functions.apply(params, state, rng, inputs, training)
 
     def get_config(self) -> Config:
@@ -569,5 +588,5 @@ class _Opaque:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value

@@ -109,7 +109,7 @@ class InputSpec:
         )
 
 
-def check_inputs(spec: Any, inputs: TensorLike, who: str, shape_of: Callable[[Any], Any]) -> None:
+def check_inputs(spec: object, inputs: TensorLike, who: str, shape_of: Callable[[Any], Any]) -> None:
     """Raise unless `inputs` fit `spec` (one InputSpec or a structure of them).
 
     Raises:
@@ -134,7 +134,7 @@ def check_inputs(spec: Any, inputs: TensorLike, who: str, shape_of: Callable[[An
                 raise DTypeError(f"[{who}] expected dtype {one.dtype} for {where}, got {have}; cast it first.")
 
 
-def shape_test(spec: Any) -> Callable[[Any], bool] | None:
+def shape_test(spec: object) -> Callable[[Any], bool] | None:
     """A quick test of a shape against one InputSpec: True when it surely fits. None: nothing to test."""
     if spec is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from kfront.core.state import state
 from kfront.core.typing import Backend, TensorLike
 from kfront.core.variable import Variable
 from kfront.ops.primitives.dtypes import cast
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 
 def numeric(x: object) -> bool:
@@ -29,7 +32,7 @@ def has_float(x: TensorLike) -> bool:
 
 
 def convert_inputs(
-    layer: Any, args: tuple[object, ...], kwargs: dict[str, object]
+    layer: Layer, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> tuple[tuple[object, ...], dict[str, object]]:
     """The arguments of a call, arrays made tensors of the layer's backend and floating ones cast to its compute dtype.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from kfront.core.typing import Config, InitializerLike, Store
 from kfront.core.variable import read
 from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.options import OptionLayer, second_name
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
 
 
 class LowRankWeight(DerivedWeight):
@@ -64,7 +67,7 @@ class LoraLayer(OptionLayer):
         weight = getattr(self, self._adapted)
         return getattr(weight, "_handle", weight)
 
-    def _set_lora(self, rank: Any, alpha: Any) -> None:
+    def _set_lora(self, rank: object, alpha: Any) -> None:
         if rank is not None:
             self.lora_rank = positive(self, "lora_rank", rank)
             self.lora_alpha = self.lora_rank if alpha is None else alpha
@@ -119,13 +122,13 @@ class LoraLayer(OptionLayer):
         self.__dict__[name] = LowRankWeight(self._adapted_weight, a, b, (self.lora_alpha or rank) / rank)
         self.lora_enabled = True
 
-    def _lora_weight(self, which: str, shape: tuple[int, ...], initializer: Any) -> Any:
+    def _lora_weight(self, which: str, shape: tuple[int, ...], initializer: InitializerLike) -> Variable:
         regularizer = getattr(self, f"{self._adapted}_regularizer")
         return self.add_weight(
             name=f"lora_{self._adapted}_{which}", shape=shape, initializer=initializer, regularizer=regularizer
         )
 
-    def _plain_variables(self) -> list[Any]:
+    def _plain_variables(self) -> list[Variable]:
         """The variables of the layer as it is without the product."""
         weight = getattr(self, self._adapted)
         return [v for v in self._ordered() if v is not weight.a and v is not weight.b]

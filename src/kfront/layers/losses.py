@@ -12,8 +12,11 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
-from kfront.core.typing import Backend
+from kfront.core.typing import Backend, Tensor
 from kfront.core.variable import Variable
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 
 class LossOwner:
@@ -22,14 +25,14 @@ class LossOwner:
     name: str
     activity_regularizer: Any
     _backend: Backend
-    _losses: list[Any]
+    _losses: list[object]
     if TYPE_CHECKING:  # what `Owner` has
 
         @property
         def trainable_weights(self) -> list[Variable]: ...
-        def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]: ...
+        def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]: ...
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: object) -> None:
         """Add scalar loss value(s), computed during this call, to the training loss."""
         values = tree.flatten(loss)
         for x in values:
@@ -42,7 +45,7 @@ class LossOwner:
         if state.losses is not None:
             state.losses.extend(values)
 
-    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+    def add_metric(self, *args: object, **kwargs: object) -> None:
         """Refused: metrics are given to `compile`, or made in `__init__` and updated in `call`.
 
         Raises:
@@ -53,7 +56,7 @@ class LossOwner:
             "`__init__` and call its `update_state`."
         )
 
-    def _add_activity_loss(self, outputs: Any) -> None:
+    def _add_activity_loss(self, outputs: object) -> None:
         for x in tree.flatten(outputs):
             if self._backend.is_tensor(x):
                 batch = ops.cast(ops.shape(x)[0] if len(x.shape) else 1, self._backend.dtype_name(x.dtype))
@@ -73,7 +76,7 @@ class LossOwner:
             for layer, losses in before:
                 layer._losses.extend(losses)
 
-    def _weight_losses(self) -> list[Any]:
+    def _weight_losses(self) -> list[Tensor]:
         return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
 
     @property

@@ -185,7 +185,7 @@ class _Heads(OptionLayer):
         self,
         query: Tensor,
         key: Tensor,
-        value: Any,
+        value: Tensor,
         masks: tuple[Tensor | None, ...],
         causal: bool,
         training: object,
@@ -212,7 +212,7 @@ class _Heads(OptionLayer):
         return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
 
     def _by_einsum(
-        self, query: Tensor, key: Tensor, value: Any, mask: Tensor | None, drop: bool
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, drop: bool
     ) -> tuple[object, object]:
         scores, means, _ = attention_equations(len(query.shape), self._axes)
         if len(key.shape) == len(query.shape) and key.shape[-2] != query.shape[-2]:
@@ -404,7 +404,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         training: bool | None = None,
         use_causal_mask: bool = False,
         segment_ids: Tensor | None = None,
-    ) -> Any:
+    ) -> Abstract | tuple[Abstract, Abstract]:
         """Specs of the outputs."""
         key = value if key is None else key
         shape = self.compute_output_shape(query.shape, value.shape, key.shape)
@@ -419,7 +419,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         return out, Abstract((*free, self.num_heads, *sizes), self.compute_dtype)
 
 
-def _axes_of(value: Any) -> tuple[int, ...] | None:
+def _axes_of(value: object) -> tuple[int, ...] | None:
     axes = (value,) if isinstance(value, int) else value
     if axes is not None and not isinstance(axes, (list, tuple)):
         raise ArgumentTypeError(f"[MultiHeadAttention] expected `attention_axes` to be ints or None, got {value!r}.")
@@ -605,7 +605,7 @@ class GroupedQueryAttention(_Heads):
         training: bool | None = None,
         use_causal_mask: bool = False,
         segment_ids: Tensor | None = None,
-    ) -> Any:
+    ) -> Abstract | tuple[Abstract, Abstract]:
         """Specs of the outputs."""
         key = value if key is None else key
         out = Abstract(self.compute_output_shape(query.shape, value.shape, key.shape), self.compute_dtype)

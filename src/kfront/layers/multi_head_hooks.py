@@ -107,6 +107,6 @@ class HeadHooks:
         attention_mask: Tensor | None = None,
         training: bool | None = None,
         return_attention_scores: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Tensor, Tensor]:
         """(means of values, weights or None) of projected inputs (batch, ..., heads, size)."""
         return self._attend(query, key, value, (None, None, attention_mask), False, training, return_attention_scores)

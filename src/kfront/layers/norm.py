@@ -18,6 +18,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
     TensorLike,
+    VariableLike,
 )
 from kfront.core.variable import read
 from kfront.layers.base import InputSpec
@@ -40,7 +41,7 @@ class _Affine(OptionLayer):
     center: bool
     scale: bool
     epsilon: float
-    gamma: Any = None
+    gamma: VariableLike | None = None
     beta: Any = None
     beta_initializer: InitializerLike
     gamma_initializer: InitializerLike
@@ -146,9 +147,9 @@ class BatchNormalization(_Affine):
     renorm: bool
     renorm_clipping: Any
     renorm_momentum: float
-    moving_stddev: Any = None
-    renorm_mean: Any = None
-    renorm_stddev: Any = None
+    moving_stddev: VariableLike | None = None
+    renorm_mean: VariableLike | None = None
+    renorm_stddev: VariableLike | None = None
     moving_mean: Any = None
     moving_variance: Any = None
     moving_mean_initializer: InitializerLike
@@ -227,7 +228,7 @@ class BatchNormalization(_Affine):
         moving = (self.moving_mean, self.moving_variance)
         self._backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
 
-    def _renormalized(self, x: Tensor, mean: Any, variance: Any, beta: Tensor, gamma: TensorLike) -> Tensor:
+    def _renormalized(self, x: Tensor, mean: Tensor, variance: Tensor, beta: Tensor, gamma: TensorLike) -> Tensor:
         """Normalize by the batch, corrected towards the running statistics, which then follow."""
         stddev = ops.sqrt(ops.add(variance, self.epsilon))
         limits, seen = self.renorm_clipping, read(self.renorm_stddev)
@@ -250,7 +251,7 @@ class BatchNormalization(_Affine):
         self.moving_variance.assign(ops.subtract(ops.square(read(self.moving_stddev)), self.epsilon))
         return outputs
 
-    def _moments(self, x: Tensor, mask: Tensor | None) -> tuple[Any, Any]:
+    def _moments(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         if mask is None:
             return moments(x, self._reduced, synchronized=self.synchronized)
         rank, axes = len(x.shape), self._reduced
@@ -264,7 +265,7 @@ class BatchNormalization(_Affine):
         weights = ops.cast(mask, dtype_of(x))
         weights = ops.expand_dims(weights, -1)
 
-        def average(values: Tensor) -> Any:
+        def average(values: Tensor) -> Tensor:
             """Over this batch, or those of all replicas; of what is counted and of the count alike, so n drops out."""
             if self.synchronized:
                 return moments(values, axes, keepdims=True, synchronized=True)[0]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
-from kfront.core.typing import Backend
+from kfront.core.typing import Backend, Config
 from kfront.core.variable import Variable
 from kfront.layers.binding import kind_of, saved_state
 from kfront.layers.call_signature import call_info
+
+if TYPE_CHECKING:
+    from kfront.core.rng import SeedGenerator
+    from kfront.layers.base import Layer
+    from kfront.metrics import Metric
 
 
 class Owner:
@@ -38,7 +43,7 @@ class Owner:
         {"_ready", "_takes_training", "_plain_arguments", "_makes_mask", "_told"}
     )  # what a call leaves behind
 
-    def _architecture(self) -> dict[str, Any]:
+    def _architecture(self) -> Config:
         """The attributes that a layer made after this one has, not those of a graph that it is in, nor its losses."""
         return {
             **saved_state(self),
@@ -53,18 +58,18 @@ class Owner:
         return [v for v in self._tracker.of_kind("variable") if v._listed]
 
     @property
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         return self._tracker.of_kind("layer")
 
     @property
-    def _metrics(self) -> list[Any]:
+    def _metrics(self) -> list[Metric]:
         return self._tracker.of_kind("metric")
 
     @property
-    def _seed_generators(self) -> list[Any]:
+    def _seed_generators(self) -> list[SeedGenerator]:
         return self._tracker.of_kind("seed")
 
-    def _adopt(self, name: str, module: Any) -> None:
+    def _adopt(self, name: str, module: object) -> None:
         """A module of torch became an attribute: it stays what it is, and a layer of its weights is filed for it."""
         from kfront.layers.foreign import TorchModuleWrapper  # which imports this module
 
@@ -106,7 +111,7 @@ class Owner:
         return found
 
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
-        out: list[Any] = [self] if include_self else []
+        out: list[object] = [self] if include_self else []
         seen = {id(self)}
         stack = list(reversed(self._layers))
         while stack:
@@ -147,7 +152,7 @@ class Owner:
         own = self._own_variables
         return [v for v in own if v._settable_trainable] + [v for v in own if not v._settable_trainable]
 
-    def _state(self) -> list[Any]:
+    def _state(self) -> list[Variable]:
         """All that is saved of the layer alone, as Variables."""
         return self._ordered()
 

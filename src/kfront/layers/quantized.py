@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from kfront.layers.lora import LoraLayer, LowRankWeight
 from kfront.quantizers.calibrated import Quantized, Statistics, nearest
 from kfront.quantizers.configs import CALIBRATED, config_for
 from kfront.quantizers.functions import dequantize_grouped, to_ternary
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
 
 INT4 = (-8, 7)
 
@@ -69,11 +72,11 @@ class Layout:
         """Size of the packed axis before packing."""
         return (self.sizes if self.rows else self.sizes[::-1])[self.pack]
 
-    def to_matrix(self, weight: Any) -> Tensor:
+    def to_matrix(self, weight: Tensor) -> Tensor:
         """The weight as a matrix of as many rows as inputs; its axes keep their order."""
         return ops.reshape(weight if self.rows else ops.transpose(weight), self.sizes)
 
-    def from_matrix(self, matrix: Any) -> Tensor:
+    def from_matrix(self, matrix: Tensor) -> Tensor:
         """The weight of a matrix as it is stored."""
         return ops.reshape(matrix, self.shape)
 
@@ -101,10 +104,10 @@ class QuantizedWeight(DerivedWeight):
     constraint = regularizer = None
     trainable = False
 
-    def __init__(self, layout: Layout, mode: str, variables: Sequence[Any], block: int = 0) -> None:
+    def __init__(self, layout: Layout, mode: str, variables: Sequence[Variable], block: int = 0) -> None:
         self.layout, self.mode, self.block = layout, mode, block
         self.stored, self.scale, *more = variables
-        self.zero: Any = more[0] if more else None
+        self.zero: object = more[0] if more else None
         self.group: Any = more[1] if more else None
         super().__init__(self.scale)
 
@@ -138,7 +141,7 @@ class QuantizedWeight(DerivedWeight):
         zero = ops.take(ops.take(read(self.zero), rows, axis=0), group, axis=-1)
         return ops.multiply(ops.subtract(ops.cast(values, scale.dtype), ops.cast(zero, scale.dtype)), scale)
 
-    def quantized(self, value: Any, quantizer: Any) -> list[Any]:
+    def quantized(self, value: Tensor, quantizer: Any) -> list[Any]:
         """What the stored Variables of a floating weight are."""
         layout = self.layout
         value = ops.cast(value, "float32")
@@ -188,7 +191,7 @@ class TernaryWeight(QuantizedWeight):
         threshold: up to which absolute value floating weights count as 0; half of their mean if None.
     """
 
-    def __init__(self, layout: Layout, variables: Sequence[Any], threshold: float | None) -> None:
+    def __init__(self, layout: Layout, variables: Sequence[Variable], threshold: float | None) -> None:
         super().__init__(layout, "ternary", variables)
         self.threshold = threshold
 
@@ -202,7 +205,7 @@ class TernaryWeight(QuantizedWeight):
         """The matrix of values, one in a byte."""
         return quantizers.unpack_ternary(self.stored.value, self.layout.shape[-1], -1)
 
-    def quantized(self, value: Any, quantizer: Any) -> list[Any]:
+    def quantized(self, value: Tensor, quantizer: object) -> list[Tensor]:
         """What the stored Variables of a floating weight are."""
         values, scale = to_ternary(ops.cast(value, "float32"), self.threshold)
         return [quantizers.pack_ternary(values, -1)[0], scale]
@@ -219,7 +222,7 @@ class CalibratedWeight(QuantizedWeight):
             group of each input.
     """
 
-    def __init__(self, layout: Layout, mode: str, bits: int, variables: Sequence[Any]) -> None:
+    def __init__(self, layout: Layout, mode: str, bits: int, variables: Sequence[Variable]) -> None:
         *most, group = variables
         super().__init__(layout, mode, [*most[:3], group])
         self.bits = bits
@@ -246,7 +249,7 @@ class CalibratedWeight(QuantizedWeight):
         """A weight as a matrix with one row for each output."""
         return value.transpose(self._order).reshape(self.layout.sizes[::-1])
 
-    def quantized(self, value: Any, quantizer: Any) -> list[Tensor | np.ndarray]:
+    def quantized(self, value: Tensor, quantizer: object) -> list[Tensor | np.ndarray]:
         """What the stored Variables of a floating weight are, each value rounded by itself; groups and factors stay."""
         factors = None if self.factors is None else self.factors.numpy()
         rows = self.to_rows(self._backend.to_numpy(self._backend.convert(value)))
@@ -272,7 +275,7 @@ class CalibratedWeight(QuantizedWeight):
         return [v for v in (self.stored, self.scale, self.zero, self.factors, self.group) if v is not None]
 
 
-def _fitting(scale: Any, layout: Layout) -> Any:
+def _fitting(scale: Any, layout: Layout) -> Tensor:
     wanted = tuple(1 if i in layout.inputs else d for i, d in enumerate(layout.shape))
     if tuple(scale.shape) != wanted:
         raise ArgumentError(
@@ -282,13 +285,13 @@ def _fitting(scale: Any, layout: Layout) -> Any:
     return layout.scale_to_stored(scale)
 
 
-def _read_config(layer: Quantizable, name: str, config: Any) -> Any:
+def _read_config(layer: Quantizable, name: str, config: object) -> Any:
     if isinstance(config, dict):
         config = deserialize_keras_object(config)
     return None if config is None else config_for(type(layer).__name__, None, config)  # it has no name yet
 
 
-def _write_config(config: Any) -> Any:
+def _write_config(config: object) -> Any:
     return None if config is None else serialize_keras_object(config)
 
 
@@ -310,14 +313,14 @@ class Quantizable(LoraLayer):
     _float8: Any = None
     _special = False  # whether the product needs more than the weight
 
-    def _set_quantization(self, config: Any) -> None:
+    def _set_quantization(self, config: object) -> None:
         self.__dict__["quantization_config"] = _read_config(self, "quantization_config", config)
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         """How the weight is cut up; subclasses define it."""
         raise NotImplementedError
 
-    def _set_lora(self, rank: Any, alpha: Any) -> None:
+    def _set_lora(self, rank: object, alpha: object) -> None:
         if rank is not None and self.quantization_mode == "ternary":
             raise UnsupportedError(f"[{self.name}] expected no low-rank adaptation of a ternary weight, got {rank}.")
         super()._set_lora(rank, alpha)
@@ -401,11 +404,11 @@ class Quantizable(LoraLayer):
             self._adapt(adapted.a, adapted.b)
         return None
 
-    def _assign_quantized(self, weight: Any, value: Any, config: Any) -> None:
+    def _assign_quantized(self, weight: Any, value: Tensor, config: Any) -> None:
         for variable, new in zip(weight.variables, weight.quantized(value, config.weight_quantizer), strict=True):
             variable.assign(new)
 
-    def quantized_build(self, kernel_shape: Sequence[int], mode: str, config: Any = None) -> None:
+    def quantized_build(self, kernel_shape: Sequence[int], mode: str, config: object = None) -> None:
         """Create the Variables of a quantized weight, without values.
 
         Args:
@@ -423,7 +426,7 @@ class Quantizable(LoraLayer):
         self.__dict__["_special"] = "kernel" in name and self._inputs_quantizer() is not None
         return self._put_quantized(name, name, self._layout(tuple(kernel_shape)), mode, self._block_size(config))
 
-    def _block_size(self, config: Any) -> int:
+    def _block_size(self, config: object) -> int:
         size = getattr(self._dtype_policy, "block_size", None)
         if size is None:
             size = getattr(config, "block_size", -1)
@@ -581,7 +584,7 @@ class Quantizable(LoraLayer):
 
         return product(x)
 
-    def _quantize_inputs(self, x: Tensor, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    def _quantize_inputs(self, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         return self._inputs_quantizer()(x, axis=axes)
 
     def _rounded(self, x: Tensor) -> Tensor:
@@ -617,7 +620,7 @@ class Quantizable(LoraLayer):
         spec.update(gptq=[*first, "g_idx"], awq=[*first, "awq_scales", "g_idx"])
         return {mode: names for mode, names in spec.items() if mode is None or mode in self._modes}
 
-    def _file_order(self) -> list[Any]:
+    def _file_order(self) -> list[Variable]:
         """The variables in the order that files have: weight, others, what quantization adds; after GPTQ and AWQ all
         that stands for the weight is behind the others.
         """
@@ -630,7 +633,7 @@ class Quantizable(LoraLayer):
         others = [v for v in own if id(v) not in known]
         return [*others, first, *rest] if isinstance(weight, CalibratedWeight) else [first, *others, *rest]
 
-    def _plain_order(self) -> list[Any]:
+    def _plain_order(self) -> list[Variable]:
         return self._plain_variables() if self.lora_enabled else self._ordered()
 
     def save_own_variables(self, store: Store) -> None:

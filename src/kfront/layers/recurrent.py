@@ -9,8 +9,8 @@ outputs back to their places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, Unpack
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from kfront.core.typing import (
     Config,
     ConstraintLike,
     InitializerLike,
+    LayerOptions,
     Nested,
     RegularizerLike,
     Seed,
@@ -60,7 +61,7 @@ class _Carried:
 
     _tracked_kind = "seed"
 
-    def __init__(self, state: Any) -> None:
+    def __init__(self, state: object) -> None:
         self.state = state
 
 
@@ -69,7 +70,7 @@ def run_steps(
     xs: Any,
     states: Any,
     mask: Tensor | None,
-    zeros: Any,
+    zeros: object,
     collect: bool,
     backwards: bool,
     unroll: bool,
@@ -182,7 +183,7 @@ class RNN(OptionLayer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
@@ -239,7 +240,7 @@ class RNN(OptionLayer):
             return {"input_shape": config["sequences_shape"]}
         return config
 
-    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Tensor]:
         """The first states for that batch size: zeros, or what the cell says."""
         return initial_state_of(self.cell, batch_size, self.compute_dtype)
 
@@ -378,13 +379,13 @@ class RNN(OptionLayer):
     def _cell_step(self, states: list[object], training: bool) -> Callable[[Any, Any], Any]:
         run = step_of(self.cell, training)
 
-        def step(x: Tensor, before: Any) -> tuple[Any, Any]:
+        def step(x: Tensor, before: object) -> tuple[Any, Any]:
             out, new = run(x, before)
             return out, new if isinstance(new, (list, tuple)) else [new]
 
         return step
 
-    def _steps(self, step: Any, xs: Tensor, states: Any, mask: Tensor | None, batch: Any) -> Any:
+    def _steps(self, step: Any, xs: Tensor, states: object, mask: Tensor | None, batch: Any) -> Any:
         size = output_size_of(self.cell)
         sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
         zeros = ops.zeros((batch, *sizes), dtype=dtype_of(tree.flatten(states)[0]))
@@ -400,7 +401,7 @@ class RNN(OptionLayer):
             self.zero_output_for_mask,
         )
 
-    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Sequence[Shape] | None = None) -> Any:
         """Shape of the output, or a tuple of it and the shapes of the states."""
         batch, time = sequences_shape[:2]
         size = output_size_of(self.cell)
@@ -465,7 +466,7 @@ class OfCell(RNN):
     _writes_activity_regularizer = True
     cell: Any
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         for name in option_names(cls._cell_class):
             if not hasattr(cls, name):
@@ -480,7 +481,7 @@ class OfCell(RNN):
         super().__init__(self._cell_class(**options, name=self._cell_name), **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
-    def _more_for_cell(self) -> dict[str, Any]:
+    def _more_for_cell(self) -> Config:
         """Arguments of the cell that the layer has no option for."""
         return {}
 

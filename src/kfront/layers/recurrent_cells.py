@@ -174,7 +174,7 @@ class BaseCell(DropoutRNNCell):
         zeros = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
         return [zeros] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
 
-    def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
+    def compute_output_shape(self, input_shape: Shape, states_shape: Sequence[Shape] | None = None) -> Any:
         """(output shape, state shapes)."""
         one = (input_shape[0], self.units)
         return one, [one] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
@@ -314,7 +314,7 @@ class LSTMCell(BaseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         kwargs.pop("implementation", None)
         super().__init__(**self._store(locals()))
@@ -404,7 +404,7 @@ class GRUCell(BaseCell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         kwargs.pop("implementation", None)
         super().__init__(**self._store(locals()))
@@ -452,7 +452,7 @@ class GRUCell(BaseCell):
         return gru_sequence(x, states[0], kernel, recurrent, bias, lengths, self.reset_after, go_backwards)
 
 
-def is_plain(cell: Any, layer: Any) -> bool:
+def is_plain(cell: object, layer: Layer) -> bool:
     """Whether a cell is a built-in one that computes in the dtypes of `layer`: then its parts may be run one by one."""
     for cls in (LSTMCell, GRUCell, SimpleRNNCell):
         if isinstance(cell, cls):
@@ -462,7 +462,7 @@ def is_plain(cell: Any, layer: Any) -> bool:
     return False
 
 
-def check_cell(who: str, cell: Any) -> None:
+def check_cell(who: str, cell: object) -> None:
     """Raise unless `cell` can be used as a recurrent cell.
 
     Raises:
@@ -574,17 +574,17 @@ def initial_state_of(cell: Any, batch_size: int | Tensor | None, dtype: str, alo
     return zeros if alone or isinstance(zeros, (list, tuple)) else [zeros]
 
 
-def _listed(states: Any) -> list[Any]:
+def _listed(states: object) -> list[Any]:
     """The states of one cell as a list."""
     return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
-def sub_cells(cell: Any) -> list[Any]:
+def sub_cells(cell: object) -> list[Any]:
     """The cell, or the cells that it stacks."""
     return [c for sub in cell.cells for c in sub_cells(sub)] if isinstance(cell, StackedRNNCells) else [cell]
 
 
-def start_dropout(cell: Any, batch_size: int | Tensor | None, dtype: str) -> None:
+def start_dropout(cell: object, batch_size: int | Tensor | None, dtype: str) -> None:
     """Make the dropout masks that all steps of a sequence share, outside of the loop."""
     for one in sub_cells(cell):
         if isinstance(one, BaseCell):
@@ -596,7 +596,7 @@ def start_dropout(cell: Any, batch_size: int | Tensor | None, dtype: str) -> Non
                     make(ops.ones((batch_size, n), dtype=dtype))
 
 
-def stop_dropout(cell: Any) -> None:
+def stop_dropout(cell: object) -> None:
     """Forget the dropout masks of a sequence."""
     for one in sub_cells(cell):
         if isinstance(one, DropoutRNNCell):
@@ -604,7 +604,7 @@ def stop_dropout(cell: Any) -> None:
             one.reset_recurrent_dropout_mask()
 
 
-def step_of(cell: Any, training: bool, **kwargs: Any) -> Any:
+def step_of(cell: Any, training: bool, **kwargs: object) -> Any:
     """The cell as a function (inputs, states) -> (output, states)."""
     names = inspect.signature(cell.call).parameters
     if "training" in names:
@@ -612,7 +612,7 @@ def step_of(cell: Any, training: bool, **kwargs: Any) -> Any:
     return lambda inputs, states: cell(inputs, states, **kwargs)
 
 
-def states_must_fit(who: str, states: list[Any], sizes: list[Any]) -> None:
+def states_must_fit(who: str, states: list[Any], sizes: Sequence[object]) -> None:
     """Raise unless there is one state of the right size for each.
 
     Raises:

@@ -337,7 +337,7 @@ class Cropping1D(BaseCropping):
     rank = 1
     _normalise = normalisers(data_format=None)
 
-    def __init__(self, cropping: IntOrInts | Sequence[Sequence[int]] = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: IntOrInts | Sequence[Sequence[int]] = (1, 1), **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
 
 

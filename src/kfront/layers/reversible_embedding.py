@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float, standardize
@@ -14,6 +14,9 @@ from kfront.layers.core import Embedding
 from kfront.layers.options import known_axis
 from kfront.layers.quantized import Layout, QuantizedWeight
 from kfront.ops.elementwise import dtype_of
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
 
 
 class ReversibleEmbedding(Embedding):
@@ -97,7 +100,7 @@ class ReversibleEmbedding(Embedding):
         cap = self.logit_soft_cap
         return logits if cap is None else ops.multiply(ops.tanh(ops.divide(logits, cap)), cap)
 
-    def quantized_build(self, embeddings_shape: tuple[int, ...], mode: str, config: Any = None) -> None:
+    def quantized_build(self, embeddings_shape: tuple[int, ...], mode: str, config: object = None) -> None:
         """Create the Variables of the quantized table, and those of the way back."""
         super().quantized_build(embeddings_shape, mode, config)
         self.__dict__["_special"] = self._inputs_quantizer() is not None
@@ -118,7 +121,7 @@ class ReversibleEmbedding(Embedding):
     def _input_axes(self, rank: int) -> tuple[int, ...]:
         return (rank - 1,)
 
-    def _file_order(self) -> list[Any]:
+    def _file_order(self) -> list[Variable]:
         order, way_back = super()._file_order(), self.reverse_embeddings
         if not isinstance(way_back, QuantizedWeight):
             return order

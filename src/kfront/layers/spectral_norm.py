@@ -90,7 +90,7 @@ class SpectralNormalization(Wrapper):
             self.vector_u.assign(vector)
             self.kernel.assign(ops.add(now, ops.stop_gradient(ops.subtract(weight, now))))
 
-    def normalized_weights(self) -> tuple[Any, Any]:
+    def normalized_weights(self) -> tuple[Tensor, Tensor]:
         """The next estimate of the singular vector, and the weight divided by the singular value.
 
         Returns:

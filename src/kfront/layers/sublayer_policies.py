@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _KEY = "quantization_configs"  # beside the shapes that a layer was built with
 
 
-def _quantized(layer: Any) -> list[Any]:
+def _quantized(layer: Layer) -> list[Layer]:
     """The quantized layers inside a layer that does not write down its sublayers."""
     if layer._writes_sublayers:
         return []
     return [x for x in layer._flatten_layers(include_self=False) if x.quantization_mode is not None]
 
 
-def serialized_policy(layer: Any) -> Config:
+def serialized_policy(layer: Layer) -> Config:
     """The dtype policy for a layer's config."""
     given = layer.__dict__.get("_policies")
     inner = {place(x): x.dtype_policy for x in _quantized(layer)}
@@ -55,7 +55,7 @@ def apply_policies(layer: Any) -> None:
                 layer._set_quantization(config)
 
 
-def place(layer: Any) -> str:
+def place(layer: Layer) -> str:
     """The path of a layer, its name before it is built."""
     return layer.path or layer.name
 
@@ -70,7 +70,7 @@ def _entry(policies: DTypePolicyMap, path: str, around: str) -> Any:
     return (keys[0], policies[keys[0]]) if len(keys) == 1 else None
 
 
-def with_quantizers(layer: Any, build_config: Config) -> dict[str, Any]:
+def with_quantizers(layer: Layer, build_config: Config) -> Config:
     """A build config that tells also how layers inside were quantized, where their policies do not say it all."""
     found = {}
     for x in _quantized(layer):

@@ -93,7 +93,7 @@ class TernaryDense(Dense):
         outputs = outputs if self.bias is None else ops.add(outputs, read(self.bias))
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _set_lora(self, rank: Any, alpha: Any) -> None:
+    def _set_lora(self, rank: Any, alpha: object) -> None:
         if rank is not None:
             raise UnsupportedError(f"[{self.name}] expected no low-rank adaptation of a ternary weight, got {rank}.")
 

@@ -33,7 +33,7 @@ class Unquantized:
         """
         return None
 
-    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: object = None) -> None:
         """Keep the weight in few bits; layers that can override it.
 
         Raises:
@@ -45,7 +45,7 @@ class Unquantized:
         """Get a quantized dtype policy after the weights exist."""
         self._has_no("quantize")
 
-    def quantized_build(self, input_shape: Shape, mode: str, config: Any = None) -> None:
+    def quantized_build(self, input_shape: Shape, mode: str, config: object = None) -> None:
         """Create the Variables of a quantized weight; layers that can override it.
 
         Raises:

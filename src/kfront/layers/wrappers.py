@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self, Unpack
 
 from kfront import ops
 from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.typing import Config, LayerOptions, Shape, Tensor, TensorLike
+from kfront.core.typing import Config, CustomObjects, LayerOptions, Shape, Tensor, TensorLike
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
@@ -62,12 +63,12 @@ class Wrapper(OptionLayer):
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Self:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """A layer from its config."""
         return cls(**_with_layers(config, ("layer",), custom_objects))
 
 
-def _with_layers(config: Config, names: tuple[str, ...], custom_objects: dict[str, Any] | None) -> dict[str, Any]:
+def _with_layers(config: Config, names: tuple[str, ...], custom_objects: CustomObjects) -> Config:
     found = {
         n: deserialize_keras_object(config[n], custom_objects=custom_objects)
         for n in names
@@ -231,7 +232,7 @@ class Bidirectional(OptionLayer):
         return config
 
     def call(
-        self, sequences: Any, initial_state: Any = None, mask: Tensor | None = None, training: bool | None = None
+        self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None, training: bool | None = None
     ) -> Any:
         """The layer's output, see the class."""
         ahead: dict[str, Any] = {} if mask is None else {"mask": mask}  # `training` reaches inner calls by itself
@@ -264,7 +265,7 @@ class Bidirectional(OptionLayer):
         total = ops.add(first, last)
         return ops.divide(total, 2) if mode == "ave" else total
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Sequence[Shape] | None = None) -> Any:
         """Shape of the merged output (or of both), then those of the states with `return_state`."""
         shape = self.forward_layer.compute_output_shape(sequences_shape)
         out, states = (shape[0], shape[1:]) if self.return_state else (shape, ())
@@ -300,7 +301,7 @@ class Bidirectional(OptionLayer):
         }
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Bidirectional:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Bidirectional:
         """A layer from its config."""
         return cls(**_with_layers(config, ("layer", "backward_layer"), custom_objects))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kfront.core import codec, guard
 from kfront.core.errors import SavingError
+from kfront.core.typing import CustomObjects
 
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 
@@ -51,9 +52,9 @@ def serialize_keras_object(instance: object) -> Any:
 
 
 def deserialize_keras_object(
-    identifier: Any,
+    identifier: object,
     module_objects: Mapping[str, object] | None = None,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: CustomObjects = None,
     printable_module_name: str = "object",
 ) -> Any:
     """The object that the form describes; only given and registered names are found.

@@ -46,7 +46,7 @@ def same_dtype(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     return y_true, y_pred
 
 
-def same_rank(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+def same_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
     """Both with as many axes, where one has a last axis of size 1 too many."""
     a, b = len(y_true.shape), len(y_pred.shape)
     if a == b + 1 and y_true.shape[-1] == 1:

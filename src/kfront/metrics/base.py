@@ -52,7 +52,7 @@ def _kind_of(value: object) -> str | None:
     return "metric" if isinstance(value, Metric) else None
 
 
-def _nobody(attribute: str, added: list[Any], removed: list[Any]) -> None:
+def _nobody(attribute: str, added: Sequence[object], removed: Sequence[object]) -> None:
     """Metrics do not track their attributes for an engine."""
 
 
@@ -111,11 +111,11 @@ class Metric(Configurable):
         object.__setattr__(self, name, value)
 
     @property
-    def _own(self) -> list[Any]:
+    def _own(self) -> list[Variable]:
         return self._tracker.of_kind("variable")
 
     @property
-    def _inner(self) -> list[Any]:
+    def _inner(self) -> list[Metric]:
         return self._tracker.of_kind("metric")
 
     @property
@@ -206,7 +206,9 @@ class Metric(Configurable):
             raise ArgumentError(f"[{self.name}] expected values of {len(mine)} variables, got {len(values)}.")
         return StatelessScope(state_mapping=list(zip(mine, values, strict=True)))
 
-    def stateless_update_state(self, metric_variables: Sequence[TensorLike], *args: Any, **kwargs: Any) -> list[Tensor]:
+    def stateless_update_state(
+        self, metric_variables: Sequence[TensorLike], *args: object, **kwargs: object
+    ) -> list[Tensor]:
         """`update_state` as a function of values.
 
         Args:
@@ -280,6 +282,6 @@ def reset_all(metrics: Iterable[Any]) -> None:
                 b.foreach.zero(variables)
 
 
-def result_on_host(metric: Any) -> Any:
+def result_on_host(metric: Metric) -> Any:
     """The result of a metric (or of an object that has `result`) for those who read it at once: tensors or numbers."""
     return metric._on_host() if isinstance(metric, Metric) else metric.result()

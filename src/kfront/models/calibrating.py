@@ -58,7 +58,7 @@ def calibrate(model: Model, config: Any, chosen: list[Layer]) -> set[int]:
     return inside
 
 
-def _structure(model: Any, config: Any) -> tuple[list[Any], list[Any]]:
+def _structure(model: Model, config: Any) -> tuple[list[Any], list[Any]]:
     found = config.quantization_layer_structure
     if found is None:
         found = model.get_quantization_layer_structure(config.mode)

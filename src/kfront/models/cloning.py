@@ -182,7 +182,7 @@ def convert(model: LayerType, backend: str) -> LayerType:
     return new
 
 
-def _pairs(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+def _pairs(old: Layer, new: Layer) -> Iterator[tuple[Any, Any]]:
     """The layers of a model beside those of its copy, where a model built late may list its input first."""
     yield old, new
     mine, theirs = old._layers, new._layers

@@ -109,7 +109,7 @@ def get_source_inputs(tensor: object) -> list[object]:
     """
     if not isinstance(tensor, KerasTensor):
         raise ArgumentError(f"[get_source_inputs] expected a KerasTensor, got {tensor!r}.")
-    found: dict[int, Any] = {}
+    found: dict[int, object] = {}
     seen: set[int] = set()
     todo = [tensor]
     while todo:

@@ -47,7 +47,7 @@ class Functional(Model):
 
     _is_graph = True
     _of_instance = Model._of_instance | {"_input_names"}
-    _input_dtypes: list[Any]
+    _input_dtypes: list[object]
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         trainable = kwargs.pop("trainable", None)

@@ -91,7 +91,7 @@ class Graph:
         return [operation for _, operation in ranked]
 
     def _check_names(self) -> None:
-        seen: dict[str, Any] = {}
+        seen: dict[str, object] = {}
         for operation in self.operations:
             if operation.name in seen:
                 raise ArgumentError(
@@ -135,7 +135,7 @@ class Graph:
         if plan is None:
             plan = self._plan = self._make_plan()
         steps, count, results = plan
-        slots: list[Any] = [None] * count
+        slots: list[object] = [None] * count
         slots[: len(inputs)] = inputs
         for function, source, make, place, free in steps:
             if source >= 0:
@@ -200,7 +200,7 @@ def clone_graph(
     Returns:
         KerasTensors in the place of `graph.outputs`.
     """
-    have: dict[int, Any] = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
+    have: dict[int, object] = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
     for node in graph.nodes:
         if node.is_input or all(id(x) in have for x in node.outputs):
             continue

@@ -7,7 +7,7 @@ nodes of a file are called again in the order in which their inputs become known
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kfront.core import guard, tree
 from kfront.core.codec import build, serialize_keras_object, tensor_reference
@@ -69,7 +69,7 @@ def deserialize_node(data: object, tensors: Any) -> tuple[list[object], dict[str
         SavingError: the form is another, or a reference leads nowhere.
     """
 
-    def swap(value: Any) -> Any:
+    def swap(value: object) -> Any:
         if isinstance(value, dict):
             if value.get("class_name") == "__keras_tensor__":
                 return tensors[_reference(value)]
@@ -251,7 +251,7 @@ class _Caller:
         counted = {(n, i + first[n], t): x for (n, i, t), x in self.tensors.items()}
         return _Lookup({**self.tensors, **counted}, key)  # a 0 where 1 is the first: files of kfront's first days
 
-    def call(self, operation: Any, data: Any) -> Any:
+    def call(self, operation: Operation, data: Any) -> Any:
         """Call one operation on the arguments of one node."""
         args, kwargs = deserialize_node(data, _Lookup(self.tensors, "inbound_nodes"))
         if isinstance(operation, OpRecipe):
@@ -271,7 +271,7 @@ class _Lookup(dict):  # type: ignore[type-arg]
         super().__init__(tensors)
         self.where = where
 
-    def __missing__(self, key: object) -> Any:
+    def __missing__(self, key: object) -> NoReturn:
         raise SavingError(
             f"[load] expected a tensor of the graph in `{self.where}`, got the reference {guard.shown(key)} to none."
         )

@@ -75,13 +75,13 @@ class Model(Stateless, Trainer, Layer):
         cls, inputs: Nested[Tensor], outputs: Nested[Tensor], name: str | None = None, **kwargs: object
     ) -> Functional: ...
     @overload
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: object, **kwargs: object) -> Self: ...
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: Any) -> None:
         if _functional_arguments(args, kwargs):
             self._become_functional(args, kwargs)
             return
@@ -99,7 +99,7 @@ class Model(Stateless, Trainer, Layer):
         if not issubclass(own, base):
             bases: tuple[object, ...] = (own, base)
             unbound = own.__dict__.get("_unbound", own)
-            mixed: Any = type(own.__name__, bases, {"__module__": own.__module__, "_unbound": unbound})
+            mixed: object = type(own.__name__, bases, {"__module__": own.__module__, "_unbound": unbound})
             self._backend.register_layer_class(mixed)
             object.__setattr__(self, "__class__", mixed)
         base.__init__(self, *args, **kwargs)  # pyright: ignore[reportArgumentType]
@@ -140,7 +140,12 @@ class Model(Stateless, Trainer, Layer):
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
 
     def quantize(
-        self, mode: str | None = None, config: Any = None, filters: Any = None, verbose: bool = False, **kwargs: Any
+        self,
+        mode: str | None = None,
+        config: object = None,
+        filters: object = None,
+        verbose: bool = False,
+        **kwargs: object,
     ) -> QuantizationReport:
         """Quantize the weights of the layers that support it, or train them in float8.
 

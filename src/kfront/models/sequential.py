@@ -13,7 +13,7 @@ from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
-from kfront.core.typing import Backend, Config, CustomObjects, ShapeLike
+from kfront.core.typing import Backend, Config, CustomObjects, Shape, ShapeLike, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.foreign import TorchModuleWrapper
 from kfront.layers.input_layer import Input, InputLayer
@@ -186,7 +186,7 @@ class Sequential(Model):
             x = layer(x)
         return x
 
-    def _in_dtype(self, x: Any) -> Any:
+    def _in_dtype(self, x: Any) -> Tensor:
         """Inputs are cast to the dtype of the model's `Input`, as in a functional model."""
         b, head = self._backend, self._head
         if type(x) in b.types and x.dtype == self._head_dtype and len(x.shape) == len(head.batch_shape):
@@ -246,7 +246,7 @@ class Sequential(Model):
         return self._graph.inputs[0]
 
     @property
-    def output(self) -> Any:
+    def output(self) -> KerasTensor:
         """The symbolic output."""
         return self._graph.outputs[0]
 
@@ -256,7 +256,7 @@ class Sequential(Model):
         return self.input.shape
 
     @property
-    def output_shape(self) -> Any:
+    def output_shape(self) -> Shape:
         """The output's shape."""
         return self.output.shape
 
@@ -265,7 +265,7 @@ class Sequential(Model):
     def get_config(self) -> Config:
         """The layers, and the input shape if it is known."""
         layers = ([self._head] if self._head is not None and not self._built_late else []) + self._sequence
-        config: dict[str, Any] = {
+        config: dict[str, object] = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": dtype_policies.serialize(self._dtype_policy),
@@ -275,12 +275,12 @@ class Sequential(Model):
             config["build_input_shape"] = self._head.batch_shape
         return config
 
-    def _architecture(self) -> dict[str, Any]:
+    def _architecture(self) -> Config:
         """As of a layer, with the graph that has been left out of its layers."""
         return {**super()._architecture(), "_graph_cache": None if self._tail is None else self._graph}
 
     _built_late = False
-    _head_dtype: Any = None  # the engine's dtype of the input
+    _head_dtype: object = None  # the engine's dtype of the input
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:
@@ -288,7 +288,7 @@ class Sequential(Model):
         return deserialize_sequential(cls, config, custom_objects)
 
 
-def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Any:
+def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Tensor:
     """`x` with a last axis of size 1 added or removed where that makes it fit, as in a functional model."""
     have = tuple(x.shape)
     if is_text(x):

@@ -91,10 +91,10 @@ class Stateless:
         trainable_variables: Sequence[Variable],
         non_trainable_variables: Sequence[Variable],
         metrics_variables: Sequence[Variable],
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
         training: bool = True,
     ) -> tuple[Any, tuple[list[Any], list[Any], list[Any]]]:
         """`compute_loss` with the given values of the variables; nothing is assigned.
@@ -179,7 +179,7 @@ class _added:
         if self.losses:
             self.model.add_loss(self.losses)
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self.losses:
             del self.model._losses[-len(self.losses) :]
 

@@ -53,7 +53,7 @@ def _width(dtype: str) -> int:
 
 
 @op(prepare={"dtype": optional_dtype}, home="numpy")
-def view(x: Any, dtype: DTypeLike = None) -> Tensor:
+def view(x: Tensor, dtype: DTypeLike = None) -> Tensor:
     """The same bytes, read as another dtype.
 
     Args:

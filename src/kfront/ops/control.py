@@ -72,7 +72,7 @@ def _kind(values: object) -> type | None:
     return None if not found else KerasTensor if False in found else Abstract
 
 
-def _spec(x: Any) -> Any:
+def _spec(x: object) -> Any:
     if isinstance(x, KerasTensor):
         return Abstract(x.shape, x.dtype)
     if isinstance(x, (bool, int, float)):
@@ -92,7 +92,7 @@ def _check_callable(name: str, **functions: object) -> None:
 
 
 @in_front_of(engine_cond)
-def cond(pred: Any, true_fn: Callable[[], Tensor], false_fn: Callable[[], Tensor]) -> Any:
+def cond(pred: object, true_fn: Callable[[], Tensor], false_fn: Callable[[], Tensor]) -> Any:
     """The result of one of two functions.
 
     Args:
@@ -142,7 +142,7 @@ def _join_branches(a: TensorLike, b: TensorLike) -> Any:
 
 
 @op(0, None, name="switch", home="core")
-def _switch(index: Any, branches: Any, *operands: Any) -> Any:
+def _switch(index: Any, branches: Any, *operands: object) -> Any:
 
     last = len(branches) - 1
     index = clip(index, 0, last)
@@ -296,7 +296,7 @@ def scan(
     return current().scan(f, init, xs, length, reverse, unroll)
 
 
-def _scan_spec(f: Callable[[Any, Any], Any], init: Any, xs: object, length: int | None) -> Any:
+def _scan_spec(f: Callable[[Any, Any], Any], init: object, xs: object, length: int | None) -> Any:
     n, item = length, None
     if xs is not None:
         rows = _specs(xs)
@@ -435,17 +435,17 @@ def _prefix(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any],
     return [_interleave(e, o, axis, n) for e, o in zip(even, odd, strict=True)]
 
 
-def _cut(xs: list[Any], axis: int, start: int, stop: int | None, step: int = 1) -> list[Tensor]:
+def _cut(xs: Sequence[Tensor], axis: int, start: int, stop: int | None, step: int = 1) -> list[Tensor]:
 
     return [get_item(x, key_on(len(x.shape), axis, slice(start, stop, step))) for x in xs]
 
 
-def _joined(a: list[Any], b: list[Any], axis: int) -> list[Tensor]:
+def _joined(a: Sequence[Tensor], b: Sequence[Tensor], axis: int) -> list[Tensor]:
 
     return [concatenate([x, y], axis) for x, y in zip(a, b, strict=True)]
 
 
-def _interleave(even: Any, odd: Any, axis: int, n: int) -> Tensor:
+def _interleave(even: Tensor, odd: Tensor, axis: int, n: int) -> Tensor:
 
     half = (n + 1) // 2
     order = [i // 2 + (half if i % 2 else 0) for i in range(n)]

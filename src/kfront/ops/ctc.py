@@ -48,7 +48,7 @@ def _shifted(x: TensorLike, steps: int) -> Tensor:
 
 @op(4, _loss_rule, fuse=True, home="nn", class_name="CTCLoss")
 def ctc_loss(
-    target: Any, output: Any, target_length: TensorLike, output_length: TensorLike, mask_index: int = 0
+    target: Tensor, output: Tensor, target_length: TensorLike, output_length: TensorLike, mask_index: int = 0
 ) -> Tensor:
     """-log of the probability of all paths that yield the target.
 

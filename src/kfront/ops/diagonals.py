@@ -137,7 +137,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     flat = reshape(transpose(x, (*kept, a, b)), (*lead, -1))
     up, down = builtins.max(offset, 0), builtins.max(-offset, 0)
     if isinstance(rows, int) and isinstance(columns, int):
-        n: Any = builtins.max(0, builtins.min(rows - down, columns - up))
+        n: object = builtins.max(0, builtins.min(rows - down, columns - up))
         places = arange(n) * (columns + 1) + (down * columns + up)
     else:
         n = minimum(subtract(rows, down), subtract(columns, up))

@@ -183,7 +183,7 @@ def trunc(x: Tensor) -> Tensor:
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
-def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN and infinities replaced by numbers.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import DTypeError, ShapeError
 from kfront.core.op import op
@@ -34,7 +32,7 @@ def _check_floating(images: TensorLike) -> None:
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="RGBToGrayscale")
-def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
+def rgb_to_grayscale(images: Tensor, data_format: str | None = None) -> Tensor:
     """Luma of RGB images: 0.2989 red + 0.587 green + 0.114 blue.
 
     Args:
@@ -62,7 +60,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="RGBToHSV")
-def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
+def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Tensor:
     """Hue, saturation and value of RGB images in [0, 1].
 
     Args:
@@ -101,7 +99,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="HSVToRGB")
-def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
+def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> Tensor:
     """RGB images in [0, 1] of hue, saturation and value; the inverse of `rgb_to_hsv`.
 
     Args:

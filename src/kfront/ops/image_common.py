@@ -64,7 +64,7 @@ def half_away(x: TensorLike) -> Tensor:
     return multiply(sign(x), floor(add(absolute(x), 0.5)))
 
 
-def restore(y: Any, dtype: str, rounding: Callable[[Any], Any] = round) -> Tensor:
+def restore(y: Any, dtype: str, rounding: Callable[[Tensor], Tensor] = round) -> Tensor:
     """Computed values in the dtype of the images: integers are rounded and kept in range."""
     if dtype_of(y) == dtype:
         return y

@@ -48,7 +48,7 @@ def _inside(x: TensorLike, eps: float) -> Any:
 
 
 @op(2, _loss_rule, fuse=True, home="nn")
-def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
+def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
     """-sum(target * log(output)) along the axis of classes.
 
     Args:
@@ -81,7 +81,9 @@ def _sparse_loss_rule(target: object, output: Tensor) -> tuple[object, object]:
 
 
 @op(2, _sparse_loss_rule, home="nn")
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
+def sparse_categorical_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
+) -> Tensor:
     """-log(output) of the class that is right; 0 for a class number out of range.
 
     Args:
@@ -121,7 +123,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
 
 @op(2, _loss_rule, fuse=True, home="nn")
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Tensor:
+def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:
     """-(target * log(output) + (1 - target) * log(1 - output)), elementwise.
 
     Args:

@@ -11,7 +11,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, keep, promote, result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import op
-from kfront.core.typing import Axis, Tensor, TensorLike
+from kfront.core.typing import Axis, Size, Tensor, TensorLike
 from kfront.ops.diagonals import diagonal
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arithmetic import abs, add, divide, mod, multiply, power, sign, subtract
@@ -61,7 +61,7 @@ def _contracted(axes: int | Sequence[int | Sequence[int]], a: int, b: int) -> tu
 
 
 @op(2, promote, home="numpy")
-def tensordot(x1: Any, x2: Any, axes: int | Sequence[int | Sequence[int]] = 2) -> Tensor:
+def tensordot(x1: Any, x2: Tensor, axes: int | Sequence[int | Sequence[int]] = 2) -> Tensor:
     """Sum of products over chosen axes of two tensors.
 
     Args:
@@ -162,7 +162,7 @@ def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def kron(x1: Any, x2: Any) -> Tensor:
+def kron(x1: Tensor, x2: Tensor) -> Tensor:
     """Kronecker product: `x2` repeated, scaled by each element of `x1`.
 
     Args:
@@ -190,7 +190,7 @@ def _spread(dims: Any, first: bool) -> list[Any]:
     return [d for n in dims for d in ((n, 1) if first else (1, n))]
 
 
-def _times(i: Any, j: Any) -> int | Tensor:
+def _times(i: Size, j: Size) -> int | Tensor:
     return i * j if isinstance(i, int) and isinstance(j, int) else multiply(i, j)
 
 
@@ -306,7 +306,7 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
 
 
 @op(dtype=keep, fuse=True, home="linalg")
-def matrix_power(x: Any, n: int) -> Tensor:
+def matrix_power(x: Tensor, n: int) -> Tensor:
     """Square matrices multiplied with themselves, by repeated squaring.
 
     Args:
@@ -416,7 +416,7 @@ def matrix_rank(x: Tensor, tol: Any = None) -> Tensor:
 
 
 @op(dtype=floating, zeros="filled", fuse=True, home="linalg")
-def norm(x: Any, ord: int | float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def norm(x: Tensor, ord: int | float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Norm of vectors or matrices.
 
     Args:
@@ -449,7 +449,7 @@ def norm(x: Any, ord: int | float | str | None = None, axis: Axis = None, keepdi
     raise ArgumentError(f"[norm] expected `axis` of one or two axes with ord={ord!r}, got {axes}.")
 
 
-def _root(total: Any) -> Tensor:
+def _root(total: Tensor) -> Tensor:
     zero = equal(total, 0)  # the gradient of sqrt at 0 is infinite; that of a norm is taken as 0
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
 

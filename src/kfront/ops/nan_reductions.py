@@ -183,7 +183,7 @@ def nanmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _extreme(min, math.inf, x, axis, keepdims)
 
 
-def _extreme(reduce: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Any:
+def _extreme(reduce: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
     if not is_floating(x):
         return reduce(x, axis, keepdims)
     missing = isnan(x)
@@ -233,7 +233,7 @@ def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) ->
     return _position(argmin, math.inf, x, axis, keepdims)
 
 
-def _position(find: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Any:
+def _position(find: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
     if not is_floating(x):
         return find(x, axis, keepdims)
     missing = isnan(x)

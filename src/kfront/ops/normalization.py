@@ -161,7 +161,7 @@ def _normal_rule(x: Tensor, *weights: object) -> tuple[object, object]:
     class_name="LayerNorm",
 )
 def _layer_normalization(
-    x: Any, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1, epsilon: Any = None
+    x: Any, gamma: Tensor | None = None, beta: Any = None, axis: int | Sequence[int] = -1, epsilon: Any = None
 ) -> Tensor:
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
@@ -235,7 +235,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
 
 
 @op(dtype=floating, prepare={"epsilon": epsilon}, fuse=True, home="nn")
-def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon: Any = None) -> Tensor:
+def normalize(x: Tensor, axis: int | Sequence[int] = -1, order: float = 2, epsilon: Any = None) -> Tensor:
     """x divided by its norm along axes; what is shorter than `epsilon` is divided by that.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
@@ -49,7 +47,7 @@ def _rule(inputs: object, positions: object) -> tuple[object, object]:
 
 @op(2, _rule, home="nn")
 def rotary_embedding(
-    inputs: Any, positions: TensorLike, base: float = 10000.0, factor: float = 1.0, interleaved: bool = False
+    inputs: Tensor, positions: TensorLike, base: float = 10000.0, factor: float = 1.0, interleaved: bool = False
 ) -> Tensor:
     """Pairs of features turned by angles that grow with the token's place (Su et al., 2021, arXiv:2104.09864).
 

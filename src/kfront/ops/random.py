@@ -675,7 +675,7 @@ def binomial(
 
 
 @op(1, home="random")
-def categorical(logits: Any, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
+def categorical(logits: Tensor, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
     """Class numbers, drawn with the probabilities softmax(logits).
 
     Args:

@@ -288,7 +288,7 @@ def _spread(
 
 
 def _lengths(x: TensorLike, groups: Any, given: dict[str, int], pattern: str) -> dict[str, Any]:
-    lengths: dict[str, Any] = {}
+    lengths: dict[str, object] = {}
     for axis, group in enumerate(groups):
         n = dim(x, axis)
         open_names = [m for m in group if m not in given]
@@ -305,7 +305,7 @@ def _lengths(x: TensorLike, groups: Any, given: dict[str, int], pattern: str) ->
     return lengths
 
 
-def _product(dims: list[Any]) -> Any:
+def _product(dims: Sequence[object]) -> Any:
     out: Any = 1
     for d in dims:
         out = out * d

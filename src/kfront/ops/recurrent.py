@@ -103,7 +103,7 @@ def gru_sequence(
     h0: Tensor,
     kernel: TensorLike,
     recurrent_kernel: TensorLike,
-    bias: Any = None,
+    bias: Tensor | None = None,
     lengths: Any = None,
     reset_after: bool = True,
     go_backwards: bool = False,
@@ -131,7 +131,7 @@ def gru_sequence(
     >>> tuple(outputs.shape), tuple(h.shape)
     ((2, 5, 3), (2, 3))
     """
-    state_bias: Any = None
+    state_bias: object = None
     if bias is not None and reset_after and len(bias.shape) == 2:
         bias, state_bias = get_item(bias, 0), get_item(bias, 1)
     units = h0.shape[-1]

@@ -184,7 +184,7 @@ def segment_prod(
 
 
 @op(("y", "x"), floating, fuse=True, home="numpy", call_args=("y",))
-def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
+def trapezoid(y: Tensor, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     """Integral along an axis by the trapezoidal rule.
 
     Args:

@@ -11,7 +11,7 @@ from kfront.core.dtypes import keep
 from kfront.core.errors import ArgumentError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Tensor, TensorLike
+from kfront.core.typing import Size, Tensor, TensorLike
 from kfront.ops.creation import ones_like
 from kfront.ops.primitives.arguments import whole
 from kfront.ops.primitives.arithmetic import floor_divide, mod, subtract
@@ -47,7 +47,7 @@ def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ..
     """
     if None in shape:
         raise ArgumentError(f"[unravel_index] expected a fully known `shape`, got {tuple(shape)}.")
-    out: list[Any] = []
+    out: list[Tensor] = []
     for d in reversed(tuple(shape)):
         out.append(mod(indices, d))
         indices = floor_divide(indices, d)
@@ -201,7 +201,7 @@ def _count(found: Tensor) -> int | Tensor:
         return found  # a traced scalar: engines with dynamic shapes slice by it
 
 
-def _take_first(x: TensorLike, n: Any, length: object) -> Tensor:
+def _take_first(x: TensorLike, n: Size, length: object) -> Tensor:
     """The first n; positions past the end repeat the first element."""
     if isinstance(n, int) and isinstance(length, int) and n > length:
         return concatenate([x, take(x, arange(n - length) * 0, 0)], 0)

@@ -389,7 +389,7 @@ def dstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
 
 
 @op(zeros="filled", home="core")
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
+def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The slices along an axis.
 
     Args:

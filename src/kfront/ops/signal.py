@@ -60,7 +60,7 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
     if isinstance(n, int):
         if n < sequence_length:
             raise ShapeError(f"[extract_sequences] expected at least {sequence_length} elements, got {n}.")
-        count: Any = (n - sequence_length) // sequence_stride + 1
+        count: object = (n - sequence_length) // sequence_stride + 1
     else:
         count = add(floor_divide(subtract(n, sequence_length), sequence_stride), 1)
     starts = multiply(arange(count), sequence_stride)

@@ -110,7 +110,7 @@ def _between(a: TensorLike, b: TensorLike, share: Any, place: Any, method: str, 
     return add(a, multiply(subtract(b, a), share))
 
 
-def to_last(x: Any, gone: tuple[int, ...]) -> Tensor:
+def to_last(x: Tensor, gone: tuple[int, ...]) -> Tensor:
     """The axes `gone` moved to the end and joined into one."""
     rank = len(x.shape)
     if len(gone) == rank:
@@ -193,7 +193,7 @@ def corrcoef(x: Tensor) -> Tensor:
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def cov(x: Any) -> Tensor:
+def cov(x: Tensor) -> Tensor:
     """Covariances of rows: means of products of deviations, over observations less one.
 
     Args:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kfront.core import shapes, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import AnyCallable
+from kfront.core.typing import AnyCallable, Tensor
 from kfront.ops.control import vectorized_map
 from kfront.ops.primitives.creation import convert_to_tensor
 from kfront.ops.primitives.shapes import broadcast_to, reshape
@@ -82,7 +82,7 @@ def _tensor(x: Any) -> Any:
     return x if isinstance(x, KerasTensor) else convert_to_tensor(x)
 
 
-def _mapped(call: AnyCallable, tensors: list[Any], ranks: list[int]) -> Any:
+def _mapped(call: AnyCallable, tensors: Sequence[Tensor], ranks: list[int]) -> Any:
     """`call` over the broadcast leading axes of tensors, whose last `ranks` axes it takes."""
     dims = [shapes.shape_of(t) for t in tensors]
     if any(len(d) < r for d, r in zip(dims, ranks, strict=True)):

@@ -19,7 +19,7 @@ from kfront.ops.primitives.indexing import where
 from kfront.ops.primitives.logic import equal
 
 
-def _window(x: Tensor, shape_of_t: Callable[[Any], Any]) -> Any:
+def _window(x: Tensor, shape_of_t: Callable[[Tensor], Tensor]) -> Tensor:
     """`shape_of_t` on t from 0 to 1 over `x` places; a single place is 1."""
     if isinstance(x, int):
         t = divide(arange(x, dtype=floatx()), float(max(x - 1, 1)))
@@ -40,7 +40,7 @@ def _cosines(*weights: float) -> Callable[[Any], Any]:
 
 
 @function("numpy")
-def bartlett(x: Any) -> Tensor:
+def bartlett(x: Tensor) -> Tensor:
     """Triangle from 0 over 1 to 0.
 
     Args:

@@ -63,7 +63,7 @@ class KerasFileEditor:
         if not os.path.isfile(self.filepath):
             raise SavingError(f"[KerasFileEditor] expected an existing file, got {self.filepath!r}; check the path.")
         self.metadata: object = None
-        self.config: Any = None
+        self.config: object = None
         self.weights_dict: Tree = {}
         self._names: dict[str, str] = {}
         with open(self.filepath, "rb") as file:
@@ -88,7 +88,7 @@ class KerasFileEditor:
         """Read all groups and arrays; together they may not be larger than deflate can make of the file."""
         reader = H5Reader(file, self.filepath)
         left = 1100 * size + (64 << 20)
-        seen: set[Any] = set()
+        seen: set[object] = set()
         try:
             stack: list[tuple[tuple[str, ...], Tree]] = [((), self.weights_dict)]
             while stack:

@@ -339,7 +339,7 @@ class _Graph:
         config = guard.expect(data.get("config"), dict, "TFOpLambda config")
         calls, op = [], ""
         for node in nodes:
-            kwargs: dict[str, Any] = {}
+            kwargs: dict[str, object] = {}
             first = self._inputs(node, kwargs)
             if data["class_name"] == "SlicingOpLambda":
                 op, named = "get_item", {"x": first, "key": slice_key(kwargs.get("slice_spec"))}
@@ -357,7 +357,7 @@ class _Graph:
 def _constant(key: str, value: object) -> object:
     """Constant operands, which the file lists as numbers, as arrays."""
     if key in ("x1", "x2", "indices") and isinstance(value, list):
-        flat: list[Any] = [value]
+        flat: list[object] = [value]
         while flat and isinstance(flat[0], list):
             flat = flat[0]
         dtype = "int32" if flat and type(flat[0]) is int else "float32"

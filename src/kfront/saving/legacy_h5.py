@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import h5py
@@ -358,7 +358,7 @@ def _new_group(group: Any, name: str) -> object:
     return group.create_group(name)
 
 
-def _write_arrays(group: Any, named: list[tuple[str, Any]]) -> None:
+def _write_arrays(group: Any, named: Sequence[tuple[str, object]]) -> None:
     """Arrays by the paths of their variables; a number makes equal paths different."""
     names: dict[str, Any] = {}
     for path, variable in named:

@@ -20,10 +20,13 @@ from kfront.saving.walk import expect_model
 from kfront.saving.weights_h5 import compare
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from kfront.core.variable import Variable
     from kfront.models.model import Model
 
 
-def orbax(who: str) -> Any:
+def orbax(who: str) -> ModuleType:
     """The library.
 
     Raises:
@@ -181,7 +184,7 @@ class _Found(NamedTuple):
         return None if value is None else cls(np.shape(value), np.asarray(value).dtype.name)
 
 
-def _state(model: Model) -> list[tuple[str, list[Any]]]:
+def _state(model: Model) -> list[tuple[str, list[Variable]]]:
     groups = [("trainable_variables", model.trainable_variables)]
     groups.append(("non_trainable_variables", model.non_trainable_variables))
     if model.optimizer is not None and model.optimizer.built:

@@ -54,7 +54,7 @@ Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
 def _named_variables(model: Model) -> list[tuple[str, Any]]:
     """Every variable of the model with its name in the file."""
-    out: dict[str, Any] = {}
+    out: dict[str, object] = {}
     for path, obj in walk(model):
         if isinstance(obj, Optimizer):
             continue

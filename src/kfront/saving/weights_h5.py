@@ -106,7 +106,7 @@ def write_collected(items: Iterable[Item], file: object) -> None:
 
 def _custom_values(obj: Any) -> Iterator[tuple[str, object]]:
     """Names and arrays that an object writes its own way."""
-    store: dict[str, Any] = {}
+    store: dict[str, object] = {}
     obj.save_own_variables(store)
     for name, value in store.items():
         if not isinstance(name, str) or not name or "/" in name or name in (".", ".."):
@@ -163,7 +163,7 @@ class _Plan:
     def _place(self, path: Path) -> Path:
         return tuple(_OLD_LAYERS if p == "layers" else p for p in path) if self.old_names else path
 
-    def _add(self, path: Path, obj: Any) -> None:
+    def _add(self, path: Path, obj: object) -> None:
         here = (*path, "vars")
         own = own_variables(obj)
         if own is None:
@@ -248,7 +248,7 @@ def _before_slots(optimizer: Any) -> int:
 
 
 def _wants_state(obj: Any) -> bool:
-    store: dict[str, Any] = {}
+    store: dict[str, object] = {}
     with contextlib.suppress(Exception):
         obj.save_own_variables(store)
     return bool(store)

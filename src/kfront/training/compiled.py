@@ -10,7 +10,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
-from kfront.core.typing import Backend, Config, Nested, Tensor
+from kfront.core.typing import Backend, Config, Nested, Size, Tensor
 from kfront.losses.base import LossFunctionWrapper, whole_of_replicas
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def align(
         return list(spec)
     if len(spec) != len(parts):
         raise ArgumentError(f"[compile] expected one entry of `{what}` per output ({len(names)}), got {len(spec)}.")
-    found: dict[int, Any] = {}
+    found: dict[int, object] = {}
     for one, places in zip(spec, parts.values(), strict=True):
         below = [paths[i][1:] for i in places]
         entries = [one] if below == [()] else align(one, below, [names[i] for i in places], what, pick)
@@ -91,7 +91,7 @@ class CompiledLoss:
         self.terms: list[tuple[Any, float, int]] | None = None
         self.names: list[str] = []
         self.trackers: list[Any] = []  # of the terms
-        self.results: list[Any] = []  # the same in the order in which the losses were given
+        self.results: list[object] = []  # the same in the order in which the losses were given
 
     def build(self, y_true: Nested[Tensor], y_pred: Nested[Tensor], names: list[str] | None) -> None:
         """Match losses to outputs; done once, on the first batch or its specs."""
@@ -125,7 +125,7 @@ class CompiledLoss:
             self.results = [self.trackers[n] for n in sorted(range(len(places)), key=places.__getitem__)]
         structure.version += 1
 
-    def __call__(self, y_true: object, y_pred: object, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: object, y_pred: object, sample_weight: object = None) -> Any:
         """The total loss, a scalar."""
         assert self.terms is not None
         if self.single and not tree.is_nested(y_pred):
@@ -196,7 +196,7 @@ def flat_targets(y: object, y_pred: object, names: list[str] | None, missing: bo
     return tree.flatten(y) if missing else y
 
 
-def first_size(x: Tensor) -> Any:
+def first_size(x: Tensor) -> Size | None:
     """The number of samples: an int where it is known, else a scalar tensor."""
     size = x.shape[0] if len(x.shape) else 1
     if isinstance(size, int):

@@ -181,7 +181,7 @@ class _Run:
             self.progress.first_batch(first)
         self._expect(first)
 
-    def _expect(self, batch: Any) -> None:
+    def _expect(self, batch: object) -> None:
         """Compile for the smaller last batch now, so that no step after the first has to."""
         steps, limit = self.data.steps, self.plan.steps
         whole = limit is None or limit >= (steps or 0)
@@ -222,7 +222,7 @@ class _Run:
                 break
         return logs
 
-    def _train(self, batches: Iterator[Any]) -> bool:
+    def _train(self, batches: Iterator[object]) -> bool:
         """Train on the batches of an epoch; whether there were any."""
         limit = self.plan.steps
         most = None if limit is None else limit - self.done
@@ -443,7 +443,7 @@ class _Outputs:
     def __init__(self, backend: Backend) -> None:
         self.to_numpy = backend.to_numpy
         self.parts: list[Any] = []
-        self.waiting: list[Any] = []
+        self.waiting: list[object] = []
 
     def add(self, out: object) -> None:
         """Take the outputs of a step."""
@@ -474,11 +474,11 @@ def _join(parts: list[Any]) -> Any:
 # ---- single batches -------------------------------------------------------------------------------------------------
 
 
-def one_batch(model: Any, x: Any, y: Any, sample_weight: object, class_weight: Any = None) -> tuple[Any, Any, Any]:
+def one_batch(model: Any, x: object, y: Any, sample_weight: object, class_weight: Any = None) -> tuple[Any, Any, Any]:
     """Arrays of one batch as native tensors."""
     b = model._backend
 
-    def native(v: Any, name: str) -> Any:
+    def native(v: object, name: str) -> Any:
         if v is None or type(v) is np.ndarray:
             return v if v is None else to_array(v, name, b)
         if isinstance(v, (list, tuple)) and not any(hasattr(a, "shape") for a in tree.flatten(v)):

@@ -77,12 +77,12 @@ class Progress:
     def __init__(self, model: Any, data: Any, callbacks: CallbackList) -> None:
         self.model, self.data, self.callbacks = model, data, callbacks
         self._engines = [named(n) for n in sorted({model._backend.name, *data.engines})]
-        self._mark: Any = None
-        self._specs: Any = None
+        self._mark: object = None
+        self._specs: object = None
         self._load: Callable[[], None] | None = None
         self._together = False
         self._validation: Any = None
-        self._validation_mark: Any = None
+        self._validation_mark: object = None
         self.resumed: Config | None = None
         self.stored: Callable[[Any], Iterable[Any]] = lambda model: ()
         data.watch(self._random)

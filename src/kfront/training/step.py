@@ -117,7 +117,7 @@ class StepMaker:
 
     # -- the default steps --------------------------------------------------------------------------------------------
 
-    def train_on(self, x: Any, y: Any, weight: Any) -> dict[str, Any] | None:
+    def train_on(self, x: Any, y: Any, weight: object) -> dict[str, Any] | None:
         """Forward, backward, update, metrics; returns what a `compute_metrics` of the model's own does."""
         model, b = self.model, self.model._backend
         optimizer = model.optimizer
@@ -140,7 +140,7 @@ class StepMaker:
             model._clear_losses()
         return logs
 
-    def test_on(self, x: Any, y: Any, weight: Any) -> dict[str, Any] | None:
+    def test_on(self, x: Any, y: Any, weight: object) -> dict[str, Any] | None:
         """Forward and metrics; returns what a `compute_metrics` of the model's own does."""
         model = self.model
         with model._backend.no_grad():
@@ -210,7 +210,7 @@ class StepMaker:
             return None
         raw, variables = self._raw(kind)
 
-        def single(x: object, y: object, weight: Any) -> dict[str, Any]:
+        def single(x: object, y: object, weight: object) -> dict[str, Any]:
             with model._backend.no_grad():
                 model.reset_metrics()
             logs = raw(x, y, weight)
@@ -275,7 +275,7 @@ class StepMaker:
         cannot_trace = model._backend.cannot_trace
         run = compiled
 
-        def step(*args: Any) -> Any:
+        def step(*args: object) -> Any:
             nonlocal run
             try:
                 return run(*args)
@@ -295,7 +295,7 @@ class StepMaker:
         step.expect = getattr(compiled, "expect", None)  # type: ignore[attr-defined]
         return step
 
-    def expect(self, batch: Any, remainder: int, steps: int | None) -> None:
+    def expect(self, batch: object, remainder: int, steps: int | None) -> None:
         """Compile the training steps for the other shapes that end an epoch before they are needed.
 
         Args:
@@ -363,7 +363,7 @@ class StepMaker:
     def _with_state(self, method: AnyCallable, kind: str) -> AnyCallable:
         """A step in the form that Keras documents for JAX: ``(state, data) -> (logs, state)``."""
 
-        def run(x: object, y: object = None, weight: Any = None) -> Any:
+        def run(x: object, y: object = None, weight: object = None) -> Any:
             lists = self._groups(kind)
             logs, new = method(tuple([v._value for v in g] for g in lists), pack_x_y_sample_weight(x, y, weight))
             if kind == "predict":  # gives back the non-trainable values alone
@@ -375,7 +375,7 @@ class StepMaker:
 
         return run
 
-    def default_with_state(self, kind: str, state: Any, data: Any) -> Any:
+    def default_with_state(self, kind: str, state: Any, data: object) -> Any:
         """The usual step in that form, for an override that passes its arguments on."""
         lists = self._groups(kind)
         for group, values in zip(lists, state, strict=True):

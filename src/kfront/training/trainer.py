@@ -21,7 +21,7 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import F, filtered
-from kfront.core.typing import AnyCallable, LossLike, MetricLike, Nested, OptimizerLike, Tensor
+from kfront.core.typing import AnyCallable, Config, LossLike, MetricLike, Nested, OptimizerLike, Tensor
 from kfront.losses.base import share_of_replica
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
@@ -34,10 +34,11 @@ from kfront.utils.data_utils import unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
     from kfront.callbacks.history import History
+    from kfront.metrics import Metric
     from kfront.optimizers.base import Optimizer
 
 
-_UNTRAINED: dict[str, Any] = {
+_UNTRAINED: dict[str, object] = {
     "optimizer": None,
     "loss": None,
     "compiled": False,
@@ -59,7 +60,7 @@ def _also_with_state(step: F) -> F:
     phase = step.__name__.removesuffix("_step")
 
     @functools.wraps(step)
-    def run(self: Trainer, data: Any, *rest: Any) -> Any:
+    def run(self: Trainer, data: object, *rest: object) -> Any:
         return self._steps().default_with_state(phase, data, *rest) if rest else step(self, data)
 
     return cast("F", run)
@@ -87,7 +88,7 @@ class Trainer:
     def _init_trainer(self) -> None:
         self.__dict__.update(_UNTRAINED)
 
-    def _architecture(self) -> dict[str, Any]:
+    def _architecture(self) -> Config:
         """As of a layer: how the model is trained is no part of it."""
         return {**super()._architecture(), **_UNTRAINED}  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -185,14 +186,14 @@ class Trainer:
         given = self._compile_arguments or {}
         return {k: codec.serialize_keras_object(v) for k, v in given.items()}
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
+    def compile_from_config(self, config: Mapping[str, object]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
         self._compile_as(config)
         if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
             with backend_scope(self._backend), self._backend.scope_of(self):
                 self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
-    def _compile_as(self, config: dict[str, Any]) -> None:
+    def _compile_as(self, config: Mapping[str, object]) -> None:
         config = {k: codec.deserialize_keras_object(v) for k, v in config.items()}
         known = inspect.signature(Trainer.compile).parameters
         self.compile(**{k: v for k, v in config.items() if k in known})
@@ -207,7 +208,7 @@ class Trainer:
             out = [self._loss_tracker, *self._compiled_metrics(), *(m for m in out if m is not self._loss_tracker)]
         return out
 
-    def _compiled_metrics(self) -> list[Any]:
+    def _compiled_metrics(self) -> list[Metric]:
         trackers = self._compile_loss.trackers if self._compile_loss is not None else []
         return [*trackers, *self._compile_metrics.metrics]
 
@@ -225,7 +226,7 @@ class Trainer:
         return self._results(lambda m: m.result())
 
     def _results(self, of: Callable[[Any], Any]) -> dict[str, Any]:
-        out: dict[str, Any] = {}
+        out: dict[str, object] = {}
         listed = None if type(self).metrics is Trainer.metrics else self.metrics
         if listed is None or any(m is self._loss_tracker for m in listed):
             if self._loss_tracker is not None:
@@ -329,13 +330,13 @@ class Trainer:
         """The function that runs one evaluation step."""
         return self._steps().test_function(force)
 
-    def make_predict_function(self, force: bool = False) -> Any:
+    def make_predict_function(self, force: bool = False) -> AnyCallable:
         """The function that runs one prediction step."""
         return self._steps().predict_function(force)
 
     # -- building on data ---------------------------------------------------------------------------------------------
 
-    def _prepare(self, x: Any, y: object, sample_weight: object, train: bool) -> None:
+    def _prepare(self, x: object, y: object, sample_weight: object, train: bool) -> None:
         """Before the first batch: weights, loss, metrics and optimizer slots exist."""
         with self._backend.scope_of(self):
             self._prepare_here(x, y, sample_weight, train)
@@ -373,17 +374,17 @@ class Trainer:
     @filtered
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: object = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: object = "auto",
+        callbacks: object = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: object = None,
         shuffle: bool | str = True,
         class_weight: dict[int, float] | None = None,
-        sample_weight: Any = None,
+        sample_weight: object = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -436,15 +437,15 @@ class Trainer:
     @filtered
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: object = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: object = "auto",
+        sample_weight: object = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: object = None,
         return_dict: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Loss and metrics on data.
 
@@ -475,9 +476,9 @@ class Trainer:
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: object = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: object = None,
     ) -> Any:
         """Outputs for data, as NumPy arrays.
 
@@ -518,10 +519,10 @@ class Trainer:
     @filtered
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        x: object,
+        y: object = None,
+        sample_weight: object = None,
+        class_weight: object = None,
         return_dict: bool = False,
     ) -> Any:
         """One training step; returns the results of this batch (loss, or list, or dict with `return_dict`)."""
@@ -532,7 +533,9 @@ class Trainer:
             return self._one_step("train", batch, return_dict)
 
     @filtered
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: object, y: object = None, sample_weight: object = None, return_dict: bool = False
+    ) -> Any:
         """One evaluation step; returns the results of this batch."""
         self._require_compiled("test_on_batch")
         with backend_scope(self._backend):
@@ -541,14 +544,14 @@ class Trainer:
             return self._one_step("test", batch, return_dict)
 
     @filtered
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: object) -> Any:
         """Outputs for one batch, as NumPy arrays."""
         b = self._backend
         with backend_scope(b):
             x, _, _ = loop.one_batch(self, x, None, None)
             return tree.map_structure(loop.as_own, loop.on_host(self._steps().predict_function()(x), b.to_numpy))
 
-    def _one_step(self, kind: str, batch: tuple[Any, Any, Any], return_dict: bool) -> Any:
+    def _one_step(self, kind: str, batch: tuple[object, object, object], return_dict: bool) -> Any:
         steps = self._steps()
         single = steps.single_function(kind)
         if single is not None:

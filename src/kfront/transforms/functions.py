@@ -72,7 +72,7 @@ class _Held:
         self.value = value
 
 
-def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) -> Any:
+def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: object, out_axes: object) -> Any:
     in_axes = list(in_axes) if isinstance(in_axes, tuple) else in_axes
     leaves, axes = tree.flatten(list(args)), _axes("in_axes", in_axes, list(args))
     mapped = [i for i, a in enumerate(axes) if a is not None and not (leaves[i] is None or is_layer(leaves[i]))]
@@ -88,7 +88,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
     sizes = {b.static_shape(x)[0] for x in columns} - {None}
     if len(sizes) > 1:
         raise ShapeError(f"[vmap] expected one size of the batch, got {sorted(sizes)}.")
-    seen: list[Any] = []
+    seen: list[object] = []
 
     def one(rows: Any) -> Any:
         new = [b.convert(x) if _is_array(b, x) else x for x in leaves]

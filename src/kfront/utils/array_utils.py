@@ -18,7 +18,7 @@ def _is_tensor(x: object) -> bool:
     return hasattr(x, "shape") and not isinstance(x, (np.ndarray, np.generic)) and not hasattr(x, "__array_interface__")
 
 
-def to_categorical(x: TensorLike, num_classes: int | None = None) -> Any:
+def to_categorical(x: TensorLike, num_classes: int | None = None) -> Tensor:
     """One-hot rows for class numbers, as `categorical_crossentropy` expects them.
 
     Args:

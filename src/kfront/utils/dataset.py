@@ -394,7 +394,7 @@ def _padded(group: list[object], shapes: Any, values: Any) -> object:
 
 def _leaves(shapes: object, count: int) -> list[object]:
     """The shapes of a structure, where a tuple of sizes is one of them."""
-    found: list[Any] = []
+    found: list[object] = []
     tree.map_shape_structure(found.append, shapes)
     if len(found) != count:
         raise ArgumentError(f"[Dataset.padded_batch] expected {count} `padded_shapes`, got {shapes!r}.")

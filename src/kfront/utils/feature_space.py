@@ -13,7 +13,7 @@ from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.naming import auto_name
 from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.core.typing import TensorLike
+from kfront.core.typing import Backend, Config, Shape, TensorLike
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
@@ -31,7 +31,7 @@ class TFDIdentity(DataLayer):
         """The input."""
         return x
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         """That of the input."""
         return tuple(input_shape)
 
@@ -54,7 +54,7 @@ class Feature:
         if isinstance(preprocessor, str):
             raise ArgumentError(f"[Feature] expected `preprocessor` to be a layer, got {preprocessor!r}.")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             "dtype": self.dtype,
@@ -89,7 +89,7 @@ class Cross:
         """The names of the features, joined."""
         return "_X_".join(self.feature_names)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             "feature_names": list(self.feature_names),
@@ -152,7 +152,7 @@ class FeatureSpace(DataLayer):
 
     def __init__(
         self,
-        features: Any,
+        features: object,
         output_mode: str = "concat",
         crosses: Any = None,
         crossing_dim: int = 32,
@@ -183,17 +183,17 @@ class FeatureSpace(DataLayer):
         self.__dict__["encoded_features"] = None
         self.__dict__["_ready_to_run"] = not self._to_adapt()
         self.crosses_by_name: dict[str, Cross]
-        self.inputs: dict[str, Any]
+        self.inputs: dict[str, object]
 
     # -- what a feature may be ----------------------------------------------------------------------------------------
 
     @classmethod
-    def cross(cls, feature_names: Any, crossing_dim: int, output_mode: str = "one_hot") -> Cross:
+    def cross(cls, feature_names: object, crossing_dim: int, output_mode: str = "one_hot") -> Cross:
         """Combinations of features, hashed to `crossing_dim` bins."""
         return Cross(feature_names, crossing_dim, output_mode)
 
     @classmethod
-    def feature(cls, dtype: str, preprocessor: Any, output_mode: str) -> Feature:
+    def feature(cls, dtype: str, preprocessor: object, output_mode: str) -> Feature:
         """A feature that any layer prepares; `output_mode` says what becomes of its result."""
         return Feature(dtype, preprocessor, output_mode)
 
@@ -215,7 +215,7 @@ class FeatureSpace(DataLayer):
 
     @classmethod
     def float_discretized(
-        cls, num_bins: int, bin_boundaries: Any = None, output_mode: str = "one_hot", name: str | None = None
+        cls, num_bins: int, bin_boundaries: object = None, output_mode: str = "one_hot", name: str | None = None
     ) -> Feature:
         """The bin that a number falls into; learned if there are no boundaries."""
         bins = None if bin_boundaries is not None else num_bins
@@ -256,7 +256,7 @@ class FeatureSpace(DataLayer):
         """An integer, hashed to a bin."""
         return Feature("int32", layers.Hashing(num_bins, name=_named(name, "integer_hashed")), output_mode)
 
-    def _feature(self, name: str, given: Any) -> Feature:
+    def _feature(self, name: str, given: object) -> Feature:
         if isinstance(given, Feature):
             return given
         if isinstance(given, dict):
@@ -275,7 +275,7 @@ class FeatureSpace(DataLayer):
             raise ArgumentError(f"[FeatureSpace] expected one of {', '.join(own)} for {name!r}, got {given!r}.")
         return own[given]()
 
-    def _cross(self, given: Any, features: dict[str, Feature]) -> Cross:
+    def _cross(self, given: object, features: dict[str, Feature]) -> Cross:
         if isinstance(given, dict):
             given = deserialize_keras_object(given)
         out = given if isinstance(given, Cross) else Cross(given, self.crossing_dim)
@@ -338,7 +338,7 @@ class FeatureSpace(DataLayer):
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
-    def __call__(self, data: Any) -> Any:
+    def __call__(self, data: object) -> Any:
         """The features of a batch, or of one sample, prepared."""
         self._check()
         if not isinstance(data, dict):
@@ -399,11 +399,11 @@ class FeatureSpace(DataLayer):
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def save(self, filepath: Any) -> None:
+    def save(self, filepath: object) -> None:
         """Write it to a `.keras` file, which `kfront.saving.load_model` reads."""
         save_model(self, filepath)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             "features": {n: serialize_keras_object(f) for n, f in self.features.items()},
@@ -427,10 +427,10 @@ class FeatureSpace(DataLayer):
                 self.features[name].preprocessor.build_from_config(own)
         self.__dict__["_ready_to_run"] = True
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: object) -> None:
         """Files have variables for the layers of the features only."""
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: object) -> None:
         """Files have variables for the layers of the features only."""
 
 
@@ -438,7 +438,7 @@ def _named(name: str | None, kind: str) -> str:
     return auto_name(f"{name or kind}_preprocessor")
 
 
-def _column(x: Any, single: bool, backend: Any) -> Any:
+def _column(x: Any, single: bool, backend: Backend) -> Any:
     """Values as a column of shape (batch, 1)."""
     if len(x.shape) > 1:
         return x
@@ -471,7 +471,7 @@ class _Column:
         self.source, self.name = source, name
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        waiting: list[Any] = []
+        waiting: list[object] = []
         for item in self.source():
             if not isinstance(item, dict):
                 raise ArgumentError(

@@ -78,7 +78,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     return image.fromarray(x.astype("uint8"))
 
 
-def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
+def img_to_array(img: object, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
     """The pixels of a Pillow image.
 
     Args:

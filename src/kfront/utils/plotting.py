@@ -14,13 +14,15 @@ from kfront.layers.base import Layer
 from kfront.models.sequential import Sequential
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from kfront.core.operation import Operation
     from kfront.models.model import Model
 
 _DARK, _LIGHT = "#20506e", "#ffffff"
 
 
-def _pydot() -> Any:
+def _pydot() -> ModuleType:
     try:
         import pydot  # pyright: ignore[reportMissingImports]
     except ImportError:

@@ -93,7 +93,7 @@ class _Windows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         return self.at(self.starts[index])
 
     def at(self, starts: Any) -> Any:

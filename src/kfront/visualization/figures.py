@@ -40,7 +40,7 @@ def to_host(x: object) -> np.ndarray:
     return np.asarray(x)
 
 
-def finish(figure: Any, who: str, path: str | os.PathLike[str] | None, show: bool | None, **save: Any) -> Any:
+def finish(figure: Any, who: str, path: str | os.PathLike[str] | None, show: bool | None, **save: object) -> Any:
     """Write the figure to `path`, or show it, or return it.
 
     Raises:

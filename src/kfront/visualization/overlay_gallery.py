@@ -35,7 +35,7 @@ def plot_bounding_box_gallery(
     ground_truth_mapping: Mapping[int, str] | None = None,
     prediction_mapping: Mapping[int, str] | None = None,
     legend: bool = False,
-    legend_handles: Any = None,
+    legend_handles: object = None,
     rows: int | None = None,
     cols: int | None = None,
     data_format: str | None = None,

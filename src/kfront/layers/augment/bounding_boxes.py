@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.options import Option, normalisers, positive
-from kfront.core.typing import Tensor, TensorLike
+from kfront.core.typing import LayerOptions, Tensor, TensorLike
 from kfront.layers.augment.image_layer import Boxes, ImageLayer, Transformation
 from kfront.ops.primitives.dtypes import dtype_of
 
@@ -43,7 +43,7 @@ class MaxNumBoundingBoxes(ImageLayer):
     max_number: int
     fill_value: Any
 
-    def __init__(self, max_number: int, fill_value: TensorLike = -1, **kwargs: Any) -> None:
+    def __init__(self, max_number: int, fill_value: TensorLike = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))
 
     def transform_bounding_boxes(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers
-from kfront.core.typing import Seed, Tensor
+from kfront.core.typing import LayerOptions, Seed, Tensor
 from kfront.layers.augment.image_layer import (
     ImageData,
     Limits,
@@ -161,7 +161,7 @@ class BaseStrength(BaseColor):
         value_range: Limits = (0, 255),
         data_format: str | None = None,
         seed: Seed = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import Option, between, normalisers, one_of
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Seed, Tensor
+from kfront.core.typing import LayerOptions, Seed, Size, Tensor
 from kfront.layers.augment.geometry_base import (
     FILL_MODES,
     MovedImages,
@@ -70,7 +70,11 @@ class RandomFlip(RandomImageLayer):
     _normalise = normalisers(mode=one_of("horizontal", "vertical", "horizontal_and_vertical"))
 
     def __init__(
-        self, mode: str = "horizontal_and_vertical", seed: Seed = None, data_format: str | None = None, **kwargs: Any
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: Seed = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -176,7 +180,7 @@ class RandomRotation(MovedImages):
         seed: Seed = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -249,7 +253,7 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
         seed: Seed = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
         self._limits = [
@@ -264,7 +268,7 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
         return projective((1.0, 0.0, ops.negative(dx)), (0.0, 1.0, ops.negative(dy)))
 
 
-def _ranges(shares: Tensor, limits: Any) -> list[Any]:
+def _ranges(shares: Tensor, limits: Any) -> list[Tensor]:
     """Numbers between limits, one for each image: a list with an entry for each pair of limits."""
     return [ops.add(ops.multiply(shares[:, i], high - low), low) for i, (low, high) in enumerate(limits)]
 
@@ -315,7 +319,7 @@ class RandomZoom(MovedImages):
         seed: Seed = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
         self._limits = [
@@ -405,7 +409,7 @@ class RandomShear(ShiftedBoxes, MovedImages):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: Seed = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -462,7 +466,7 @@ class RandomPerspective(MovedImages):
         fill_value: float = 0.0,
         seed: Seed = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -553,7 +557,7 @@ class RandomElasticTransform(RandomImageLayer):
         value_range: Limits = (0, 255),
         seed: Seed = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -577,7 +581,7 @@ class RandomElasticTransform(RandomImageLayer):
         alpha = ops.multiply(factor, ops.multiply(ops.maximum(h, w), 0.1))
         return alpha, ops.multiply(factor, ops.multiply(ops.minimum(h, w), 0.05))
 
-    def _noise(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def _noise(self, data: ImageData, height: Size, width: Size, seed: Seed) -> Tensor:
         shape = (self._batch_size(data), height, width, 2)
         if isinstance(self._images(data), KerasTensor):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), "float32")
@@ -621,7 +625,7 @@ class RandomElasticTransform(RandomImageLayer):
         return boxes_of_pixels(self, bounding_boxes, ops.stack(ends, -1), height, width)
 
 
-def _chosen_as_float(numbers: Tensor, factor: tuple[float, float]) -> Any:
+def _chosen_as_float(numbers: Tensor, factor: tuple[float, float]) -> Tensor:
     return ops.cast(_chosen(numbers, factor), "float32")
 
 

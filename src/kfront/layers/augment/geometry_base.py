@@ -20,7 +20,7 @@ FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 def mode_of(*allowed: str) -> Check:
     """The check of a way to fill or to interpolate; others do not exist yet, as the class of the error says."""
 
-    def check(owner: object, name: str, value: Any) -> Any:
+    def check(owner: object, name: str, value: Any) -> str | None:
         try:
             return choice(owner, name, value, allowed)
         except ArgumentError as error:
@@ -29,7 +29,7 @@ def mode_of(*allowed: str) -> Check:
     return check
 
 
-def with_channels(layer: Any, masks: Any, move: Callable[[Tensor], Tensor]) -> Tensor:
+def with_channels(layer: Any, masks: object, move: Callable[[Tensor], Tensor]) -> Tensor:
     """`move` applied to a batch of masks, which may lack the axis of channels."""
     masks = ops.convert_to_tensor(masks)
     if len(masks.shape) == 4:

@@ -182,7 +182,7 @@ class ImageLayer(DataLayer):
         done = {k: apply(m, data[k]) for k, m in _METHODS.items() if k in data}
         return {k: done.get(k, v) for k, v in data.items()}
 
-    def _images(self, data: ImageData) -> Any:
+    def _images(self, data: ImageData) -> Tensor:
         """The images among the inputs."""
         if not isinstance(data, dict):
             return data
@@ -233,7 +233,7 @@ class RandomImageLayer(ImageLayer):
     _normalise = normalisers(seed=lambda layer, name, value: check_seed(value, type(layer).__name__))
     seed: int | None
 
-    def __init__(self, *args: Any, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, seed: Seed = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(*args, **kwargs)
         self._store(locals())
         if not isinstance(seed, SeedGenerator):  # with a seed in any case: threads and processes draw from it
@@ -292,7 +292,7 @@ def back(x: Tensor, like: Tensor) -> Tensor:
     return ops.cast(x, dtype_of(like))
 
 
-def _number(value: Any) -> TypeGuard[float]:
+def _number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float, np.number))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float
@@ -24,6 +24,9 @@ from kfront.layers.augment.image_layer import (
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import beta, randint, shuffle
 
+if TYPE_CHECKING:
+    from kfront.core.rng import SeedGenerator
+
 
 class BaseMixing(RandomImageLayer):
     """Base of layers that pair each image of a batch with another one."""
@@ -34,7 +37,7 @@ class BaseMixing(RandomImageLayer):
             return Abstract((self._images(data).shape[0],), "int32")
         return shuffle(ops.arange(self._batch_size(data)), seed=self._source(seed))
 
-    def _source(self, seed: Seed) -> Any:
+    def _source(self, seed: Seed) -> SeedGenerator | int:
         return self.generator if seed is None else seed
 
     def _beta(self, data: ImageData, alpha: Any, seed: Seed) -> Tensor:
@@ -304,7 +307,7 @@ class Mosaic(RandomImageLayer):
         seen = ops.take(ops.reshape(x, (-1, ops.shape(x)[-1])), at, axis=0)
         return ops.transpose(seen, (0, 3, 1, 2)) if first else seen
 
-    def _window_size(self, transformation: Transformation) -> tuple[Any, Any]:
+    def _window_size(self, transformation: Transformation) -> tuple[Tensor, Tensor]:
         """Height and width."""
         shape = transformation["input_shape"]
         return shape[self.height_axis], shape[self.width_axis]

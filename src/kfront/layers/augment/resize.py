@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, one_of, positive
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Seed, Tensor, TensorLike
+from kfront.core.typing import LayerOptions, Seed, Tensor, TensorLike
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
 from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, ImageLayer, RandomImageLayer, Transformation
 from kfront.ops.image_common import larger, share, smaller, window
@@ -110,7 +110,7 @@ class Resizing(_Sized):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
@@ -229,7 +229,7 @@ class CenterCrop(_Cropped):
     [[5.0, 6.0], [9.0, 10.0]]
     """
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:

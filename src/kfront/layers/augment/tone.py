@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import between, int_tuple, normalisers, positive
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Seed, Tensor
+from kfront.core.typing import LayerOptions, Seed, Tensor
 from kfront.layers.augment.color import BaseColor, BaseStrength
 from kfront.layers.augment.image_layer import (
     ImageData,
@@ -57,7 +57,7 @@ class AutoContrast(BaseTone):
 
     _USE_BASE_FACTOR = False
 
-    def __init__(self, value_range: Limits = (0, 255), **kwargs: Any) -> None:
+    def __init__(self, value_range: Limits = (0, 255), **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
@@ -375,7 +375,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
         return ops.reshape(ops.multiply(ops.subtract(below, first), scale), (-1, tall * wide * _LEVELS))
 
 
-def _ceil_div(a: Any, b: int) -> Any:
+def _ceil_div(a: Tensor, b: int) -> Any:
     return (a + b - 1) // b
 
 

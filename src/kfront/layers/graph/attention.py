@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.options import between, normalisers, positive
 from kfront.core.rng import SeedGenerator
-from kfront.core.typing import Activation, ActivationLike, InitializerLike, RegularizerLike, Seed, Tensor
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    InitializerLike,
+    LayerOptions,
+    RegularizerLike,
+    Seed,
+    Tensor,
+    VariableLike,
+)
 from kfront.core.variable import Variable, read
 from kfront.layers.graph.base import UNWRITTEN, Edges, MessagePassing, flag
 from kfront.ops.random import dropout
@@ -58,7 +67,7 @@ class _Attention(MessagePassing):
         kernel_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
         self.__dict__["_loops"] = self.self_loops
@@ -135,8 +144,8 @@ class GATConv(_Attention):
     """
 
     kernel: Any = None
-    source_attention: Any = None
-    target_attention: Any = None
+    source_attention: VariableLike | None = None
+    target_attention: VariableLike | None = None
 
     def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._weight("kernel", (features, self.heads * self.units))
@@ -194,10 +203,10 @@ class GATv2Conv(_Attention):
 
     kernel: Any = None
     target_kernel: object = None
-    attention: Any = None
+    attention: VariableLike | None = None
     share_weights: bool
 
-    def __init__(self, units: int, heads: int = 1, share_weights: bool = False, **kwargs: Any) -> None:
+    def __init__(self, units: int, heads: int = 1, share_weights: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(units, heads, **kwargs)
         self._store(locals())
 

@@ -16,6 +16,7 @@ from kfront.core.typing import (
     LayerOptions,
     RegularizerLike,
     Tensor,
+    VariableLike,
 )
 from kfront.core.variable import Variable, read
 from kfront.layers.base import Layer
@@ -106,7 +107,7 @@ class GCNConv(_Convolution):
         bias_initializer: InitializerLike = "zeros",
         kernel_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._store(locals()))
         self.__dict__["_loops"] = self.self_loops
@@ -162,7 +163,7 @@ class SAGEConv(_Convolution):
     """
 
     kernel: Any = None
-    neighbour_kernel: Any = None
+    neighbour_kernel: VariableLike | None = None
     normalize: bool
 
     def __init__(
@@ -228,7 +229,9 @@ class GINConv(MessagePassing):
     epsilon: Any
     train_epsilon: bool
 
-    def __init__(self, layer: Layer, epsilon: float = 0.0, train_epsilon: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, layer: Layer, epsilon: float = 0.0, train_epsilon: bool = False, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
             raise ArgumentTypeError(f"[GINConv] expected `layer` to be a layer, got {layer!r}.")
@@ -309,9 +312,9 @@ class EdgeConditionedConv(_Convolution):
 
     _extra = 1
     kernel: Any = None
-    edge_kernel: Any = None
+    edge_kernel: VariableLike | None = None
     edge_bias: Any = None
-    hidden_kernel: Any = None
+    hidden_kernel: VariableLike | None = None
     hidden_bias: Any = None
     hidden_units: int | None
 

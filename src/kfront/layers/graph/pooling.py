@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, one_of
 from kfront.core.spec import Abstract
-from kfront.core.typing import LayerOptions, Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor, VariableLike
 from kfront.core.variable import read
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
 from kfront.layers.options import OptionLayer, known_axis
@@ -134,7 +134,7 @@ class TopKPooling(OptionLayer):
 
     _normalise = normalisers(k=_count_or_share)
     k: int | float
-    projection: Any = None
+    projection: VariableLike | None = None
 
     def __init__(self, k: int | float, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))
@@ -195,7 +195,7 @@ class TopKPooling(OptionLayer):
         nodes, edges = input_shape
         return (nodes[0], self._count_kept(nodes[1]), nodes[2]), tuple(edges)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Any) -> tuple[Abstract, Abstract]:
         """Shapes and dtypes of nodes and edges."""
         shapes = self.compute_output_shape([tuple(v.shape) for v in inputs])
         return Abstract(shapes[0], self.compute_dtype), Abstract(shapes[1], "int32")

@@ -11,13 +11,13 @@ import numpy as np
 from kfront import initializers, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import Option, normalisers, one_of, positive, real
-from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor
+from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor, VariableLike
 from kfront.layers.preprocess.data_layer import DataLayer
 
 _STEADY = 1e-7  # least magnitude that a logarithm is taken of
 
 
-def _known_window(layer: object, name: str, value: Any) -> Any:
+def _known_window(layer: object, name: str, value: object) -> Any:
     if value is None or isinstance(value, (str, list, tuple)) or hasattr(value, "__array__"):
         return value
     raise ArgumentTypeError(f"[{type(layer).__name__}] expected `window` to be a name, numbers or None, got {value!r}.")
@@ -247,8 +247,8 @@ class STFTSpectrogram(DataLayer):
     padding: str
     expand_dims: bool
     data_format: str
-    real_kernel: Any = None
-    imag_kernel: Any = None
+    real_kernel: VariableLike | None = None
+    imag_kernel: VariableLike | None = None
 
     def __init__(
         self,

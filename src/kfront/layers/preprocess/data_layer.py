@@ -62,7 +62,7 @@ class DataLayer(OptionLayer):
         with backend_scope(guest):
             return self._run_as_guest(guest, args, kwargs)
 
-    def convert_weight(self, weight: Any) -> Any:
+    def convert_weight(self, weight: object) -> Any:
         """A weight as a tensor of the backend that the layer computes on at the moment."""
         return current().convert(weight)
 
@@ -102,7 +102,7 @@ class DataLayer(OptionLayer):
             x = guest.convert(x)
             return guest.cast(x, dtype) if cast and is_float(guest.dtype_name(x.dtype)) else x
 
-        def converted(x: Any) -> Any:
+        def converted(x: object) -> Any:
             if not isinstance(x, dict):
                 return tree.map_structure(convert, x)
             kept = lambda v: convert(v, False)  # noqa: E731

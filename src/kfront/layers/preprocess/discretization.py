@@ -121,7 +121,7 @@ class Discretization(DataLayer):
 
     # -- learning the boundaries --------------------------------------------------------------------------------------
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: object, steps: int | None = None) -> None:
         """Find boundaries between bins that hold about equally many values each.
 
         Args:

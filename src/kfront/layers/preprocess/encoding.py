@@ -87,7 +87,7 @@ def _can_count(x: Tensor, depth: int) -> bool:
     return math.prod(x.shape) * depth > _FEW and math.prod(x.shape[:-1]) * depth < 2**31 - 1
 
 
-def _counts(x: Any, depth: int, dtype: str, weights: Any) -> Tensor:
+def _counts(x: Tensor, depth: int, dtype: str, weights: Any) -> Tensor:
     """What each class counts along the last axis, without a vector for each element."""
     *outer, samples = x.shape
     rows = math.prod(outer)

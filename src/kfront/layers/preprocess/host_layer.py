@@ -8,6 +8,7 @@ back to the host.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from kfront.backends import backend_scope, owner_of
 from kfront.core import guard, tree
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Backend, Config, LayerOptions, Store, TensorLike
+from kfront.core.typing import Backend, Config, LayerOptions, Store, Tensor, TensorLike
 from kfront.layers.base import Layer
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -127,6 +128,6 @@ class HostLayer(DataLayer):
         """Files have no variables for this layer."""
 
 
-def _tensors(values: list[Any]) -> bool:
+def _tensors(values: Sequence[Tensor]) -> bool:
     """Whether a list holds several inputs, not the values of one."""
     return any(hasattr(v, "shape") and not isinstance(v, np.generic) for v in values)

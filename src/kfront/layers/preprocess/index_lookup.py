@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from kfront.core import guard
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.options import is_int, normalisers, one_of, positive
-from kfront.core.typing import Config, Shape, TensorLike
+from kfront.core.typing import Config, LayerOptions, Shape, TensorLike
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocess.hashing import SALT
@@ -71,7 +71,7 @@ class IndexLookup(HostLayer):
     _documents: int
     _size_in_file: int | None
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(**kwargs)
         self.__dict__["_size_in_file"] = size if isinstance(size, int) else None
@@ -116,7 +116,7 @@ class IndexLookup(HostLayer):
     def _token(self, value: object) -> Any:
         """A token in the Python type of the vocabulary."""
 
-    def _listed(self, vocabulary: Any) -> np.ndarray:
+    def _listed(self, vocabulary: object) -> np.ndarray:
         """Tokens that were given, as an array."""
         array = host_array(vocabulary)
         if array.ndim == 0 or (array.size and array.dtype.kind not in self._kinds):
@@ -221,7 +221,7 @@ class IndexLookup(HostLayer):
         mean = weights.mean(dtype="float64") if len(weights) else 1.0
         return np.concatenate([np.full(len(self._specials()), mean, "float32"), weights])
 
-    def _keep(self, tokens: list[Any], weights: np.ndarray | None) -> None:
+    def _keep(self, tokens: Sequence[object], weights: np.ndarray | None) -> None:
         fields = self.__dict__
         fields["_tokens"], fields["_idf"] = tokens, weights
         fields["input_vocabulary"] = fields["input_idf_weights"] = None
@@ -232,7 +232,7 @@ class IndexLookup(HostLayer):
 
     # -- learning it --------------------------------------------------------------------------------------------------
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: object, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent values first, equally frequent ones from the greatest to the least.
 
         Args:
@@ -248,13 +248,13 @@ class IndexLookup(HostLayer):
         """Count the values of a batch."""
         x = host_array(data)
         values = self._values(x)
-        rows: Iterable[Any] = ()
+        rows: Iterable[object] = ()
         if self.output_mode == "tf_idf":
             width = x.size // len(x) if x.ndim > 1 and len(x) else 1
             rows = (values[i : i + width] for i in range(0, len(values), width))
         self.count(values, rows)
 
-    def count(self, values: Iterable[Any], documents: Iterable[Any]) -> None:
+    def count(self, values: Iterable[object], documents: Iterable[Any]) -> None:
         """Count values, and with output mode "tf_idf" in how many documents each is."""
         self._counts.update(values)
         for row in documents if self.output_mode == "tf_idf" else ():
@@ -418,7 +418,7 @@ def _floats(values: object) -> list[float]:
         raise ArgumentError(f"[lookup] expected `idf_weights` to be numbers, got {values!r}.") from None
 
 
-def _check_tokens(who: str, tokens: list[Any], most: int | None) -> None:
+def _check_tokens(who: str, tokens: Sequence[object], most: int | None) -> None:
     if len(set(tokens)) < len(tokens):
         twice = [t for t, n in itertools.islice(Counter(tokens).most_common(5), 5) if n > 1]
         raise ArgumentError(f"[{who}] expected every token once, got {', '.join(map(repr, twice))} several times.")

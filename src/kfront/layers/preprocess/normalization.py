@@ -10,7 +10,7 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.options import normalisers, plain
-from kfront.core.typing import Config, LayerOptions, Shape, Tensor
+from kfront.core.typing import Axis, Config, LayerOptions, Shape, Tensor, VariableLike
 from kfront.layers.options import known_axis
 from kfront.layers.preprocess.adapting import host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -18,7 +18,7 @@ from kfront.layers.preprocess.data_layer import DataLayer
 _EPSILON = 1e-7  # least standard deviation
 
 
-def _axes(layer: Normalization, name: str, axis: Any) -> tuple[int, ...]:
+def _axes(layer: Normalization, name: str, axis: Axis) -> tuple[int, ...]:
     return () if axis is None else tuple(axis) if isinstance(axis, Sequence) else (axis,)
 
 
@@ -54,7 +54,7 @@ class Normalization(DataLayer):
     invert: bool
     adapt_mean: Any = None
     adapt_variance: Any = None
-    count: Any = None
+    count: VariableLike | None = None
     _kept_axes: tuple[int, ...]
     _given: tuple[np.ndarray, np.ndarray]
     input_mean: Any
@@ -107,7 +107,7 @@ class Normalization(DataLayer):
             ) from None
         self.__dict__["_given"] = tuple(v.reshape(self._shape) for v in given)
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: object) -> None:
         """Learn mean and variance; what was learned before is forgotten.
 
         Args:

@@ -232,7 +232,7 @@ class TextVectorization(HostLayer):
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: object, batch_size: int | None = None, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent words first, equally frequent ones from the greatest to the least.
 
         Args:
@@ -446,7 +446,7 @@ def _split_ascii(text: str) -> list[str]:
 
 def _joined(row: Sequence[object], sizes: tuple[int, ...], blank: Any) -> list[Any]:
     """The n-grams of a row: all of the first size, then all of the next."""
-    out: list[Any] = []
+    out: list[object] = []
     for n in sizes:
         out.extend(row if n == 1 else map(blank.join, zip(*(row[i:] for i in range(n)), strict=False)))
     return out

@@ -18,7 +18,7 @@ from kfront.core.typing import Index, Size, Sizes, Tensor, TensorLike
 from kfront.ops.primitives.arguments import option, shape_tuple
 
 
-def _first(x: Tensor, *others: object) -> tuple[Any, Any]:
+def _first(x: Tensor, *others: object) -> tuple[None, str]:
     return None, result_type(x)
 
 
@@ -181,7 +181,7 @@ def _scatter_update_rule(inputs: Tensor, indices: Tensor, updates: Tensor) -> tu
 _REDUCTIONS = option("reduction", "add", "max", "min", "mul")
 
 
-def _reduction(value: object) -> Any:
+def _reduction(value: object) -> str | None:
     return None if value is None else _REDUCTIONS(value)
 
 
@@ -215,7 +215,7 @@ def _nonzero_shape(x: Tensor) -> list[tuple[int | None, ...]]:
     return [(None,)] * len(shapes.shape_of(x))
 
 
-def _positions(x: Tensor) -> tuple[Any, Any]:
+def _positions(x: Tensor) -> tuple[Tensor, Tensor]:
     return None, "int32"
 
 

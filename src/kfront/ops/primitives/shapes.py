@@ -197,7 +197,7 @@ def stack(x: Sequence[TensorLike] | Tensor, axis: int = 0) -> Tensor:
     """
 
 
-def _sections(value: Any) -> Any:
+def _sections(value: Any) -> int | tuple[int, ...]:
     if isinstance(value, (int, np.integer)):
         return int(value)
     if hasattr(value, "__len__") and not isinstance(value, (KerasTensor, str, dict)) and all(map(is_whole, value)):

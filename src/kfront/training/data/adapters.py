@@ -23,8 +23,8 @@ _BATCH = 32
 
 
 def make_data(
-    x: Any,
-    y: Any,
+    x: object,
+    y: object,
     sample_weight: object,
     batch_size: int | None,
     shuffle: bool | str,
@@ -65,7 +65,7 @@ def _weigh(data: Any, class_weight: dict[int, float]) -> None:
     data.batches = lambda skip=0: ((a, b, class_weights(class_weight, b, w)) for a, b, w in inner(skip))
 
 
-def _as_arrays(x: Any, y: object, sample_weight: object, backend: Backend) -> tuple[Any, Any, Any]:
+def _as_arrays(x: object, y: object, sample_weight: object, backend: Backend) -> tuple[Any, Any, Any]:
     if x is None:
         raise DataError("[fit] expected `x`, got None.")
     return _arrays(x, "x", backend), _arrays(y, "y", backend), _arrays(sample_weight, "sample_weight", backend)
@@ -135,7 +135,7 @@ def _as_numpy(dataset: Any) -> Iterator[object]:
     return dataset.as_numpy_iterator()
 
 
-def _torch_dataset(x: Any, size: int, shuffle: bool | str) -> Data:
+def _torch_dataset(x: object, size: int, shuffle: bool | str) -> Data:
     if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
         return IndexedData(x, size, shuffle, by_index, engines=("torch",))
     raise DataError(
@@ -147,7 +147,7 @@ def _torch_dataset(x: Any, size: int, shuffle: bool | str) -> Data:
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _is_table(x: Any) -> bool:
+def _is_table(x: object) -> bool:
     """Whether `x` is a Dataset or IterableDataset of Hugging Face's `datasets`."""
     return hasattr(x, "column_names") and any(c.__module__.partition(".")[0] == "datasets" for c in type(x).__mro__)
 
@@ -172,7 +172,7 @@ def _table(x: Any, y: object, size: int, shuffle: bool | str) -> Data:
 def _columns(rows: dict[str, object], targets: Sequence[str] | None, alone: bool) -> Any:
     """Rows (a dict of columns) as inputs, or inputs and targets; a single column is not nested."""
     arrays = {name: _column(name, values) for name, values in rows.items()}
-    inputs: Any = {n: a for n, a in arrays.items() if n not in (targets or ())}
+    inputs: object = {n: a for n, a in arrays.items() if n not in (targets or ())}
     if len(inputs) == 1:
         (inputs,) = inputs.values()
     if targets is None:

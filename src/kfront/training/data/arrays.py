@@ -175,7 +175,7 @@ class ArrayData(Data):
                 yield tree.map_structure(lambda a, part=part: _cut(a, part), given)
 
 
-def _cut(a: Any, part: Any) -> object:
+def _cut(a: Any, part: object) -> object:
     """Samples of an array: those of a slice, or in the order of an array of numbers."""
     if a is None:
         return None

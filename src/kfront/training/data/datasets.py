@@ -238,7 +238,7 @@ class SequenceData(Data):
         self.steps = source.num_batches
         self.waits = source.workers == 1 and not source.use_multiprocessing
         self._enqueuer = py_dataset.Loader(source)
-        self._random: Callable[[], Any] | None = None
+        self._random: Callable[[], object] | None = None
         self._hooks: list[object] = []  # the generators before each call of a hook, begin and end in turn
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
@@ -274,7 +274,9 @@ class SequenceData(Data):
     def position(self) -> Any:
         return {"source": _own_state(self.source), "hooks": self._hooks}
 
-    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[object], None]) -> Iterator[Batch] | None:
+    def resume(
+        self, mark: object, position: Any, batch: int, random: Callable[[object], None]
+    ) -> Iterator[Batch] | None:
         """The dataset is given its state if it has a `state_dict`; else its hooks are called as they were before."""
         if not _set_own_state(self.source, position["source"]):
             for i, state in enumerate(position["hooks"]):

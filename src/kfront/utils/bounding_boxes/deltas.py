@@ -81,7 +81,7 @@ def encode_box_to_deltas(
 
 
 def decode_deltas_to_boxes(
-    anchors: Any,
+    anchors: Tensor,
     boxes_delta: Any,
     anchor_format: str,
     box_format: str,

@@ -30,7 +30,7 @@ def _size(value: TensorLike, dtype: str) -> float | Tensor:
     return float(value) if isinstance(value, (int, float)) else ops.cast(value, dtype)
 
 
-def _scaled(who: str, boxes: TensorLike, fmt: str, height: Any, width: Any, up: bool) -> Any:
+def _scaled(who: str, boxes: TensorLike, fmt: str, height: Any, width: Any, up: bool) -> Tensor:
     """Relative boxes in pixels (`up`), or boxes in pixels relative to the image."""
     if height is None or width is None:
         raise ArgumentError(

@@ -8,11 +8,11 @@ from typing import Any
 from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.typing import Tensor, TensorLike
+from kfront.core.typing import Size, Tensor, TensorLike
 from kfront.utils.bounding_boxes.formats import corners, from_corners, sides
 
 
-def _clipped(boxes: TensorLike, height: Any, width: Any) -> Tensor:
+def _clipped(boxes: TensorLike, height: Size, width: Size) -> Tensor:
     """Corners inside of the image."""
     limits = (width, height, width, height)
     inside = [ops.clip(s, 0, ops.cast(n, ops.dtype(s))) for s, n in zip(sides(boxes), limits, strict=True)]
