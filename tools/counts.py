@@ -266,14 +266,14 @@ def attribute_in_place_of_a_type() -> list[str]:
 
 
 ROWS = (
-    Row("lines of code", code_lines, 55_900, 47_000),
-    Row("uses of Any", uses_of_any, 3_200, 2_500),
+    Row("lines of code", code_lines, 57_200, 47_000),
+    Row("uses of Any", uses_of_any, 2_640, 2_500),
     Row("imports of kfront in functions", own_imports_in_functions, 19, 19),
-    Row("imports of libraries in functions", other_imports_in_functions, 27, 27),
+    Row("imports of libraries in functions", other_imports_in_functions, 26, 26),
     Row("imports in functions without a reason", imports_without_reason, 0, 0),
     Row(f"files over {LONG_FILE} lines", long_files, 0, 0),
     Row(f"functions over {LONG_FUNCTION} lines", long_functions, 0, 0),
-    Row("public names without an example", no_example, 5, 0),
+    Row("public names without an example", no_example, 0, 0),
     Row("public names that raise without `Raises`", no_raises, 0, 0),
     Row('`hasattr(x, "_is_…")`', attribute_in_place_of_a_type, 0, 0),
 )
