@@ -98,7 +98,7 @@ class Operation:
     # what it was made with, for the config of a class without one
     _init_args: tuple[tuple[object, ...], dict[str, object]]
 
-    def __new__(cls, *args: object, **kwargs: object) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
         self._init_args = (args, kwargs)
         return self

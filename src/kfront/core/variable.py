@@ -67,7 +67,7 @@ class Variable(VariableBase):
     _listed: bool = True  # whether its owner lists it
     _divided: bool = False  # whether `_make` takes an `Unmade`
 
-    def __new__(cls, *args: object, **kwargs: object) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Variable:
             cls = current().Variable
         return super().__new__(cls)

@@ -138,7 +138,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     supports_jit: bool = True
     _uncast: frozenset[str] = frozenset()  # keys of inputs in a dict that keep their dtypes
 
-    def __new__(cls, *args: object, **kwargs: object) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         backend = current()
         bound: Any = bind_class(cls, backend, Layer)
         self = bound._blank(bound)

@@ -75,8 +75,8 @@ class Model(Stateless, Trainer, Layer):
         cls, inputs: Nested[Tensor], outputs: Nested[Tensor], name: str | None = None, **kwargs: object
     ) -> Functional: ...
     @overload
-    def __new__(cls, *args: object, **kwargs: object) -> Self: ...
-    def __new__(cls, *args: object, **kwargs: object) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
