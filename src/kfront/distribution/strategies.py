@@ -302,7 +302,7 @@ class _Outputs:
         self.distribution, self.inner = distribution, inner
         self.rows: Any = False  # not known yet
 
-    def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
+    def instead(self, layer: Layer, call: Callable[..., object], args: object, kwargs: object) -> Callable[..., Any]:
         """The function to call in place of `call`; a layer without a layout is called directly from then on."""
         layout = self.distribution.get_tensor_layout(f"{layer.path or layer.name}/output")
         inner = call if self.inner is None else self.inner.instead(layer, call, args, kwargs)

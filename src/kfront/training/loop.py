@@ -7,7 +7,7 @@ import itertools
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from kfront.training.data import Data, make_data
 from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, to_array
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.progress import Progress
+
+if TYPE_CHECKING:
+    from kfront.training.trainer import Trainer
 
 
 class Plan(NamedTuple):
@@ -134,7 +137,7 @@ def _compare(model: Any, call: str, data: Data, **more: object) -> None:
 
 @contextlib.contextmanager
 def _ready(
-    model: Any, data: Data, batches: Iterator[Any], most: int | None, followed: bool, done: int = 0
+    model: Trainer, data: Data, batches: Iterator[Any], most: int | None, followed: bool, done: int = 0
 ) -> Iterator[Iterator[Any]]:
     """The batches of an epoch, made ahead where that helps, as the steps of all processes take them.
 
@@ -308,7 +311,9 @@ def _warn_short(done: int, asked: int | None) -> None:
     )
 
 
-def _run_grouped(model: Any, kind: str, batches: Iterator[Any], per_call: int, callbacks: object, done: int = 0) -> int:
+def _run_grouped(
+    model: Trainer, kind: str, batches: Iterator[Any], per_call: int, callbacks: object, done: int = 0
+) -> int:
     """`steps_per_execution` batches per call of the device loop; how many that makes with the `done` before."""
     b, fields = model._backend, model.__dict__
     function = model._steps().loop_function(kind)
@@ -347,7 +352,7 @@ def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[s
         return _evaluate(model, data, plan, nested)
 
 
-def _evaluate(model: Any, data: Data, plan: Plan, nested: bool) -> dict[str, Any]:
+def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str, Any]:
     callbacks = _callback_list(model, plan, data, history=False)
     first, batches = _first(data.batches(), "evaluate")
     model._prepare(*first, train=False)
@@ -385,14 +390,14 @@ def _test_batches(model: Any, batches: Iterator[Any], data: Data, callbacks: Any
             break
 
 
-def predict(model: Any, data: Data, plan: Plan) -> Any:
+def predict(model: Trainer, data: Data, plan: Plan) -> Any:
     """Outputs of all batches, joined."""
     with model._backend.distributor.together():
         _compare(model, "predict", data)
         return _predict(model, data, plan)
 
 
-def _predict(model: Any, data: Data, plan: Plan) -> Any:
+def _predict(model: Trainer, data: Data, plan: Plan) -> Any:
     b = model._backend
     callbacks = _callback_list(model, plan, data, history=False)
     first, batches = _first(data.batches(), "predict")
