@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -70,7 +71,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             yield Case("values", f"{name}/same seed, same numbers", b, _again(b, name))
             yield Case("values", f"{name}/distribution", b, _distribution(b, name))
         yield Case("values", "random_bits/threefry2x32", b, _threefry(b))
-        if find_spec(f"{type(get(b)).__module__}.random") and hasattr(_module(b), "bits_at"):
+        if _draws_parts(b):
             yield Case("values", "random_bits/parts", b, _parts(b))
         for name in PORTABLE:
             yield Case("values", f"{name}/portable", b, _portable(b, name))
@@ -183,6 +184,13 @@ def _threefry(backend: str) -> Callable[[], None]:
 def _module(backend: str) -> Any:
     """The module of an adapter that draws."""
     return importlib.import_module(f"{type(get(backend)).__module__}.random")
+
+
+def _draws_parts(backend: str) -> bool:
+    """Whether an adapter, a package with a module for it, draws parts of the bits of a shape."""
+    package = type(get(backend)).__module__
+    packaged = hasattr(sys.modules[package], "__path__") and find_spec(f"{package}.random") is not None
+    return packaged and hasattr(_module(backend), "bits_at")
 
 
 def _parts(backend: str) -> Callable[[], None]:

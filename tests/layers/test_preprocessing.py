@@ -231,7 +231,7 @@ ERRORS = {
     "weights": (ArgumentError, "count", lambda: L.CategoryEncoding(3)(np.array([[0]]), count_weights=np.ones((1, 1)))),
     "window": (ArgumentError, "window", lambda: kfront.initializers.STFT(window="none such")),
     "frames": (ArgumentError, "fft_length", lambda: L.STFTSpectrogram(frame_length=8, fft_length=4)),
-    "channels": (ShapeError, "rank 2", lambda: L.STFTSpectrogram(frame_length=8)(np.ones((2, 30), "float32"))),
+    "channels": (ShapeError, "rank 3", lambda: L.STFTSpectrogram(frame_length=8)(np.ones((2, 30), "float32"))),
 }
 
 

@@ -107,7 +107,12 @@ class _Decay(_Formula):
     staircase: bool
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, name: str = ""
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = "",
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -186,7 +191,9 @@ class PiecewiseConstantDecay(_Formula):
     boundaries: Sequence[float]
     values: Sequence[float]
 
-    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
+    def __init__(
+        self, boundaries: Sequence[float], values: Sequence[float], name: str | None = "PiecewiseConstant"
+    ) -> None:
         if len(boundaries) != len(values) - 1:
             raise ArgumentError(
                 f"[{name}] expected one value more than boundaries, got {len(boundaries)} boundaries and "
@@ -233,7 +240,7 @@ class PolynomialDecay(_Formula):
         end_learning_rate: float = 0.0001,
         power: float = 1.0,
         cycle: bool = False,
-        name: str = "PolynomialDecay",
+        name: str | None = "PolynomialDecay",
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -278,7 +285,7 @@ class CosineDecay(_Formula):
         initial_learning_rate: float,
         decay_steps: int,
         alpha: float = 0.0,
-        name: str = "CosineDecay",
+        name: str | None = "CosineDecay",
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
@@ -334,7 +341,7 @@ class CosineDecayRestarts(_Formula):
         t_mul: float = 2.0,
         m_mul: float = 1.0,
         alpha: float = 0.0,
-        name: str = "SGDRDecay",
+        name: str | None = "SGDRDecay",
     ) -> None:
         super().__init__(**self._store(locals()))
 
