@@ -87,7 +87,7 @@ def python_logs(logs: dict[str, Any], backend: Backend) -> dict[str, Any]:
         if isinstance(value, dict):
             out.update(python_logs(value, backend))
             continue
-        if backend.is_tensor(value) or isinstance(value, VariableBase):
+        if backend.counts_as_tensor(value) or isinstance(value, VariableBase):
             value = backend.to_numpy(value._tensor if isinstance(value, VariableBase) else value)
         if getattr(value, "ndim", None) == 0:
             value = float(value)
