@@ -1,9 +1,10 @@
 """The long forms of what happens to several processes: `nox -s distributed` runs it.
 
-``python tests/distribution/survival.py [numbers] [meshes] [failures] [restarts] [data] [kills]``
+``python tests/distribution/survival.py [numbers] [inductor] [meshes] [failures] [restarts] [data] [kills]``
 
-The numbers and the memory of `same_numbers.py`; runs that are killed and continued on other meshes and engines; every
-way to fail, on both engines; restarts by torchrun; samples counted on 1 to 4 processes; 200 kills at random moments.
+The numbers and the memory of `same_numbers.py`; steps that Inductor compiles; runs that are killed and continued on
+other meshes and engines; every way to fail, on both engines; restarts by torchrun; samples counted on 1 to 4 processes;
+200 kills at random moments.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ STEPS = 4  # after which all but the last run of a chain is killed
 def numbers():
     """Models on meshes: the numbers of one device, and memory of each process."""
     assert not same_numbers.main()
+
+
+def inductor():
+    """Blocks under a mesh of torch: Inductor compiles them whole; falling back to eager is an error."""
+    subprocess.run([sys.executable, str(Path(__file__).with_name("compiled.py"))], check=True)
 
 
 def meshes():
@@ -106,7 +112,7 @@ def kills():
 
 def main(names):
     """Run parts, all if none is named, and print which have passed; how many have not."""
-    parts = {f.__name__: f for f in (numbers, meshes, failures, restarts, data, kills)}
+    parts = {f.__name__: f for f in (numbers, inductor, meshes, failures, restarts, data, kills)}
     summary = []
     for name in names or parts:
         began = time.monotonic()
