@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import made_page  # beside it
+
 from kfront.backends import get
 from kfront.core.op import OPS
 
@@ -44,13 +46,5 @@ def page() -> str:
     return f"{head}{_BEGIN}{table()}{_END}{rest.partition(_END)[2]}"
 
 
-def main() -> int:
-    """Write the page, or say whether it is current."""
-    if "--check" in sys.argv:
-        return int(PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(made_page.main(PAGE, page()))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import made_page  # beside it
+
 from kfront.backends import get
 
 PAGE = Path(__file__).parents[1] / "docs" / "tuned_kernels.md"
@@ -49,13 +51,5 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> int:
-    """Write the page, or say whether it is current."""
-    if "--check" in sys.argv:
-        return int(PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(made_page.main(PAGE, page()))

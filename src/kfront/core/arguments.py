@@ -13,7 +13,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentTypeError
 
-__all__ = ["check", "check_count", "is_whole", "settled"]
+__all__ = ["check", "check_count", "is_no_tensor", "is_whole", "settled"]
 
 
 def is_whole(value: object) -> bool:
@@ -25,9 +25,10 @@ def _real(value: object) -> bool:
     return hasattr(type(value), "__float__") or is_whole(value)
 
 
-def _no_tensor(value: object) -> bool:
+def is_no_tensor(value: object) -> bool:
+    """Whether no engine makes a tensor of a value: None, text, dicts, classes."""
     text = isinstance(value, np.ndarray) and value.dtype.kind in "USO"
-    return text or isinstance(value, (str, bytes, dict, type))
+    return text or value is None or isinstance(value, (str, bytes, dict, type))
 
 
 def _each(test: Callable[[object], bool]) -> Callable[[object], bool]:
@@ -47,7 +48,7 @@ _KINDS: dict[str, Callable[[object], bool]] = {
     "Sequence[Size]": _each(is_whole),
     "Axis": lambda value: value is None or is_whole(value) or _each(is_whole)(value),
     "Sizes": _each(lambda value: value is None or is_whole(value)),
-    "TensorLike": lambda value: value is not None and not _no_tensor(value),
+    "TensorLike": lambda value: not is_no_tensor(value),
     "Tensor": lambda value: hasattr(value, "shape"),
 }
 
@@ -58,7 +59,7 @@ def check_count(op: str, name: str, value: object) -> None:
     Raises:
         ArgumentTypeError: for another kind of value.
     """
-    if not (hasattr(type(value), "__index__") or hasattr(value, "shape")) or getattr(value, "ndim", 0):
+    if not is_whole(value) and (not hasattr(value, "shape") or getattr(value, "ndim", 0)):
         raise ArgumentTypeError(f"[{op}] expected `{name}` to be an int, got {value!r}.")
 
 
@@ -80,7 +81,7 @@ def check(op: Any, operands: Sequence[object], static: Sequence[object]) -> None
     """
     names = op.tensors * len(operands) if op.listed else op.tensors
     for name, value in zip(names, operands, strict=False):
-        if _no_tensor(value) or (value is None and name not in op.optional):
+        if is_no_tensor(value) and not (value is None and name in op.optional):
             raise ArgumentTypeError(f"[{op.name}] expected `{name}` to be a tensor, got {value!r}.")
     for name, value in zip(op.static, static, strict=True):
         if not _fits(wanted := op.annotations.get(name, ""), value):

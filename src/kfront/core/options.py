@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeGuard, TypeVar, cas
 import numpy as np
 
 from kfront.core import settings
+from kfront.core.arguments import is_whole
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.tracking import PLAIN
 from kfront.core.typing import AnyCallable, Config
@@ -452,48 +453,22 @@ def number(wanted: str, test: Callable[[Any], bool]) -> Check:
     return check
 
 
-def real(owner: object, name: str, value: object) -> Any:
-    """A number, or an array or tensor of one: what `float` takes, but for text.
+def _of_kind(wanted: str, fits: Callable[[Any], bool]) -> Check:
+    """A check of what kind of value it is, which raises ArgumentTypeError."""
 
-    Raises:
-        ArgumentTypeError: if it is something else.
-    """
-    if not hasattr(type(value), "__float__") or getattr(value, "ndim", 0):
-        _refuse(owner, f"`{name}` to be a number", value, right_type=False)
-    return value
+    def check(owner: object, name: str, value: Found) -> Found:
+        if not fits(value):
+            _refuse(owner, f"`{name}` to be {wanted}", value, right_type=False)
+        return value
 
-
-def whole(owner: object, name: str, value: Found) -> Found:
-    """An int, or an array or tensor of one.
-
-    Raises:
-        ArgumentTypeError: if it is something else.
-    """
-    if not hasattr(type(value), "__index__") or getattr(value, "ndim", 0):
-        _refuse(owner, f"`{name}` to be an int", value, right_type=False)
-    return value
+    return check
 
 
-def text(owner: object, name: str, value: object) -> str:
-    """A string.
-
-    Raises:
-        ArgumentTypeError: if it is something else.
-    """
-    if not isinstance(value, str):
-        _refuse(owner, f"`{name}` to be a string", value, right_type=False)
-    return value
-
-
-def numbers(owner: object, name: str, value: Found) -> Found:
-    """A number, an array or a tensor, or nested sequences of them.
-
-    Raises:
-        ArgumentTypeError: if it is something else.
-    """
-    if isinstance(value, (str, bytes, dict, type)):
-        _refuse(owner, f"`{name}` to be numbers", value, right_type=False)
-    return value
+# a number is what `float` takes, but for text; arrays and tensors of one are numbers, and ints
+real = _of_kind("a number", lambda value: hasattr(type(value), "__float__") and not getattr(value, "ndim", 0))
+whole = _of_kind("an int", is_whole)
+text = _of_kind("a string", lambda value: isinstance(value, str))
+numbers = _of_kind("numbers", lambda value: not isinstance(value, (str, bytes, dict, type)))  # or sequences of them
 
 
 def or_none(check: Check) -> Check:

@@ -26,7 +26,7 @@ LAYERS = frozenset(
 )
 OPS = frozenset(
     (
-        *("add", "subtract", "multiply", "divide", "true_divide", "maximum", "minimum", "negative", "absolute"),
+        *("add", "subtract", "multiply", "divide", "maximum", "minimum", "negative", "abs"),
         *("exp", "log", "sqrt", "rsqrt", "square", "tanh", "sigmoid", "relu", "gelu", "silu", "softplus", "erf"),
     )
 )

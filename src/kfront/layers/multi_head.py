@@ -132,16 +132,17 @@ class _Heads(OptionLayer):
 
     # -- masks ----------------------------------------------------------------------------------------------------
 
-    def _segmented(self, masks: Masks, segments: Tensor | None, alone: bool) -> tuple[Masks, Tensor | None]:
+    def _segmented(self, masks: Masks, segments: Tensor, weights: bool) -> tuple[Masks, Tensor | None]:
         """Masks that say too which sequence each place belongs to, or the numbers of sequences as they are.
 
         Args:
             masks: of values, keys and attention.
-            segments: numbers of sequences (batch, length) or None.
-            alone: whether they are all that attention depends on, as far as the call knows.
+            segments: numbers of sequences (batch, length).
+            weights: whether the call needs the attention weights, to drop some or to return them.
         """
-        alone = alone and state.cache is None and self.sliding_window is None and self._axes == (1,)
-        if segments is None or (alone and self.flash_attention is not False and not any(m is not None for m in masks)):
+        plain = not self._attends_itself and self.sliding_window is None and self._axes == (1,)
+        alone = state.cache is None and all(m is None for m in masks)
+        if plain and alone and not weights and self.flash_attention is not False:
             return masks, segments
         same = same_segment(segments)
         values, keys, attention = masks
@@ -371,8 +372,8 @@ class MultiHeadAttention(HeadHooks, _Heads):
         q, k, v = self.project(query, value if key is None else key, value)
         masks: Masks = (value_mask, key_mask, attention_mask)
         if segment_ids is not None:
-            alone = not (self._attends_itself or return_attention_scores or (training and self.dropout > 0))
-            masks, segment_ids = self._segmented(masks, segment_ids, alone)
+            wanted = return_attention_scores or bool(training and self.dropout > 0)
+            masks, segment_ids = self._segmented(masks, segment_ids, wanted)
         if state.cache is not None:
             k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
         if self._attends_itself:
@@ -575,8 +576,8 @@ class GroupedQueryAttention(_Heads):
         q, k, v = self.project(query, value if key is None else key, value)
         masks: Masks = (value_mask, key_mask, attention_mask)
         if segment_ids is not None:
-            alone = not (self._attends_itself or return_attention_scores or (training and self.dropout > 0))
-            masks, segment_ids = self._segmented(masks, segment_ids, alone)
+            wanted = return_attention_scores or bool(training and self.dropout > 0)
+            masks, segment_ids = self._segmented(masks, segment_ids, wanted)
         if state.cache is not None:
             k, v, masks = self._continued(k, v, masks, use_causal_mask, query is value, return_attention_scores)
         out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores, segment_ids)

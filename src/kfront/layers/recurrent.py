@@ -212,9 +212,8 @@ class RNN(OptionLayer):
             self.cell.build(step_shape)
         if self.input_spec is not None and self.input_spec.ndim == 3:
             self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]} if sequences_shape[-1] else None)
-        elif len(sequences_shape) == 3 and isinstance(
-            self.cell, BaseCell
-        ):  # whose steps an engine may run as one, past the checks of the cell
+        elif len(sequences_shape) == 3 and isinstance(self.cell, BaseCell):
+            # an engine may run its steps as one, past the checks of the cell
             self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
         if self.stateful:
             if sequences_shape[0] is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from kfront.core.arguments import is_no_tensor
 from kfront.core.dtypes import floating, keep, promote, result_type
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.op import op
@@ -191,7 +192,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
         )
 
     choices = [convert_to_tensor(c) for c in choices]
-    if default is None or isinstance(default, (str, dict, tuple, type)):
+    if is_no_tensor(default) or isinstance(default, tuple):
         raise ArgumentTypeError(f"[select] expected a number or a tensor as `default`, got {default!r}.")
     kinds = [dtype_of(c) for c in choices]
     kind = result_type(*kinds, type(default) if _scalar(default) else dtype_of(default))

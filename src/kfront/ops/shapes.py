@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core import shapes
+from kfront.core.arguments import is_no_tensor
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
@@ -439,7 +440,7 @@ def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int =
     >>> [tuple(part.shape) for part in ops.array_split(ops.ones(5), 2)]
     [(3,), (2,)]
     """
-    if isinstance(x, (str, dict, type)) or x is None or not shapes.shape_of(x):
+    if is_no_tensor(x) or not shapes.shape_of(x):
         raise ArgumentTypeError(f"[array_split] expected a tensor with an axis, got {x!r}.")
     if isinstance(indices_or_sections, int):
         n = dim(x, axis)

@@ -10,8 +10,8 @@ import math
 import mmap
 import os
 import struct
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -48,6 +48,7 @@ _NAMES = {
 _CODES = {v: k for k, v in _NAMES.items()}
 _HEADER = 100 << 20
 _ALIGNMENT = 64  # of the first tensor in the file, and so in memory when it is mapped: a line of the cache
+Placed = TypeVar("Placed", bound=tuple[Any, ...])  # a variable, its array, and where that stands
 _TOGETHER = 16 << 20  # bytes that are assigned at once
 Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
@@ -150,16 +151,17 @@ def read_safetensors(model: Model, file: BinaryIO, what: str, skip_mismatch: boo
     report(model, what, problems, [], unused, skip_mismatch, strict_optimizer=False)
     data = in_memory(file)
     found = [(v, as_array(data, dtype, shape, start + at), start + at) for v, (dtype, shape, at) in pairs]
-    for some in _portions(found):
+    for some in portions(found):
         b = some[0][0]._backend
         b.foreach.assign([v for v, _, _ in some], [b.convert(value, v._dtype) for v, value, _ in some])
         for _, value, at in some:
             let_go(data, at, value.nbytes)
 
 
-def _portions(found: list[Any]) -> Iterator[list[Any]]:
+def portions(found: Iterable[Placed]) -> Iterator[list[Placed]]:
     """Groups of (variable, array, place): only so much of a mapped file is in memory beside the Variables."""
-    group, size = [], 0
+    group: list[Placed] = []
+    size = 0
     for one in found:
         group.append(one)
         size += one[1].nbytes

@@ -111,9 +111,7 @@ def weights_of(model: Model) -> dict[str, Weight]:
             continue
         own = own_variables(owner)
         for v in owner._state() if own is None else own:
-            path = v.path.removeprefix(
-                f"{model.name}/"
-            )  # a model that builds its own layers has its name before theirs
+            path = v.path.removeprefix(f"{model.name}/")  # it stands there where a model builds its own layers
             if path in out and out[path].variable is not v:
                 raise SavingError(f"[WeightTable] expected a path for each weight, got {path} twice; name the layers.")
             out[path] = Weight(v, owner)

@@ -6,20 +6,18 @@ import difflib
 import fnmatch
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from kfront.core.errors import SavingError
-from kfront.saving.safetensors_parts import Source, StoredTensor, stored_tensors, write_checkpoint
+from kfront.saving.safetensors import portions
+from kfront.saving.safetensors_parts import Source, stored_tensors, write_checkpoint
 from kfront.saving.weight_rules import DerivedTensor, Holder, WeightRule, holder_of, weights_of
 
 if TYPE_CHECKING:
-    from kfront.core.variable import Variable
     from kfront.models.model import Model
-
-_AT_ONCE = 16 << 20  # bytes that are assigned together
 
 
 class WeightReport(NamedTuple):
@@ -126,7 +124,7 @@ class WeightTable:
                 f"{report}"
             )
         pairs = ((v, value, x) for h in fits for v, value, x in h.read(tensors))
-        for group in _portions(pairs):
+        for group in portions(pairs):
             b = group[0][0]._backend
             b.foreach.assign([v for v, _, _ in group], [b.convert(value, v._dtype) for v, value, _ in group])
             for _, _, used in group:
@@ -215,19 +213,3 @@ class WeightTable:
                     raise SavingError(f"[WeightTable] expected one row for {name}, got {holder.rule!r} and another.")
                 out[name] = DerivedTensor(holder, i, dtype)
         return out
-
-
-def _portions(
-    pairs: Iterable[tuple[Variable, np.ndarray, list[StoredTensor]]],
-) -> Iterator[list[tuple[Variable, np.ndarray, list[StoredTensor]]]]:
-    """Groups that are assigned at once."""
-    group: list[tuple[Variable, np.ndarray, list[StoredTensor]]] = []
-    size = 0
-    for one in pairs:
-        group.append(one)
-        size += one[1].nbytes
-        if size >= _AT_ONCE:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from kfront import config
+from kfront.core.arguments import is_whole
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.core.spec import KerasTensor
@@ -107,7 +108,7 @@ def whole(name: str, least: int | None = None) -> Callable[[object], int]:
     def check(value: Any) -> int:
         if value.__class__ is int and (least is None or value >= least):
             return value
-        if not hasattr(type(value), "__index__") or getattr(value, "ndim", 0):
+        if not is_whole(value):
             raise ArgumentTypeError(f"expected `{name}` to be an int, got {value!r}.")
         if least is not None and value < least:
             raise ArgumentError(f"expected `{name}` to be at least {least}, got {value!r}.")

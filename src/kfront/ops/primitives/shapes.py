@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core import shapes
-from kfront.core.arguments import is_whole
+from kfront.core.arguments import is_no_tensor, is_whole
 from kfront.core.dtypes import keep, promote
 from kfront.core.errors import ArgumentError
 from kfront.core.op import in_front_of, op
@@ -94,7 +94,7 @@ def ndim(x: TensorLike) -> int:
     >>> ops.ndim(ops.ones((2, 3)))
     2
     """
-    if x is None or isinstance(x, (str, dict, type)):
+    if is_no_tensor(x):
         raise ArgumentError(f"[ndim] expected a tensor, got {x!r}.")
     return len(shapes.shape_of(x))
 
