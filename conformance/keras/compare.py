@@ -16,7 +16,7 @@ def differences(theirs: Facts, ours: Facts, ill: bool = False) -> Iterator[tuple
     Args:
         theirs: Keras's.
         ours: kfront's.
-        ill: whether what was asked for is a mistake: then nothing may be taken that Keras stumbles over. Where it is
+        ill: whether what was asked for is a mistake: then nothing may be taken that Keras fails at. Where it is
             none, and Keras fails without refusing it, there is nothing to compare with.
     """
     if "raises" in theirs or "raises" in ours:

@@ -16,7 +16,7 @@ from kfront.backends import installed
 from ..__main__ import _import_engines, _settings
 from ..suite import process_of
 from .draw import Mutant, mutants
-from .hunt import Left, cases_elsewhere, noticed, others
+from .runner import Left, cases_elsewhere, noticed, others
 from .touched import Map, record
 
 EQUIVALENT = pathlib.Path(__file__).with_name("mutants.toml")

@@ -14,7 +14,7 @@ from collections import defaultdict
 
 from ..suite import Case, load_expected, run_case
 from .draw import Mutant, functions_of, parsed, paths_of
-from .live import replaced
+from .patching import replaced
 
 __all__ = ["Map", "record"]
 

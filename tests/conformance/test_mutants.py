@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from conformance.mutants import __main__ as command
-from conformance.mutants import changes, draw, hunt, live, touched
+from conformance.mutants import changes, draw, patching, runner, touched
 from conformance.suite import collect, run_case
 
 import kfront
@@ -72,10 +72,10 @@ def one(mutants, function, before, after):
 
 def test_a_mutant_is_put_in_and_taken_out(of_numpy):
     mutant = one(of_numpy, "stack", "np.stack(x, axis)", "np.stack(axis, x)")
-    assert re.match("(values|gradients|specs)/stack/", hunt.noticed(mutant, None))
+    assert re.match("(values|gradients|specs)/stack/", runner.noticed(mutant, None))
     with kfront.backend_scope("numpy"):
         assert np.shape(kfront.ops.stack([[1.0], [2.0]], 1)) == (1, 2)
-    with live.replaced({mutant.path: mutant.tree()}, lambda name: name == "nothing of that name") as changed:
+    with patching.replaced({mutant.path: mutant.tree()}, lambda name: name == "nothing of that name") as changed:
         assert not changed
 
 

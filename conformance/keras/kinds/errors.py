@@ -15,7 +15,7 @@ from ..subjects import Subject
 
 FAMILIES = ("layer", "object", "function")
 MOST = 1
-ILL_USE = True  # what Keras stumbles over must not be taken
+ILL_USE = True  # what Keras fails at must not be taken
 ILL: dict[str, Any] = {
     "None": None,
     "-1": -1,

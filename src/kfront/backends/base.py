@@ -223,7 +223,7 @@ class Backend:
         raise NotImplementedError
 
     def counts_as_tensor(self, x: object) -> bool:
-        """Whether `x` is a tensor in the eyes of the engine's users; more than `is_tensor`, if variables are."""
+        """Whether `x` is a tensor for the engine itself; more than `is_tensor` where its variables are tensors."""
         return self.is_tensor(x)
 
     def native_dtype(self, name: str) -> object:

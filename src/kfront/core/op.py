@@ -28,7 +28,7 @@ from kfront.core.typing import AnyCallable, Backend, Tensor
 
 _NONE = type(None)
 _LIST = "list"
-_STUMBLES = (TypeError, AttributeError, IndexError, KeyError, ZeroDivisionError)
+_OF_WRONG_KINDS = (TypeError, AttributeError, IndexError, KeyError, ZeroDivisionError)
 F = TypeVar("F", bound=AnyCallable)
 
 
@@ -271,16 +271,16 @@ class Op(Declared):
             except KfrontError as explained:
                 raise explained from error
             except Exception:
-                self._stumbled(error, static)
+                self._refuse_kinds(error, static)
                 raise error from None
         if isinstance(error, KfrontError):
             self.named(error)
-        self._stumbled(error, static)
+        self._refuse_kinds(error, static)
         raise error
 
-    def _stumbled(self, error: Exception, static: tuple[object, ...]) -> None:
-        """Refuse the arguments of a composed op where Python stumbled over them, not a function of the user's."""
-        if self.body is not None and type(error) in _STUMBLES and not any(map(callable, static)):
+    def _refuse_kinds(self, error: Exception, static: tuple[object, ...]) -> None:
+        """Refuse the arguments of a composed op if Python failed at their kinds, and not in a function of a user."""
+        if self.body is not None and type(error) in _OF_WRONG_KINDS and not any(map(callable, static)):
             raise ArgumentTypeError(f"[{self.name}] expected arguments that fit, got others: {error}.") from error
 
 

@@ -111,7 +111,7 @@ class PlacedVariable(TorchVariable):
         """Hold another storage, which is gathered by itself at first."""
         self.spec_of_sum = None
         if self.member is not None:
-            self.member.block.dissolve()
+            self.member.block.ungroup()
         super().take(tensor)
 
     def _shown(self, layer: object) -> PlacedVariable:
@@ -168,7 +168,7 @@ class Block:
         self.size, self.group = self.mesh.shape[self.axis], self.mesh.get_group(self.axis)
         self.shapes = [v.own._local_tensor.shape for v in self.variables]  # type: ignore[attr-defined]
 
-    def dissolve(self) -> None:
+    def ungroup(self) -> None:
         """Gather each by itself, as before it was known in which order they are read."""
         for v in self.variables:
             v.member = None
@@ -213,7 +213,7 @@ class Block:
 
 
 def _memory(count: int, like: Tensor) -> Tensor:
-    """Memory that goes back to the system: on the heap of the host what comes and goes would leave holes."""
+    """Memory that goes back to the system: on the host it would fragment the heap."""
     size = count * like.itemsize
     if like.device.type != "cpu" or size < 1 << 20:
         return like.new_empty(count)
@@ -382,7 +382,7 @@ class _Gathering(threading.local):
             return move(value if cast is None else value.to(native(cast)), v.read_as).to_local()
 
     def room(self, size: int, like: Tensor) -> Tensor:
-        """Memory for an exchange, the same for all of a step: it would be torn up between what stays."""
+        """Memory for an exchange, the same for all of a step, so that it does not fragment the heap."""
         room = self.rooms.get(like.dtype)
         if room is None or len(room) < size:
             self.rooms.pop(like.dtype, None)

@@ -13,7 +13,7 @@ from kfront.backends import get, installed
 
 from ..suite import Case, Expected, collect, load_expected, run_case
 from .draw import Mutant, ops_of
-from .live import replaced
+from .patching import replaced
 from .touched import Map
 
 __all__ = ["Left", "cases_elsewhere", "noticed", "others"]
