@@ -123,6 +123,8 @@ class Entry:
         far: values at which the gradient must be finite and the same on every engine; True: the first sample times
             1e4; a float: times that.
         far_slack: absolute tolerance far out, with its reason, where terms cancel.
+        one_by_one: whether all terms have one sign, so that sums that an engine makes one by one (XLA on CPUs, in
+            jnp.var too) are the less exact the more terms there are: by the root of their number.
         random: whether results are random.
         lead: whether only the first array has a dimension that may be unknown (the others are weights).
         compiles: whether it can be compiled with unknown sizes (False where shapes depend on values).
@@ -143,6 +145,7 @@ class Entry:
     kinks: tuple[Kink, ...] = ()
     far: Any = ()
     far_slack: tuple[float, str] = (1e-12, "")
+    one_by_one: bool = False
     random: bool = False
     lead: bool = False
     compiles: bool = True

@@ -11,7 +11,9 @@ it may lie as far from them as they lie from each other. Denormals may count as 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -153,6 +155,10 @@ class _Text(str):
 
 def near(entry: Entry, sample: Sample, got: list[np.ndarray]) -> None:
     want = wanted(entry, sample)
+    if entry.one_by_one:
+        terms = max((x.size for x in arrays_of(sample[:2])), default=1)
+        wider = max(1.0, math.sqrt(terms) / 4)
+        entry = dataclasses.replace(entry, tolerance=entry.tolerance._replace(ulp=wider * entry.tolerance.ulp))
     sizes = [np.abs(x[np.isfinite(x)].astype("float64")) for x in arrays_of(sample[:2]) if kind_of(x) in FLOATS]
     scale = min(8.0, max((float(x.max(initial=0.0)) for x in sizes), default=0.0))
     try:
