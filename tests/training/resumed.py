@@ -20,6 +20,7 @@ from kfront import callbacks, layers
 X = np.random.default_rng(0).normal(size=(22, 4)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(22, 2)).astype("float32")
 EPOCHS, STEPS = 3, 3
+CUT = 2  # batches of an epoch that leaves some to the next one
 
 
 class Cut(Exception):
@@ -113,6 +114,16 @@ DATA = {
     "torch, own generator": lambda: {"x": torch_loader(own=True)},
     "tf.data": lambda: {"x": tf_data()},
     "grain": lambda: {"x": grain_data()},
+    **{
+        f"{kind}, cut": lambda make=make: {**make(), "steps_per_epoch": CUT}
+        for kind, make in {
+            "arrays": lambda: {"x": X, "y": Y, "batch_size": 5},  # 5 batches: 2, 2 and 1
+            "iterable": lambda: {"x": by_python()},  # 3 of unknown size
+            "PyDataset": lambda: {"x": Shuffled()},
+            "torch": lambda: {"x": torch_loader()},
+            "tf.data": lambda: {"x": tf_data()},
+        }.items()
+    },
     "validation": lambda: {
         "x": X,
         "y": Y,

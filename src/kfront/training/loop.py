@@ -147,7 +147,7 @@ def _ready(
         batches: an iterator over them.
         most: how many will be taken at most, None for all.
         followed: whether a callback saves the position of the data.
-        done: batches of the epoch that came before.
+        done: batches that were taken from the iterator before.
     """
     with data.ahead(batches, most, followed) as ready:
         yield model._backend.distributor.level(ready, data.apart, lambda: data.length(most, done))
@@ -156,8 +156,9 @@ def _ready(
 class _Run:
     """The epochs of one `fit`.
 
-    Its first batch, or the rest of an epoch that an earlier process began, is read before callbacks learn that
-    training begins, so that the model is built by then.
+    The batches that an epoch of `steps_per_epoch` leaves begin the next one, so that all data are used, as in Keras.
+    The first batch, or the rest of an epoch that an earlier process began, is read before callbacks learn that training
+    begins, so that the model is built by then.
     """
 
     def __init__(
@@ -166,18 +167,22 @@ class _Run:
         self.model, self.data, self.plan, self.asked = model, data, plan, asked
         self.callbacks, self.progress = callbacks, progress
         self.first, self.done = plan.initial_epoch, 0
+        self.begun = False  # whether the epoch that comes has an iterator already
+        self.taken: int = 0  # batches that earlier epochs took from it
         self.batches: Iterator[Any] | None = None
         if progress is not None and progress.resumed is not None:
             self.first, self.done = progress.resumed["epoch"], progress.resumed["batch"]
+            self.taken = progress.taken
             _compare(model, "fit, resumed", data, epoch=self.first, batch=self.done)
-            self.batches = progress.rest()
+            self.batches, self.begun = progress.rest(), self.done > 0
             self._expect(progress.zeros())
         elif self.first < plan.epochs:
             self._begin()
 
     def _begin(self) -> None:
         """Take the first batch, and build what is to be built."""
-        first, self.batches = _first(self._new_epoch(), "fit")
+        first, self.batches = _first(self._begin_epoch(), "fit")
+        self.begun = True
         self.model._prepare(*first, train=True)
         self.model._steps().refresh()
         if self.progress is not None:
@@ -186,16 +191,33 @@ class _Run:
 
     def _expect(self, batch: object) -> None:
         """Compile for the smaller last batch now, so that no step after the first has to."""
-        steps, limit = self.data.steps, self.plan.steps
-        whole = limit is None or limit >= (steps or 0)
-        self.model._steps().expect(batch, self.data.remainder if whole else 0, steps if whole else limit)
+        size, limit = self.data.steps, self.plan.steps
+        reached = limit is None or limit * (self.plan.epochs - self.first) >= (size or 0)
+        steps = size if limit is None else min(limit, size or limit)
+        self.model._steps().expect(batch, self.data.remainder if reached else 0, steps)
 
-    def _new_epoch(self) -> Iterator[Any]:
+    def _begin_epoch(self) -> Iterator[Any]:
+        """The iterator of the epoch: a new one if the last epoch left none."""
         _compare(self.model, "fit", self.data)
         self.data.on_epoch_begin()
+        if self.batches is not None and self.data.steps is None:
+            ended = object()
+            batch = next(self.batches, ended)
+            self.batches = None if batch is ended else itertools.chain((batch,), self.batches)
+        if self.batches is None:
+            self.taken = 0
+            if self.progress is not None:
+                self.progress.begin_epoch()
+            self.batches = self.data.batches()
+        return self.batches
+
+    def _end_epoch(self, steps: int) -> None:
+        """Keep the iterator if `steps_per_epoch` has cut the epoch off and there may be more."""
+        self.taken += steps
+        if steps != self.plan.steps or self.taken == self.data.steps:
+            self.batches, self.taken = None, 0
         if self.progress is not None:
-            self.progress.begin_epoch()
-        return self.data.batches()
+            self.progress.taken = self.taken
 
     def epochs(self, validator: _Validator) -> Any:
         """Run them; returns the last results."""
@@ -209,11 +231,12 @@ class _Run:
             if not self.done:
                 model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            batches = self._new_epoch() if self.batches is None else self.batches
-            self.batches = None
+            if not self.begun:
+                self._begin_epoch()
+            self.begun = False
             if self.done and resumed is not None:
                 resumed.restore()  # now, because callbacks may have changed things when the epoch began
-            if not model.stop_training and not self._train(batches):
+            if not model.stop_training and not self._train():
                 break
             self.done = 0
             logs = model._epoch_logs()
@@ -225,14 +248,17 @@ class _Run:
                 break
         return logs
 
-    def _train(self, batches: Iterator[object]) -> bool:
+    def _train(self) -> bool:
         """Train on the batches of an epoch; whether there were any."""
+        assert self.batches is not None
         limit = self.plan.steps
         most = None if limit is None else limit - self.done
-        with _ready(self.model, self.data, batches, most, self.progress is not None, self.done) as ready:
+        before = self.taken + self.done
+        with _ready(self.model, self.data, self.batches, most, self.progress is not None, before) as ready:
             steps = _train_epoch(self.model, ready, self.data, self.callbacks, self.done)
         if not steps or (steps < (self.asked or 0) and steps != limit and not self.model.stop_training):
             _warn_short(steps, self.asked)
+        self._end_epoch(steps)
         return steps > 0
 
 
@@ -339,7 +365,7 @@ def _validation_data(model: Any, validation: Validation) -> Data:
         x, y, w = v[0], None, None
     else:
         x, y, w = v, None, None
-    return make_data(x, y, w, validation.batch_size, False, model._backend, validation.steps)
+    return make_data(x, y, w, validation.batch_size, False, model._backend)
 
 
 # ---- evaluate and predict -------------------------------------------------------------------------------------------

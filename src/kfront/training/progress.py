@@ -70,6 +70,7 @@ class Progress:
         callbacks: the CallbackList.
 
     Attributes:
+        taken: batches that earlier epochs took from the iterator of this one.
         resumed: the snapshot that the run continues from, None for a run from the beginning.
         stored: model -> the variables that the callback writes into a weights file; snapshots hold the others.
     """
@@ -83,6 +84,7 @@ class Progress:
         self._together = False
         self._validation: Any = None
         self._validation_mark: object = None
+        self.taken: int = 0
         self.resumed: Config | None = None
         self.stored: Callable[[Any], Iterable[Any]] = lambda model: ()
         data.watch(self._random)
@@ -133,6 +135,7 @@ class Progress:
         return {
             "epoch": epoch,
             "batch": batch,
+            "taken": self.taken,
             "specs": self._specs,
             "mark": self._mark,
             "position": self.data.position(),
@@ -166,7 +169,7 @@ class Progress:
 
     # -- going on ------------------------------------------------------------------------------------------------------
 
-    def go_on(self, snapshot: dict[str, object], load: Callable[[], None], together: bool = False) -> None:
+    def go_on(self, snapshot: Config, load: Callable[[], None], together: bool = False) -> None:
         """Resume a run; the model is built without reading its data.
 
         Args:
@@ -176,6 +179,7 @@ class Progress:
         """
         self.resumed, self._load, self._together = snapshot, load, together
         self._mark, self._specs = snapshot["mark"], snapshot["specs"]
+        self.taken = snapshot.get("taken", 0)  # older ones have none
         self.model._prepare(*self.zeros(), train=True)
 
     def zeros(self) -> Any:
@@ -183,10 +187,10 @@ class Progress:
         return tree.map_structure(_zeros, self._specs)
 
     def rest(self) -> Iterator[Any] | None:
-        """The rest of the interrupted epoch; None if it starts from the beginning."""
+        """What is left of the iterator of the interrupted run; None if the next epoch has a new one."""
         saved = self.resumed
         assert saved is not None
-        mark, batch = saved["mark"], saved["batch"]
+        mark, batch = saved["mark"], self.taken + saved["batch"]
         found = self.data.resume(
             mark["data"], saved["position"], batch, lambda state=None: set_random_state(state or mark["random"])
         )

@@ -407,7 +407,7 @@ class Trainer:
             class_weight: dict class index -> weight.
             sample_weight: weights of the samples.
             initial_epoch: the epoch to start at.
-            steps_per_epoch: batches per epoch; all if None.
+            steps_per_epoch: batches per epoch; all if None. The next epoch goes on with the batches that are left.
             validation_steps: batches per validation.
             validation_batch_size: samples per validation step; `batch_size` if None.
             validation_freq: epochs between validations, or the list of epochs that end with one.
@@ -423,7 +423,7 @@ class Trainer:
         with backend_scope(self._backend):
             if validation_split and validation_data is None:
                 (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
-            data = make_data(x, y, sample_weight, batch_size, shuffle, self._backend, steps_per_epoch, class_weight)
+            data = make_data(x, y, sample_weight, batch_size, shuffle, self._backend, class_weight)
             check_labels(self, data)
             return loop.fit(
                 self,
@@ -467,7 +467,7 @@ class Trainer:
         if kwargs:
             raise ArgumentError(f"[evaluate] expected known arguments, got {sorted(kwargs)}.")
         with backend_scope(self._backend):
-            data = make_data(x, y, sample_weight, batch_size, False, self._backend, steps)
+            data = make_data(x, y, sample_weight, batch_size, False, self._backend)
             logs = loop.evaluate(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
         return by_name(logs) if return_dict else _flat(logs)
 
@@ -497,7 +497,7 @@ class Trainer:
         if small and 0 < len(x) <= (batch_size or 32) and x.dtype.kind not in "OSTU" and self.built:
             return self._predict_small(x)
         with backend_scope(b):
-            data = make_data(x, None, None, batch_size, False, b, steps)
+            data = make_data(x, None, None, batch_size, False, b)
             return loop.predict(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
 
     def _predict_small(self, x: np.ndarray) -> Any:

@@ -29,7 +29,6 @@ def make_data(
     batch_size: int | None,
     shuffle: bool | str,
     backend: Backend,
-    steps: int | None = None,
     class_weight: dict[int, float] | None = None,
 ) -> Data:
     """The adapter for whatever was passed to `fit`, `evaluate` or `predict`.
@@ -43,7 +42,7 @@ def make_data(
         if _is_table(x):
             data, y = _table(x, y, size, shuffle), None
         else:
-            data = _dataset(x, size, shuffle, steps, backend)
+            data = _dataset(x, size, shuffle, backend)
     if data is None:
         arrays = _as_arrays(x, y, sample_weight, backend)
         if class_weight is not None:
@@ -88,7 +87,7 @@ def _struct(v: object) -> Any:
 # ---- batches, and samples one by one ---------------------------------------------------------------------------------
 
 
-def _dataset(x: Any, size: int, shuffle: bool | str, steps: int | None, backend: Backend) -> Data | None:
+def _dataset(x: Any, size: int, shuffle: bool | str, backend: Backend) -> Data | None:
     """The adapter of something that is no array; None for arrays."""
     kind = origin(x)
     if hasattr(x, "num_batches") and hasattr(x, "__getitem__") and hasattr(x, "on_epoch_end"):
@@ -96,21 +95,21 @@ def _dataset(x: Any, size: int, shuffle: bool | str, steps: int | None, backend:
     if "tensorflow.python.data" in kind:
         count = int(x.cardinality().numpy())
         make = iter if backend.takes_tf_data else _as_numpy
-        return IterableData(x, count if count >= 0 else steps, count != -1 or steps is None, make)
+        return IterableData(x, count if count >= 0 else None, restart=True, make=make)
     if "tensorflow.python.distribute" in kind:
-        return IterableData(x, _length(x, steps), restart=True, make=backend.whole_batches)
+        return IterableData(x, _length(x), restart=True, make=backend.whole_batches)
     if "torch" in kind and hasattr(x, "collate_fn"):
         return LoaderData(x)
     if "torch.utils.data" in kind:
         return _torch_dataset(x, size, shuffle)
     if hasattr(x, "__next__"):
-        return IterableData(x, steps, restart=False)
+        return IterableData(x, None, restart=False)
     if _is_array_like(x):
         return None
     if "grain" in kind and hasattr(x, "__getitem__") and not hasattr(x, "__iter__"):
         return IndexedData(x, size, shuffle, by_index)
     if hasattr(x, "__iter__") and not isinstance(x, str):
-        return IterableData(x, _length(x, steps), restart=True)
+        return IterableData(x, _length(x), restart=True)
     raise DataError(
         f"[fit] expected arrays, a table, a torch Dataset or DataLoader, a tf.data.Dataset, a grain dataset, a "
         f"PyDataset or a generator as `x`, got {type(x).__name__}."
@@ -121,13 +120,13 @@ def _is_array_like(x: object) -> bool:
     return hasattr(x, "shape") or isinstance(x, (list, tuple, dict)) or hasattr(x, "__array__")
 
 
-def _length(x: Any, steps: int | None) -> int | None:
-    """The number of batches: what `x` says, bounded (grain repeats by a length of 2**63)."""
+def _length(x: Any) -> int | None:
+    """The number of batches as far as `x` says it (grain repeats by a length of 2**63)."""
     try:
         count = len(x)
     except (TypeError, OverflowError, NotImplementedError):
-        return steps
-    return count if count < 2**40 else steps
+        return None
+    return count if count < 2**40 else None
 
 
 def _as_numpy(dataset: Any) -> Iterator[object]:
