@@ -40,10 +40,9 @@ model.compile("adam", kfront.losses.SparseCategoricalCrossentropy(from_logits=Tr
 model.fit(x[:1400], y[:1400], epochs=8, verbose=0)
 
 # %%
-# ONNX is written from PyTorch; a model of another engine is moved there first.
+# ONNX is written by PyTorch's exporter, which must be installed; a model of another engine is moved there by `export`.
 folder = pathlib.Path(tempfile.mkdtemp())
-ready = model if kfront.config.backend() == "torch" else kfront.convert(model, "torch")
-ready.export(folder / "digits.onnx", format="onnx", verbose=False)
+model.export(folder / "digits.onnx", format="onnx", verbose=False)
 
 # %%
 # The server.

@@ -554,7 +554,7 @@ class Backend:
     def _no_gradients(self) -> UnsupportedError:
         return UnsupportedError(
             f"[{self.name}] expected a backend that differentiates, got {self.name!r}, which only runs models; "
-            "choose torch, jax or tensorflow, e.g. `kfront.convert(model, 'jax')`."
+            "move it with `kfront.convert(model, 'torch')` (or 'jax', 'tensorflow'; `pip install 'kfront[torch]'`)."
         )
 
     def vjp(
