@@ -213,6 +213,8 @@ def while_loop(
     [4, 6]
     """
     _check_callable("while_loop", cond=cond, body=body)
+    if loop_vars is None:
+        raise ArgumentTypeError("[while_loop] expected tensors as `loop_vars`, got None.")
     kind = _kind(loop_vars)
     if kind is KerasTensor:
         return ControlCall(while_loop)(cond, body, loop_vars, maximum_iterations)
@@ -288,6 +290,8 @@ def scan(
         raise ArgumentError(f"[scan] expected `length` to be an int from 0 on, got {length!r}.")
     if not isinstance(unroll, (bool, int)) or (unroll is not True and unroll is not False and unroll < 1):
         raise ArgumentError(f"[scan] expected `unroll` to be a bool or an int >= 1, got {unroll!r}.")
+    if xs is not None and length is not None and any(n not in (None, length) for n in _lengths(xs)):
+        raise ArgumentError(f"[scan] expected `xs` of `length` {length}, got {_lengths(xs)}.")
     kind = _kind((init, xs))
     if kind is KerasTensor:
         return ControlCall(scan)(f, init, xs, length, reverse, unroll)
@@ -296,12 +300,15 @@ def scan(
     return current().scan(f, init, xs, length, reverse, unroll)
 
 
+def _lengths(xs: object) -> list[int | None]:
+    return [r.shape[0] for r in tree.flatten(_specs(xs)) if r is not None]
+
+
 def _scan_spec(f: Callable[[Any, Any], Any], init: object, xs: object, length: int | None) -> Any:
     n, item = length, None
     if xs is not None:
         rows = _specs(xs)
-        sizes = [r.shape[0] for r in tree.flatten(rows) if r is not None]
-        n = next((s for s in sizes if s is not None), length)
+        n = next((s for s in _lengths(xs) if s is not None), length)
         item = tree.map_structure(lambda r: None if r is None else Abstract(r.shape[1:], r.dtype), rows)
     carry, y = f(_specs(init), item)
     return _specs(carry), _batched(y, n)

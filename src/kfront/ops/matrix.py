@@ -298,6 +298,7 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
     >>> float(ops.cholesky_inverse(ops.array([[2.0, 0.0], [0.0, 1.0]]))[0, 0])
     0.25
     """
+    shapes.rank_at_least(x, 2)
     factor = swapaxes(x, -1, -2) if upper else x
     n = dim(x, -1)
     unit = broadcast_to(eye(n, None, 0, dtype_of(x)), shape(x))

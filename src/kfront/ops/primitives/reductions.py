@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, index_result, keep, logical, result_type, static_rule, sum_like
 from kfront.core.op import op
 from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arguments import optional_dtype
+from kfront.ops.primitives.arguments import optional_dtype, whole
 
 
 @op(dtype=sum_like, shape=shapes.reduction, zeros="reduced", home="numpy")
@@ -345,9 +347,10 @@ def segment_rule(data: object, segment_ids: object) -> tuple[object, object]:
 
 
 segment_rule.keeps = True  # type: ignore[attr-defined]
+SEGMENTS: dict[str, Any] = {"num_segments": whole("num_segments", 0, optional=True)}
 
 
-@op(2, segment_rule, shapes_nn.segment, home="math")
+@op(2, segment_rule, shapes_nn.segment, prepare=SEGMENTS, home="math")
 def segment_sum(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
@@ -370,7 +373,7 @@ def segment_sum(
     """
 
 
-@op(2, segment_rule, shapes_nn.segment, home="math")
+@op(2, segment_rule, shapes_nn.segment, prepare=SEGMENTS, home="math")
 def segment_max(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
