@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from kfront.core.dtypes import floating, result_type, standardize, static_rule, to_float
-from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arguments import optional_dtype, whole
+from kfront.ops.primitives.arguments import optional_dtype, ranks, whole
 from kfront.ops.primitives.arithmetic import add, divide, floor, multiply, power, subtract
 from kfront.ops.primitives.creation import arange, full, ones, zeros
 from kfront.ops.primitives.dtypes import cast, dtype_of
@@ -22,7 +21,7 @@ from kfront.ops.primitives.shapes import dim, expand_dims, flip, shape
 from kfront.ops.shapes import moveaxis
 
 
-@op(prepare={"N": whole("N", 0, optional=True)}, fuse=True, home="numpy")
+@op(prepare={"x": ranks("x", 1), "N": whole("N", 0, optional=True)}, fuse=True, home="numpy")
 def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """Matrix of powers (Vandermonde).
 
@@ -40,8 +39,6 @@ def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Ten
     >>> ops.convert_to_numpy(ops.vander([1, 2, 3])).tolist()
     [[1, 1, 1], [4, 2, 1], [9, 3, 1]]
     """
-    if len(x.shape) != 1:
-        raise ShapeError(f"expected `x` of rank 1, got shape {tuple(x.shape)}.")
     columns = dim(x, 0) if N is None else N
     out = power(expand_dims(x, 1), arange(0, columns, 1, dtype_of(x)))
     return out if increasing else flip(out, 1)

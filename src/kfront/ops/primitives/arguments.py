@@ -96,7 +96,7 @@ def int_or_tuple(name: str) -> Callable[[object], object]:
             return value
         items = value if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else (None,)
         if all(is_whole(v) for v in items):
-            return tuple(int(v) for v in items)
+            return tuple(int(v) for v in items)  # type: ignore[arg-type]
         if isinstance(value, np.integer):
             return int(value)
         raise ArgumentTypeError(f"expected `{name}` to be an int or a sequence of ints, got {value!r}.")
@@ -115,12 +115,12 @@ def tensor(name: str) -> Callable[[object], object]:
     return check
 
 
-def sequence(name: str) -> Callable[[object], object]:
-    """A function that refuses what has not one axis, where some engines take it."""
+def ranks(name: str, *allowed: int) -> Callable[[object], object]:
+    """A function that refuses what has another number of axes, where some engines take it."""
 
     def check(value: Any) -> Any:
-        if len(shape := shape_of(value)) != 1:
-            raise ShapeError(f"expected `{name}` of rank 1, got shape {shape}.")
+        if len(shape := shape_of(value)) not in allowed:
+            raise ShapeError(f"expected `{name}` of rank {' or '.join(map(str, allowed))}, got shape {shape}.")
         return value
 
     return check

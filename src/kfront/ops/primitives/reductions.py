@@ -11,7 +11,7 @@ from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, index_result, keep, logical, result_type, static_rule, sum_like
 from kfront.core.op import op
 from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arguments import optional_dtype, whole
+from kfront.ops.primitives.arguments import optional_dtype, ranks, whole
 
 
 @op(dtype=sum_like, shape=shapes.reduction, zeros="reduced", home="numpy")
@@ -317,7 +317,14 @@ def _bincount_rule(x: Tensor, weights: Tensor) -> tuple[object, object]:
 _bincount_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(("x", "weights"), _bincount_rule, shapes.bincount, home="numpy", call_args=("x",))
+@op(
+    ("x", "weights"),
+    _bincount_rule,
+    shapes.bincount,
+    prepare={"x": ranks("x", 1, 2)},
+    home="numpy",
+    call_args=("x",),
+)
 def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     """How often each integer occurs.
 
