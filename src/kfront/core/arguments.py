@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core.errors import ArgumentTypeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["check", "check_count", "is_no_tensor", "is_whole", "settled"]
 
@@ -32,9 +32,14 @@ def is_no_tensor(value: object) -> bool:
 
 
 def _each(test: Callable[[object], bool]) -> Callable[[object], bool]:
-    """Whether a value is a sequence or an array whose items pass, or a tensor."""
-    known = (Sequence, np.ndarray)
-    return lambda value: all(map(test, value)) if isinstance(value, known) else len(getattr(value, "shape", ())) == 1
+    """Whether a value is a sequence, no text, or an array whose items pass, or a tensor."""
+
+    def check(value: Any) -> bool:
+        if isinstance(value, (Sequence, np.ndarray)):
+            return not isinstance(value, str) and all(map(test, value))
+        return len(getattr(value, "shape", ())) == 1
+
+    return check
 
 
 _KINDS: dict[str, Callable[[object], bool]] = {
@@ -53,14 +58,17 @@ _KINDS: dict[str, Callable[[object], bool]] = {
 }
 
 
-def check_count(op: str, name: str, value: object) -> None:
+def check_count(op: str, name: str, value: object, least: int | None = None) -> None:
     """Refuse what is no int where one is wanted, which an engine may round; a tensor of one is one.
 
     Raises:
         ArgumentTypeError: for another kind of value.
+        ArgumentError: for an int below `least`.
     """
     if not is_whole(value) and (not hasattr(value, "shape") or getattr(value, "ndim", 0)):
         raise ArgumentTypeError(f"[{op}] expected `{name}` to be an int, got {value!r}.")
+    if least is not None and isinstance(value, (int, np.integer)) and value < least:
+        raise ArgumentError(f"[{op}] expected `{name}` to be at least {least}, got {value!r}.")
 
 
 def _fits(annotation: str, value: object) -> bool:

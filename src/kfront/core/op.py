@@ -178,6 +178,9 @@ class Op(Declared):
 
     def plan(self, dtypes: Sequence[object], static: tuple[Any, ...]) -> tuple[str | None, ...]:
         """The dtype that each operand is converted to, None to leave it as it is."""
+        for name, have in zip(self.tensors, dtypes, strict=False):
+            if have is None and name not in self.optional:
+                raise ArgumentTypeError(f"expected `{name}` to be a tensor, got None.")
         cast, _ = self.dtype_of(dtypes, static)
         wanted = cast if isinstance(cast, (tuple, list)) else (cast,) * len(dtypes)
         scalars_only = all(d in WEAK or d is None for d in dtypes)

@@ -530,7 +530,7 @@ def slice_(inputs: Tensor, start_indices: Any, shape: Shape) -> Shape:
     s = shape_of(inputs)
     if len(shape) != len(s):
         raise ShapeError(f"expected a `shape` of {len(s)} numbers for a tensor of shape {s}, got {tuple(shape)}.")
-    starts = [None] * len(s) if hasattr(start_indices, "shape") else [known(i) for i in start_indices]
+    starts = _starts(start_indices, s)
     out = []
     for n, size, at in zip(s, (known(d) for d in shape), starts, strict=False):
         if size == -1:
@@ -541,11 +541,20 @@ def slice_(inputs: Tensor, start_indices: Any, shape: Shape) -> Shape:
     return tuple(out)
 
 
+def _starts(start_indices: Any, s: Shape) -> list[int | None]:
+    """The first position along each axis, as far as it is known."""
+    starts = [known(i) for i in start_indices] if isinstance(start_indices, Sequence) else [None] * len(s)
+    if len(starts) != len(s):
+        raise ShapeError(f"expected {len(s)} `start_indices` for a tensor of shape {s}, got {len(starts)}.")
+    return starts
+
+
 def slice_update(inputs: Tensor, updates: Tensor, start_indices: object) -> Shape:
     """The shape of `inputs`; `updates` must fit inside."""
     s, u = shape_of(inputs), shape_of(updates)
     if len(s) != len(u):
         raise ShapeError(f"expected `updates` of the rank of `inputs` ({len(s)}), got shapes {u} and {s}.")
+    _starts(start_indices, s)
     return s
 
 
@@ -579,6 +588,14 @@ def _check_scatter(i: Shape, values: Shape, target: Shape) -> None:
 def given(shape: Any, **static: object) -> Shape:
     """The shape argument."""
     return tuple(known(d) for d in shape)
+
+
+def filled(shape: Any, fill_value: object, **static: object) -> Shape:
+    """The shape argument, which the value broadcasts to."""
+    found = given(shape)
+    if not may_be_equal(broadcast(shape_of(fill_value), found), found):
+        raise ShapeError(f"expected `fill_value` to broadcast to {found}, got shape {shape_of(fill_value)}.")
+    return found
 
 
 def arange(start: object, stop: Any = None, step: object = None, dtype: DTypeLike = None) -> Shape:

@@ -146,6 +146,8 @@ def output_pads(value: Any, n: int) -> tuple[int | None, ...]:
     if value is None or isinstance(value, int):
         return (value,) * n
     out = tuple(value)
+    if len(out) not in (1, n):
+        raise ArgumentError(f"expected `output_padding` to be an int or {n} ints, got {value!r}.")
     return out * n if len(out) == 1 else out
 
 

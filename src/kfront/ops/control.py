@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfront.core import shapes, tree
-from kfront.core.arguments import is_whole
+from kfront.core.arguments import check_count, is_no_tensor, is_whole
 from kfront.core.dtypes import result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import in_front_of, op
@@ -89,6 +89,13 @@ def _check_callable(name: str, **functions: object) -> None:
     for what, f in functions.items():
         if not callable(f):
             raise ArgumentTypeError(f"[{name}] expected `{what}` to be callable, got {f!r}.")
+
+
+def _check_values(name: str, values: object) -> None:
+    """Refuse text, dicts and classes among the values that a function is run on; None may be one."""
+    for x in tree.flatten(values):
+        if x is not None and is_no_tensor(x):
+            raise ArgumentTypeError(f"[{name}] expected tensors, got {x!r}.")
 
 
 @in_front_of(engine_cond)
@@ -213,6 +220,9 @@ def while_loop(
     [4, 6]
     """
     _check_callable("while_loop", cond=cond, body=body)
+    _check_values("while_loop", loop_vars)
+    if loop_vars is None:
+        raise ArgumentTypeError("[while_loop] expected tensors as `loop_vars`, got None.")
     kind = _kind(loop_vars)
     if kind is KerasTensor:
         return ControlCall(while_loop)(cond, body, loop_vars, maximum_iterations)
@@ -241,6 +251,8 @@ def fori_loop(lower: object, upper: object, body_fun: Callable[[object, object],
     10
     """
     _check_callable("fori_loop", body_fun=body_fun)
+    for name, n in (("lower", lower), ("upper", upper)):
+        check_count("fori_loop", name, n)
     kind = _kind((lower, upper, init_val))
     if kind is KerasTensor:
         return ControlCall(fori_loop)(lower, upper, body_fun, init_val)
@@ -282,12 +294,15 @@ def scan(
     (6, [1, 3, 6])
     """
     _check_callable("scan", f=f)
+    _check_values("scan", (init, xs))
     if xs is None and length is None:
         raise ArgumentError("[scan] expected `xs` or `length`, got neither.")
     if length is not None and (not is_whole(length) or length < 0):
         raise ArgumentError(f"[scan] expected `length` to be an int from 0 on, got {length!r}.")
     if not isinstance(unroll, (bool, int)) or (unroll is not True and unroll is not False and unroll < 1):
         raise ArgumentError(f"[scan] expected `unroll` to be a bool or an int >= 1, got {unroll!r}.")
+    if xs is not None and length is not None and any(n not in (None, length) for n in _lengths(xs)):
+        raise ArgumentError(f"[scan] expected `xs` of `length` {length}, got {_lengths(xs)}.")
     kind = _kind((init, xs))
     if kind is KerasTensor:
         return ControlCall(scan)(f, init, xs, length, reverse, unroll)
@@ -296,12 +311,15 @@ def scan(
     return current().scan(f, init, xs, length, reverse, unroll)
 
 
+def _lengths(xs: object) -> list[int | None]:
+    return [r.shape[0] for r in tree.flatten(_specs(xs)) if r is not None]
+
+
 def _scan_spec(f: Callable[[Any, Any], Any], init: object, xs: object, length: int | None) -> Any:
     n, item = length, None
     if xs is not None:
         rows = _specs(xs)
-        sizes = [r.shape[0] for r in tree.flatten(rows) if r is not None]
-        n = next((s for s in sizes if s is not None), length)
+        n = next((s for s in _lengths(xs) if s is not None), length)
         item = tree.map_structure(lambda r: None if r is None else Abstract(r.shape[1:], r.dtype), rows)
     carry, y = f(_specs(init), item)
     return _specs(carry), _batched(y, n)
@@ -386,6 +404,8 @@ def associative_scan(f: Callable[[object, object], object], elems: Any, reverse:
         return ControlCall(associative_scan)(f, elems, reverse, axis)
 
     leaves = [convert_to_tensor(x) for x in tree.flatten(elems)]
+    for leaf in leaves:
+        shapes.axis_of(axis, len(shapes.shape_of(leaf)))
     sizes = {shapes.shape_of(x)[axis] for x in leaves}
     if len(sizes) != 1 or None in sizes:
         raise ShapeError(

@@ -11,7 +11,7 @@ from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arguments import optional_dtype
+from kfront.ops.primitives.arguments import optional_dtype, ranks, whole
 from kfront.ops.primitives.arithmetic import add, divide, floor, multiply, power, subtract
 from kfront.ops.primitives.creation import arange, full, ones, zeros
 from kfront.ops.primitives.dtypes import cast, dtype_of
@@ -21,7 +21,7 @@ from kfront.ops.primitives.shapes import dim, expand_dims, flip, shape
 from kfront.ops.shapes import moveaxis
 
 
-@op(fuse=True, home="numpy")
+@op(prepare={"x": ranks("x", 1), "N": whole("N", 0, optional=True)}, fuse=True, home="numpy")
 def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """Matrix of powers (Vandermonde).
 
@@ -137,7 +137,7 @@ def _linspace_rule(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static
     return to_float(d), d
 
 
-@op(2, _linspace_rule, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
+@op(2, _linspace_rule, prepare={"num": whole("num", 0), "dtype": optional_dtype}, fuse=True, home="numpy")
 def linspace(
     start: TensorLike,
     stop: TensorLike,

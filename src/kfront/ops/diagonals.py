@@ -6,6 +6,7 @@ import builtins
 from typing import Any
 
 from kfront.core import shapes
+from kfront.core.arguments import check_count
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
@@ -60,6 +61,8 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Te
     >>> ops.convert_to_numpy(ops.tri(2, 3, dtype="int32")).tolist()
     [[1, 0, 0], [1, 1, 0]]
     """
+    for name, n, least in (("N", N, 0), ("M", N if M is None else M, 0), ("k", k, None)):
+        check_count("tri", name, n, least)
     rows, columns = expand_dims(arange(N), 1), arange(N if M is None else M)
     return cast(greater_equal(add(rows, k), columns), standardize(dtype))
 

@@ -10,7 +10,7 @@ from kfront.core.op import in_front_of, op
 from kfront.core.sparse import sparse_multi_hot
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arguments import dtype_name
+from kfront.ops.primitives.arguments import dtype_name, whole
 from kfront.ops.primitives.indexing import take
 from kfront.ops.primitives.nn import one_hot
 from kfront.ops.primitives.reductions import max
@@ -44,7 +44,12 @@ def embedding(indices: TensorLike, table: TensorLike) -> Tensor:
     return take(table, indices, 0)
 
 
-@op(name="multi_hot", prepare={"dtype": dtype_name}, zeros="filled", home="nn")
+@op(
+    name="multi_hot",
+    prepare={"num_classes": whole("num_classes", 0), "dtype": dtype_name},
+    zeros="filled",
+    home="nn",
+)
 def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: DTypeLike, sparse: bool) -> Tensor:
     if sparse and not isinstance(inputs, KerasTensor):
         return sparse_multi_hot(inputs, num_classes, axis, str(dtype))

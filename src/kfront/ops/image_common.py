@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core.arguments import is_whole
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.typing import Scalar, Size, Tensor, TensorLike
@@ -49,6 +50,8 @@ def pair(name: str, length: int = 2) -> Callable[[Any], Any]:
             return (int(value),) * length
         if isinstance(value, (str, float)) or not hasattr(value, "__len__") or len(value) != length:
             raise ArgumentTypeError(f"expected `{name}` to be an int or {length} ints, got {value!r}.")
+        if not all(is_whole(v) for v in value):
+            raise ArgumentTypeError(f"expected `{name}` to be ints, got {value!r}.")
         return tuple(int(v) for v in value)
 
     return check

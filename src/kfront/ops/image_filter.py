@@ -10,6 +10,7 @@ from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.op import op
 from kfront.core.op_registry import function
+from kfront.core.options import above_zero, positive
 from kfront.core.typing import Scalar, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import square
@@ -497,6 +498,7 @@ def ssim(
 
     Raises:
         ShapeError: if the rank is not 3 or 4, or the images are smaller than the window.
+        ArgumentError: if `filter_size` or `filter_sigma` is not above 0.
 
     References:
         Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to structural similarity",
@@ -511,6 +513,10 @@ def ssim(
     """
     layout = str(data_format)
     spatial_axes(image1, layout)
+    filter_size, filter_sigma = (
+        positive("ssim", "filter_size", filter_size),
+        above_zero("ssim", "filter_sigma", filter_sigma),
+    )
     kind = compute_dtype(image1)
     x, y = (_batched(cast(i, kind)) for i in (image1, image2))
 

@@ -108,14 +108,18 @@ def vdot(x1: Tensor, x2: Tensor) -> Tensor:
     Returns:
         tensor of shape (), in the promoted dtype.
 
+    Raises:
+        ShapeError: if the numbers of elements differ.
+
     Example:
 
     >>> from kfront import ops
     >>> int(ops.vdot([1, 2], [3, 4]))
     11
     """
-    if not len(x1.shape) or not len(x2.shape):
-        return multiply(x1, x2)
+    counts = {shapes.product(x.shape) for x in (x1, x2)} - {None}
+    if len(counts) > 1:
+        raise ShapeError(f"expected as many elements in both, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}.")
     return matmul(ravel(x1), ravel(x2))
 
 
@@ -298,6 +302,7 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
     >>> float(ops.cholesky_inverse(ops.array([[2.0, 0.0], [0.0, 1.0]]))[0, 0])
     0.25
     """
+    shapes.rank_at_least(x, 2)
     factor = swapaxes(x, -1, -2) if upper else x
     n = dim(x, -1)
     unit = broadcast_to(eye(n, None, 0, dtype_of(x)), shape(x))

@@ -160,7 +160,11 @@ def unfold(
 
 def _pairs(kernel: TensorLike, dilation: object, padding: object, stride: object) -> list[tuple[int, int]]:
     named = {"kernel_size": kernel, "dilation": dilation, "padding": padding, "stride": stride}
-    return [_pair(v, k) for k, v in named.items()]
+    pairs = {k: _pair(v, k) for k, v in named.items()}
+    for name, pair in pairs.items():
+        if min(pair) < (name != "padding"):
+            raise ArgumentError(f"expected `{name}` of at least {int(name != 'padding')}, got {pair}.")
+    return [*pairs.values()]
 
 
 @op(fuse=True, home="nn")

@@ -9,11 +9,12 @@ from kfront.core.dtypes import floating, is_int, keep
 from kfront.core.op import op
 from kfront.core.typing import Axis, Tensor, TensorLike
 from kfront.ops.creation import ones_like
+from kfront.ops.primitives.arguments import whole
 from kfront.ops.primitives.arithmetic import add, divide, multiply, negative, subtract
 from kfront.ops.primitives.dtypes import cast, dtype_of
 from kfront.ops.primitives.indexing import get_item, scatter_update, where
 from kfront.ops.primitives.logic import bitwise_invert, greater_equal, less, logical_and, not_equal
-from kfront.ops.primitives.reductions import max, min, segment_max, segment_rule, segment_sum, sum
+from kfront.ops.primitives.reductions import SEGMENTS, max, min, segment_max, segment_rule, segment_sum, sum
 from kfront.ops.primitives.shapes import expand_dims, key_on, reshape, span_on
 
 
@@ -102,7 +103,7 @@ def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
     return sum(cast(not_equal(x, 0), "int32"), axis)
 
 
-@op(dtype=keep, fuse=True, home="numpy")
+@op(dtype=keep, prepare={"n": whole("n", 0)}, fuse=True, home="numpy")
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> Tensor:
     """Differences of neighbours along an axis.
 
@@ -127,7 +128,7 @@ def diff(a: Tensor, n: int = 1, axis: int = -1) -> Tensor:
     return a
 
 
-@op(2, segment_rule, home="math")
+@op(2, segment_rule, prepare=SEGMENTS, home="math")
 def segment_min(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
@@ -153,7 +154,7 @@ def segment_min(
     return turn(segment_max(turn(data), segment_ids, num_segments, sorted))
 
 
-@op(2, segment_rule, home="math")
+@op(2, segment_rule, prepare=SEGMENTS, home="math")
 def segment_prod(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes
+from kfront.core.arguments import is_whole
 from kfront.core.dtypes import keep
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, DTypeError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Size, Tensor, TensorLike
@@ -16,7 +17,7 @@ from kfront.ops.creation import ones_like
 from kfront.ops.primitives.arguments import whole
 from kfront.ops.primitives.arithmetic import floor_divide, mod, subtract
 from kfront.ops.primitives.creation import arange, array
-from kfront.ops.primitives.dtypes import cast
+from kfront.ops.primitives.dtypes import cast, dtype_of, is_floating
 from kfront.ops.primitives.indexing import get_item, slice, take, take_along_axis, where
 from kfront.ops.primitives.logic import greater, isfinite, less, logical_and, logical_not, not_equal
 from kfront.ops.primitives.reductions import all, any, cumsum, segment_sum, sum
@@ -38,6 +39,7 @@ def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ..
 
     Raises:
         ArgumentError: if a dimension is None.
+        DTypeError: if `indices` are floats.
 
     Example:
 
@@ -47,6 +49,8 @@ def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ..
     """
     if None in shape:
         raise ArgumentError(f"[unravel_index] expected a fully known `shape`, got {tuple(shape)}.")
+    if is_floating(indices):
+        raise DTypeError(f"[unravel_index] expected integers as `indices`, got {dtype_of(indices)}.")
     out: list[Tensor] = []
     for d in reversed(tuple(shape)):
         out.append(mod(indices, d))
@@ -72,6 +76,9 @@ def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Tensor:
     >>> int(ops.argpartition([3, 1, 2], 0)[0])
     1
     """
+    n = shapes.product(x.shape) if axis is None else x.shape[shapes.axis_of(axis, len(x.shape))]
+    if n is not None and is_whole(kth) and not -n <= kth < n:
+        raise ArgumentError(f"expected `kth` in [{-n}, {n}), got {kth}.")
     return argsort(x, axis)
 
 

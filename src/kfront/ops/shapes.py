@@ -131,6 +131,7 @@ def flipud(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.flipud([[1, 2], [3, 4]])).tolist()
     [[3, 4], [1, 2]]
     """
+    shapes.rank_at_least(x, 1)
     return flip(x, 0)
 
 

@@ -197,8 +197,9 @@ def istft(
     >>> [round(float(v), 3) for v in ops.istft(spectrum, 4, 2, 4, length=3)]
     [1.0, 1.0, 1.0]
     """
-    for name, n in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride)):
-        positive("istft", name, n)
+    for name, n in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride), ("length", length)):
+        if n is not None or name != "length":
+            positive("istft", name, n)
     return _istft(*real_and_imaginary("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)
 
 

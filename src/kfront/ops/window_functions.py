@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kfront.config import floatx
+from kfront.core.arguments import check_count
 from kfront.core.op_registry import function
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.arithmetic import clip
@@ -19,8 +20,9 @@ from kfront.ops.primitives.indexing import where
 from kfront.ops.primitives.logic import equal
 
 
-def _window(x: Tensor, shape_of_t: Callable[[Tensor], Tensor]) -> Tensor:
+def _window(name: str, x: Tensor, shape_of_t: Callable[[Tensor], Tensor]) -> Tensor:
     """`shape_of_t` on t from 0 to 1 over `x` places; a single place is 1."""
+    check_count(name, "x", x, 0)
     if isinstance(x, int):
         t = divide(arange(x, dtype=floatx()), float(max(x - 1, 1)))
         return shape_of_t(t) if x != 1 else add(multiply(t, 0.0), 1.0)
@@ -55,7 +57,7 @@ def bartlett(x: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.bartlett(5)).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    return _window(x, lambda t: subtract(1.0, abs(subtract(multiply(t, 2.0), 1.0))))
+    return _window("bartlett", x, lambda t: subtract(1.0, abs(subtract(multiply(t, 2.0), 1.0))))
 
 
 @function("numpy")
@@ -74,7 +76,7 @@ def blackman(x: Tensor) -> Tensor:
     >>> tuple(ops.blackman(5).shape)
     (5,)
     """
-    return _window(x, _cosines(0.42, -0.5, 0.08))
+    return _window("blackman", x, _cosines(0.42, -0.5, 0.08))
 
 
 @function("numpy")
@@ -93,7 +95,7 @@ def hamming(x: Tensor) -> Tensor:
     >>> tuple(ops.hamming(5).shape)
     (5,)
     """
-    return _window(x, _cosines(0.54, -0.46))
+    return _window("hamming", x, _cosines(0.54, -0.46))
 
 
 @function("numpy")
@@ -112,7 +114,7 @@ def hanning(x: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.round(ops.hanning(5), 3)).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    return _window(x, _cosines(0.5, -0.5))
+    return _window("hanning", x, _cosines(0.5, -0.5))
 
 
 @function("numpy")
@@ -137,4 +139,4 @@ def kaiser(x: Tensor, beta: TensorLike) -> Tensor:
         inside = clip(subtract(1.0, square(subtract(multiply(t, 2.0), 1.0))), 0.0, 1.0)
         return divide(i0(multiply(sqrt(inside), beta)), i0(cast(beta, floatx())))
 
-    return _window(x, shape_of_t)
+    return _window("kaiser", x, shape_of_t)

@@ -24,6 +24,7 @@ from kfront.backends.numpy import (
     shape,
 )
 from kfront.core.dtypes import ALL, standardize
+from kfront.core.errors import ArgumentTypeError
 from kfront.core.operators import VariableBase
 from kfront.core.typing import DTypeLike
 from kfront.core.variable import Variable
@@ -76,7 +77,7 @@ class NumpyBackend(Backend):
         if dtype is not None and isinstance(x, (bool, int, float)):
             return np.asarray(x, _NATIVE[dtype])
         x = _host(x)
-        out = np.asarray(x)
+        out = _array(x)
         if dtype is not None:
             return self.cast(out, dtype)
         if isinstance(x, (bool, int, float, list, tuple)) and not _has_arrays(x):
@@ -115,6 +116,17 @@ def _host(x: object) -> Any:
     if hasattr(x, "numpy") and not isinstance(x, (np.ndarray, np.generic)):
         return x.numpy()
     return np.asarray(x) if hasattr(x, "__array__") else x
+
+
+def _array(x: object) -> np.ndarray:
+    """As an array of numbers; NumPy would make one of any object."""
+    try:
+        out = np.asarray(x)
+    except ValueError:  # lists of different lengths
+        out = None
+    if out is None or out.dtype.kind in "OUS":
+        raise ArgumentTypeError(f"expected numbers, got {x!r:.100}.")
+    return out
 
 
 def _has_arrays(x: np.ndarray) -> bool:

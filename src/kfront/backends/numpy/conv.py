@@ -83,7 +83,7 @@ def depthwise_conv(
     view = windows(x, kernel.shape[:n], strides, dilation)
     window = string.ascii_lowercase[:n]
     y = np.einsum(f"...C{window},{window}CM->...CM", view, kernel, optimize=True)
-    return original_layout(y.reshape(*y.shape[:-2], -1), data_format)
+    return original_layout(y.reshape(*y.shape[:-2], y.shape[-2] * y.shape[-1]), data_format)
 
 
 @wide

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kfront.backends.numpy.common import HALVES, wide
+from kfront.core.errors import ShapeError
 from kfront.core.shapes import einsum_terms
 
 
@@ -45,6 +48,8 @@ def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def solve_triangular(a: np.ndarray, b: np.ndarray, lower: bool = False) -> np.ndarray:
+    if a.ndim < 2:  # of which `np.tril` makes a matrix
+        raise ShapeError(f"[solve_triangular] expected `a` of rank >= 2, got shape {a.shape}.")
     return solve(np.tril(a) if lower else np.triu(a), b)
 
 
@@ -74,7 +79,7 @@ def eig(x: np.ndarray) -> np.ndarray:
 def lu_factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     lu = np.array(x)
     m, n = lu.shape[-2:]
-    flat = lu.reshape(-1, m, n)
+    flat = lu.reshape(math.prod(lu.shape[:-2]), m, n)
     pivots = np.zeros((len(flat), min(m, n)), np.int32)
     every = np.arange(len(flat))
     for i in range(min(m, n)):
@@ -86,4 +91,4 @@ def lu_factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         factor = np.where(pivot == 0, 0, flat[:, i + 1 :, i] / np.where(pivot == 0, 1, pivot))
         flat[:, i + 1 :, i] = factor
         flat[:, i + 1 :, i + 1 :] -= factor[:, :, None] * flat[:, i, None, i + 1 :]
-    return flat.reshape(lu.shape), pivots.reshape(*lu.shape[:-2], -1)
+    return flat.reshape(lu.shape), pivots.reshape(*lu.shape[:-2], min(m, n))

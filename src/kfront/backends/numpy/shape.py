@@ -48,7 +48,7 @@ def split(x: np.ndarray, indices_or_sections: int | Sequence[int], axis: int = 0
 def pad(
     x: np.ndarray, pad_width: Nested[int], mode: str = "constant", constant_values: np.ndarray | float | None = None
 ) -> np.ndarray:
-    pairs = pad_pairs(pad_width, x.ndim)
+    pairs = pad_pairs(pad_width, x.ndim) or 0  # of a scalar
     extra = {"constant_values": constant_values or 0} if mode == "constant" else {}
     return np.pad(x, pairs, mode, **extra)  # type: ignore[call-overload]
 

@@ -23,7 +23,10 @@ def each(value: Tensor, n: int) -> tuple[int, ...]:
     """One value per spatial axis."""
     if value.__class__ is int:
         return (value,) * n
-    return tuple(value) if len(value) == n else tuple(value) * n
+    if len(value) == n:
+        return tuple(value)
+    (one,) = value
+    return (one,) * n
 
 
 def enter(x: Tensor, layout: str) -> Tensor:

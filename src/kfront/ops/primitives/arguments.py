@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from kfront import config
-from kfront.core.arguments import is_whole
+from kfront.core.arguments import is_no_tensor, is_whole
 from kfront.core.dtypes import standardize
-from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
+from kfront.core.shapes import shape_of
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import DTypeLike, Shape
@@ -93,8 +94,9 @@ def int_or_tuple(name: str) -> Callable[[object], object]:
     def check(value: object) -> Any:
         if value.__class__ is int or value is None:
             return value
-        if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
-            return tuple(int(v) for v in value)
+        items = value if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else (None,)
+        if all(is_whole(v) for v in items):
+            return tuple(int(v) for v in items)  # type: ignore[arg-type]
         if isinstance(value, np.integer):
             return int(value)
         raise ArgumentTypeError(f"expected `{name}` to be an int or a sequence of ints, got {value!r}.")
@@ -102,11 +104,33 @@ def int_or_tuple(name: str) -> Callable[[object], object]:
     return check
 
 
-def whole(name: str, least: int | None = None) -> Callable[[object], int]:
-    """A function that checks an int, and that it is not below `least`."""
+def tensor(name: str) -> Callable[[object], object]:
+    """A function that refuses what no engine makes a tensor of, where some take it."""
 
-    def check(value: Any) -> int:
-        if value.__class__ is int and (least is None or value >= least):
+    def check(value: Any) -> Any:
+        if value.__class__ not in (int, float) and is_no_tensor(value):
+            raise ArgumentTypeError(f"expected `{name}` to be a number or a tensor, got {value!r}.")
+        return value
+
+    return check
+
+
+def ranks(name: str, *allowed: int) -> Callable[[object], object]:
+    """A function that refuses what has another number of axes, where some engines take it."""
+
+    def check(value: Any) -> Any:
+        if len(shape := shape_of(value)) not in allowed:
+            raise ShapeError(f"expected `{name}` of rank {' or '.join(map(str, allowed))}, got shape {shape}.")
+        return value
+
+    return check
+
+
+def whole(name: str, least: int | None = None, optional: bool = False) -> Callable[[object], Any]:
+    """A function that checks an int, and that it is not below `least`; None stays if it is `optional`."""
+
+    def check(value: Any) -> Any:
+        if (value.__class__ is int and (least is None or value >= least)) or (optional and value is None):
             return value
         if not is_whole(value):
             raise ArgumentTypeError(f"expected `{name}` to be an int, got {value!r}.")

@@ -11,14 +11,14 @@ import numpy as np
 
 from kfront.core import shapes
 from kfront.core.dtypes import from_argument, result_type, standardize
-from kfront.core.errors import UnsupportedError
+from kfront.core.errors import ArgumentTypeError, UnsupportedError
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import current, state
 from kfront.core.typing import Backend, DTypeLike, Scalar, Sizes, Tensor, TensorLike
-from kfront.ops.primitives.arguments import dtype_name, shape_tuple
+from kfront.ops.primitives.arguments import dtype_name, shape_tuple, tensor
 from kfront.ops.primitives.dtypes import cast, dtype_of
 
 _SHAPED: dict[str, Any] = {"shape": shape_tuple, "dtype": dtype_name}
@@ -62,7 +62,14 @@ def ones(shape: int | Sizes, dtype: DTypeLike = None) -> Tensor:
     """
 
 
-@op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy", call_args=("fill_value",))
+@op(
+    0,
+    from_argument,
+    shapes.filled,
+    prepare={**_SHAPED, "fill_value": tensor("fill_value")},
+    home="numpy",
+    call_args=("fill_value",),
+)
 def full(shape: int | Sizes, fill_value: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """One value everywhere.
 
@@ -108,6 +115,8 @@ def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step
+    if start is None or stop is None:
+        raise ArgumentTypeError("[arange] expected numbers as `start` and `stop`, got None.")
     if dtype is None:
         dtype = result_type(*(_number_type(v) for v in (start, stop, step)))
     if all(type(v) in (int, float) for v in (start, stop, step)) and (stop - start) * step < 0:

@@ -11,7 +11,7 @@ from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, keep, numeric, static_rule
 from kfront.core.op import op
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arguments import WINDOWED, dtype_name
+from kfront.ops.primitives.arguments import WINDOWED, dtype_name, whole
 
 
 @op(dtype=numeric, shape=shapes.same, zeros="kept", home="nn")
@@ -266,7 +266,13 @@ def _one_hot_rule(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static:
 _one_hot_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(dtype=_one_hot_rule, shape=shapes_nn.one_hot, prepare={"dtype": dtype_name}, zeros="filled", home="nn")
+@op(
+    dtype=_one_hot_rule,
+    shape=shapes_nn.one_hot,
+    prepare={"num_classes": whole("num_classes", 0), "dtype": dtype_name},
+    zeros="filled",
+    home="nn",
+)
 def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False) -> Tensor:
     """A 1 at the place of each class number, zeros elsewhere; only zeros for numbers out of range.
 

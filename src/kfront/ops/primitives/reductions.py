@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, index_result, keep, logical, result_type, static_rule, sum_like
 from kfront.core.op import op
 from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arguments import optional_dtype
+from kfront.ops.primitives.arguments import optional_dtype, ranks, whole
 
 
 @op(dtype=sum_like, shape=shapes.reduction, zeros="reduced", home="numpy")
@@ -315,7 +317,14 @@ def _bincount_rule(x: Tensor, weights: Tensor) -> tuple[object, object]:
 _bincount_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(("x", "weights"), _bincount_rule, shapes.bincount, home="numpy", call_args=("x",))
+@op(
+    ("x", "weights"),
+    _bincount_rule,
+    shapes.bincount,
+    prepare={"x": ranks("x", 1, 2)},
+    home="numpy",
+    call_args=("x",),
+)
 def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     """How often each integer occurs.
 
@@ -345,9 +354,10 @@ def segment_rule(data: object, segment_ids: object) -> tuple[object, object]:
 
 
 segment_rule.keeps = True  # type: ignore[attr-defined]
+SEGMENTS: dict[str, Any] = {"num_segments": whole("num_segments", 0, optional=True)}
 
 
-@op(2, segment_rule, shapes_nn.segment, home="math")
+@op(2, segment_rule, shapes_nn.segment, prepare=SEGMENTS, home="math")
 def segment_sum(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
@@ -370,7 +380,7 @@ def segment_sum(
     """
 
 
-@op(2, segment_rule, shapes_nn.segment, home="math")
+@op(2, segment_rule, shapes_nn.segment, prepare=SEGMENTS, home="math")
 def segment_max(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:

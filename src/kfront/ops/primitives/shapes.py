@@ -316,7 +316,7 @@ def flip(x: TensorLike, axis: Axis = None) -> Tensor:
     """
 
 
-@op(dtype=keep, shape=shapes.roll, home="numpy")
+@op(dtype=keep, shape=shapes.roll, prepare={"shift": int_or_tuple("shift")}, home="numpy")
 def roll(x: TensorLike, shift: int | Sequence[int], axis: Axis = None) -> Tensor:
     """Move elements along axes; what falls off comes in at the other end.
 

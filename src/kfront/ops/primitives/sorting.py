@@ -9,7 +9,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import index_result, keep, result_type
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
-from kfront.ops.primitives.arguments import option, whole
+from kfront.ops.primitives.arguments import option, ranks, whole
 
 
 @op(dtype=keep, shape=shapes.along, home="numpy")
@@ -84,7 +84,7 @@ def _search_rule(a: Tensor, b: Tensor) -> tuple[object, object]:
     2,
     _search_rule,
     shapes.searchsorted,
-    prepare={"side": option("side", "left", "right")},
+    prepare={"sorted_sequence": ranks("sorted_sequence", 1), "side": option("side", "left", "right")},
     zeros="filled",
     home="numpy",
     class_name="SearchSorted",
