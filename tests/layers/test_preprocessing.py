@@ -343,3 +343,10 @@ def test_categories_are_counted_as_vectors_of_each_would_be(backend: Any, mode: 
         given = None if weights is None else kfront.ops.convert_to_tensor(weights)
         out = encode(kfront.ops.convert_to_tensor(x.astype("int32")), 6, mode, "float32", given)
         np.testing.assert_allclose(kfront.ops.convert_to_numpy(out), want, rtol=1e-6)
+
+
+def test_crossed_features_may_be_lists(backend):
+    for features in ((["a", "b"], ["c", "d"]), ([1, 2], [3, 4])):
+        got = L.HashedCrossing(5)(features)
+        wanted = L.HashedCrossing(5)(tuple(map(np.array, features)))
+        assert np.array_equal(kfront.ops.convert_to_numpy(got), kfront.ops.convert_to_numpy(wanted))

@@ -209,8 +209,9 @@ class HashedCrossing(_Binned):
 
     def on_host(self, inputs: Any) -> np.ndarray:
         """The bins, encoded as `output_mode` says."""
-        shape: Any = self._common([x.shape for x in _several(inputs)])
-        found = hash_functions.cross([_column(self.name, x) for x in inputs], self.num_bins)
+        features = [np.asarray(x) for x in _several(inputs)]
+        shape: Any = self._common([x.shape for x in features])
+        found = hash_functions.cross([_column(self.name, x) for x in features], self.num_bins)
         return self._encoded(found.reshape(shape))
 
     def _common(self, shapes: list[Any]) -> Shape:
