@@ -48,7 +48,7 @@ def _kfront(job: Job) -> tuple[Step, Callable[[], int]]:
     if job["mesh"] != [1, 1]:
         mesh = distribution.DeviceMesh(tuple(job["mesh"]), ["batch", "model"])
         split = "model" if job["mesh"][1] > 1 else None
-        layouts = distribution.get_layout_map(mesh, split, "batch", smallest=1)  # all of them, as FSDP2 does
+        layouts = distribution.get_layout_map(mesh, split, "batch", smallest=job["smallest"])
         distribution.set_distribution(distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch"))
     width = job["width"]
     tokens = kfront.Input((TIME,), dtype="int32")
@@ -162,7 +162,7 @@ def run(engine: str, mesh: tuple[int, int], native: bool, **more: Any) -> dict[s
         engine: "torch" or "jax".
         mesh: devices along the axes "batch" and "model", each in a process of its own.
         native: whether to run the program that is written by hand, too.
-        **more: of the job: width, rounds, whole.
+        **more: of the job: width, rounds, whole, smallest.
     """
     count = mesh[0] * mesh[1]
     with socket.socket() as free, tempfile.TemporaryDirectory() as dump:
@@ -199,7 +199,7 @@ def compare(engine: str, **more: Any) -> bool:
     return ratios["cpu"] <= LIMIT and ratios["bytes"] <= LIMIT
 
 
-def _alone(mesh: tuple[int, int], width: int, rounds: int, **more: Any) -> dict[str, Any]:
+def _alone(mesh: tuple[int, int], rounds: int, **more: Any) -> dict[str, Any]:
     """What the first process of a mesh does for a step, the others being made up; time is that of all together."""
     import torch.distributed as dist
     from torch.testing._internal.distributed.fake_pg import FakeStore
@@ -209,7 +209,7 @@ def _alone(mesh: tuple[int, int], width: int, rounds: int, **more: Any) -> dict[
     count = mesh[0] * mesh[1]
     if count > 1:
         dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=count)
-    job = {"engine": "torch", "mesh": list(mesh), "width": width, "count": count}
+    job = {"engine": "torch", "mesh": list(mesh), "count": count, **more}
     step, held = _kfront(job)
     collectives = _counted(job, step) if count > 1 else {}
     times = []
@@ -257,13 +257,14 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=128, help="of the model")
     parser.add_argument("--rounds", type=int, default=12, help="steps of each program")
     parser.add_argument("--blocks", action="store_true", help="by hand, shard each block by itself")
+    parser.add_argument("--smallest", type=int, default=1, help="elements of a weight that is sharded; FSDP2 takes all")
     parser.add_argument("--plot", default="", help="where to write a plot of meshes of 1, 2 and 4")
     parser.add_argument("--job", default="", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.job:
         _worker(json.loads(given.job))
         return 0
-    more = {"width": given.width, "rounds": given.rounds, "whole": not given.blocks}
+    more = {"width": given.width, "rounds": given.rounds, "whole": not given.blocks, "smallest": given.smallest}
     if given.plot:
         os.environ["KERAS_BACKEND"] = "torch"
         plot(given.plot, **more)

@@ -16,7 +16,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 def counts(whole):
     """Of kfront's step and of that by hand, for the same model."""
-    job = {"engine": "torch", "mesh": [2, 1], "width": 32, "whole": whole, "count": 2}
+    job = {"engine": "torch", "mesh": [2, 1], "width": 32, "whole": whole, "smallest": 1, "count": 2}
     programs = {"kfront": distributed._kfront, "by hand": distributed._by_hand}
     return {name: distributed._counted(job, make(job)[0]) for name, make in programs.items()}
 

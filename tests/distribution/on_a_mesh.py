@@ -19,6 +19,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 import numpy as np
 import torch
 from torch.distributed.tensor import DTensor, Replicate, Shard
+from torch.distributed.tensor.debug import CommDebugMode
 
 import kfront
 from kfront import distribution as D
@@ -180,6 +181,40 @@ def check_dropout_is_that_of_one_device():
     kfront.config.set_portable_random(False)
 
 
+class Told(kfront.Model):
+    """Reads a metric before the step has ended."""
+
+    def train_step(self, data):
+        logs = super().train_step(data)
+        self.f1 = ops.convert_to_numpy(self.get_metrics_result()["f1_score"])
+        return logs
+
+
+def counts(told=False, **how):
+    """Metrics that count, after 21 samples in batches of 6, and the collectives of a step."""
+    kfront.utils.set_random_seed(3)
+    inputs = kfront.Input((6,))
+    outputs = layers.Dense(4, "sigmoid", name="dense_b")(inputs)
+    model = (Told if told else kfront.Model)(inputs, outputs)
+    m = kfront.metrics
+    model.compile("sgd", "mse", metrics=["accuracy", m.F1Score(average="macro"), m.R2Score()])
+    y = np.eye(4, dtype="float32")[Y]
+    model.fit(X, y, batch_size=6, verbose=0)
+    tests = model.evaluate(X, y, batch_size=6, verbose=0)
+    with CommDebugMode() as mode:
+        model.train_on_batch(X[:6], y[:6])
+    return [*tests, *([model.f1.ravel()] if told else [])], mode.get_total_counts()
+
+
+def check_metrics_are_summed_together():
+    for shape, told in ((2, 1), False), ((2, 1), True), ((1, 2), False):
+        with split(shape).scope():
+            found, collectives = counts(told)
+        same(found, ALONE["told" if told else "counts"])
+        if shape == (2, 1) and not told:
+            assert collectives == 4, collectives  # kernel there and back, bias, metrics
+
+
 def check_mixed_precision():
     for policy in ("mixed_bfloat16", "mixed_float16"):
         kfront.config.set_dtype_policy(policy)
@@ -259,6 +294,7 @@ def alone():
     optimizers.Adam(0.1).apply(grads, model.trainable_variables)
     found["stepped"] = [w.numpy() for w in model.trainable_variables]
     found["batch"] = model.predict_on_batch(X[:3])
+    found["counts"], found["told"] = counts()[0], counts(told=True)[0]
     for policy in ("mixed_bfloat16", "mixed_float16"):
         kfront.config.set_dtype_policy(policy)
         found[policy] = make().fit(X[:18], Y[:18], batch_size=6, epochs=3, verbose=0).history["loss"]

@@ -28,6 +28,5 @@ def test_as_many_as_by_hand():
     found = json.loads(run("collectives.py").strip().splitlines()[-1])
     for mine, hand in (f.values() for f in found.values()):
         assert mine["gather"] <= hand["gather"] and mine["scatter"] <= hand["scatter"], found
-        # by hand: the norm, and loss and accuracy at once; here these are two
-        assert hand["reduce"] == 2 and mine["reduce"] == 3, found
+        assert mine["reduce"] == hand["reduce"] == 2, found  # the norm; loss and accuracy at once
     assert found["one block"]["kfront"]["gather"] == 1 and found["several blocks"]["kfront"]["gather"] > 1, found

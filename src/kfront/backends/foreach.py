@@ -57,7 +57,7 @@ class Foreach:
         return None
 
     def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
-        """Add a Python number or a 0-d tensor, times a Python number or 0-d tensor, to a 0-d Variable."""
+        """Add a Python number or a tensor of the Variable's shape, times a Python number or 0-d tensor."""
         variable.assign_add(by if times.__class__ is int and times == 1 else self.b.multiply(by, times))
 
     def tally(

@@ -156,7 +156,7 @@ class _Count(Metric):
         found = count_passing(batch, thresholds)[0 if self._positive else 1]
         if not self._passing:
             found = ops.subtract(ops.sum(batch.positive if self._positive else batch.negative), found)
-        self.accumulator.assign_add(found)
+        self._backend.foreach.increment(self.accumulator, found)
 
     def result(self) -> Tensor:
         """The count, or one for each threshold."""
@@ -276,8 +276,9 @@ class _Ratio(Metric):
         """
         batch = Batch(y_true, y_pred, sample_weight, self._dtype, self.top_k, self.class_id)
         true, false = count_passing(batch, ops.convert_to_tensor(self.thresholds, dtype=self._dtype))
-        self.true_positives.assign_add(true)
-        self._second.assign_add(self._else(batch, true, false))
+        add = self._backend.foreach.increment
+        add(self.true_positives, true)
+        add(self._second, self._else(batch, true, false))
 
     def _else(self, batch: Batch, true: Tensor, false: Tensor) -> Tensor:
         raise NotImplementedError
@@ -364,10 +365,11 @@ class Curve(Metric):
         else:
             true, false = self._count_columns(batch, labels)
         axis = None if labels is None else tuple(range(len(batch.positive.shape) - 1))
-        self.true_positives.assign_add(true)
-        self.false_positives.assign_add(false)
-        self.true_negatives.assign_add(ops.subtract(ops.sum(batch.negative, axis), false))
-        self.false_negatives.assign_add(ops.subtract(ops.sum(batch.positive, axis), true))
+        add = self._backend.foreach.increment
+        add(self.true_positives, true)
+        add(self.false_positives, false)
+        add(self.true_negatives, ops.subtract(ops.sum(batch.negative, axis), false))
+        add(self.false_negatives, ops.subtract(ops.sum(batch.positive, axis), true))
 
     def _count_columns(self, batch: Batch, labels: int) -> tuple[Tensor, Tensor]:
         thresholds = ops.reshape(ops.convert_to_tensor(self.thresholds, dtype=self._dtype), (-1, 1, 1))

@@ -91,12 +91,13 @@ class R2Score(Metric):
         if sample_weight is not None:
             weight = ops.reshape(as_tensor(sample_weight, self._dtype), (-1, 1))
         weighted = ops.multiply(y_true, weight)
-        self.sum.assign_add(ops.sum(weighted, axis=0))
-        self.squared_sum.assign_add(ops.sum(ops.multiply(y_true, weighted), axis=0))
+        add = self._backend.foreach.increment
+        add(self.sum, ops.sum(weighted, axis=0))
+        add(self.squared_sum, ops.sum(ops.multiply(y_true, weighted), axis=0))
         residual = ops.multiply(ops.square(ops.subtract(y_true, y_pred)), weight)
-        self.total_mse.assign_add(ops.sum(residual, axis=0))
-        self.count.assign_add(ops.sum(ops.multiply(ops.ones_like(y_true), weight), axis=0))
-        self.num_samples.assign_add(ops.cast(ops.size(y_true), self._dtype))
+        add(self.total_mse, ops.sum(residual, axis=0))
+        add(self.count, ops.sum(ops.multiply(ops.ones_like(y_true), weight), axis=0))
+        add(self.num_samples, ops.cast(ops.size(y_true), self._dtype))
 
     def result(self) -> Tensor:
         """The score so far."""

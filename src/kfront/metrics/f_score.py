@@ -102,10 +102,11 @@ class FBetaScore(Metric):
         if sample_weight is not None:
             weight = as_tensor(sample_weight, self._dtype)
             weight = ops.expand_dims(weight, 1) if len(weight.shape) == 1 else weight
-        self.true_positives.assign_add(self._sum(ops.multiply(chosen, y_true), weight))
-        self.false_positives.assign_add(self._sum(ops.multiply(chosen, ops.subtract(1.0, y_true)), weight))
-        self.false_negatives.assign_add(self._sum(ops.multiply(ops.subtract(1.0, chosen), y_true), weight))
-        self.intermediate_weights.assign_add(self._sum(y_true, weight))
+        add = self._backend.foreach.increment
+        add(self.true_positives, self._sum(ops.multiply(chosen, y_true), weight))
+        add(self.false_positives, self._sum(ops.multiply(chosen, ops.subtract(1.0, y_true)), weight))
+        add(self.false_negatives, self._sum(ops.multiply(ops.subtract(1.0, chosen), y_true), weight))
+        add(self.intermediate_weights, self._sum(y_true, weight))
 
     def _sum(self, x: Tensor, weight: Tensor | None) -> Tensor:
         return ops.sum(x if weight is None else ops.multiply(x, weight), axis=self.axis)

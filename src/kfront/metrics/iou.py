@@ -76,7 +76,7 @@ class _Confusion(Metric):
             y_true = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(y_true), y_true)
         n = self.num_classes
         counts = ops.segment_sum(weight, ops.add(ops.multiply(y_true, n), y_pred), n * n)
-        self.total_confusion_matrix.assign_add(ops.reshape(counts, (n, n)))
+        self._backend.foreach.increment(self.total_confusion_matrix, ops.reshape(counts, (n, n)))
 
     def _look_at(self, weight: Tensor) -> None:
         """Warn once if weights have fractions, which would be lost; where they cannot be read, if they may have."""

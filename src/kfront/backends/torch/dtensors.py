@@ -59,17 +59,22 @@ def settled(x: DTensor) -> DTensor:
     return move(x, tuple(Replicate() if p.is_partial() else p for p in x.placements))
 
 
+def copies(mesh: DeviceMesh) -> Places:
+    """The placements of what all processes hold alike."""
+    return (Replicate(),) * mesh.ndim
+
+
 def whole(x: Any) -> Any:
     """A plain tensor of all elements; what is none stays as it is."""
     if type(x) is not DTensor:
         return x
-    places = (Replicate(),) * x.device_mesh.ndim
+    places = copies(x.device_mesh)
     return move(x, places).to_local(grad_placements=places)
 
 
 def on_mesh(x: Tensor, mesh: DeviceMesh) -> DTensor:
     """A DTensor; a plain tensor is the same in all processes."""
-    return x if type(x) is DTensor else of_part(x, x.shape, mesh, (Replicate(),) * mesh.ndim)
+    return x if type(x) is DTensor else of_part(x, x.shape, mesh, copies(mesh))
 
 
 def fits(shape: tuple[int, ...], layout: Layout) -> bool:

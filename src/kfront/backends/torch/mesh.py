@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,7 +22,7 @@ from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 
 from kfront.backends.torch import random, step, transforms
 from kfront.backends.torch.common import axes_of
-from kfront.backends.torch.dtensors import Layout, Places, move, of_part, on_mesh, place, settled, whole
+from kfront.backends.torch.dtensors import Layout, Places, copies, move, of_part, on_mesh, place, settled, whole
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.placed import gathering, undivided
 from kfront.backends.torch.variable import TorchVariable
@@ -66,11 +66,13 @@ class Feed:
         leaves = [x for x in tree.flatten(args) if isinstance(x, Tensor) and x.ndim]
         if self.shared and any(len(x) % self.parts or not len(x) for x in leaves):
             undivided.axis = self.axis
-            try:
+        else:
+            args = tree.map_structure(self._divided, args)
+        try:
+            with awaited:
                 return tree.map_structure(whole, self._run(run, args))
-            finally:
-                undivided.axis = None
-        return tree.map_structure(whole, self._run(run, tree.map_structure(self._divided, args)))
+        finally:
+            undivided.axis = None
 
     def _run(self, run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Tensor]:
         if not self.jit or not self.warm:
@@ -417,18 +419,23 @@ def value_and_grad(
     fn: Callable[[], Pair[Tensor]], variables: Sequence[Variable], state: Sequence[Variable] = ()
 ) -> tuple[Nested[Tensor], Nested[Tensor], list[Tensor]]:
     """As `step.value_and_grad`, of the loss of all parts."""
+    loss: Any = None
 
     def run() -> Pair[Tensor]:
+        nonlocal loss
         if gathering.found is not None or gathering.off or torch.compiler.is_compiling():
             loss, aux = fn()
         else:
             with gathering:
                 loss, aux = fn()
-        total = whole(loss)  # `aux` may tell the loss too: it is summed once
-        return total, tuple(total.detach() if x is loss else x for x in aux) if type(aux) is tuple else aux
+        part = loss  # its gradient is that of the sum, which is made with those of the metrics
+        return part.to_local(grad_placements=copies(part.device_mesh)) if type(part) is DTensor else part, aux
 
     try:
-        return step.value_and_grad(run, variables, state)
+        part, aux, gradients = step.value_and_grad(run, variables, state)
+        if type(loss) is not DTensor:
+            return part, aux, gradients
+        return loss if step.nesting.depth else loss.detach(), aux, gradients
     finally:
         gathering.clear()
 
@@ -494,7 +501,8 @@ class MeshForeach(TorchForeach):
         return list(map(_part, out)) if self.inside else out
 
     def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
-        super().increment(variable, whole(by), whole(times))
+        if not awaited.take(variable, by, times):
+            super().increment(variable, whole(by), whole(times))
 
     def in_place(self, variables: Sequence[Variable]) -> list[Tensor] | None:
         for v in variables:
@@ -552,6 +560,76 @@ for _name in (
     *("addcmul_to", "addcdiv_to"),
 ):
     setattr(MeshForeach, _name, _by_element(_name))
+
+
+# ---- sums that metrics wait for -------------------------------------------------------------------------------------
+
+
+class _Waiting(TorchVariable):
+    """A Variable that sums over the processes are still to be added to: whoever looks at it has them made."""
+
+    @property
+    def _value(self) -> Any:
+        awaited.settle()
+        return self._value
+
+    @_value.setter
+    def _value(self, value: Any) -> None:
+        awaited.settle()
+        self._value = value
+
+
+class _Awaited(threading.local):
+    """What a step adds to metrics, the loss among them: one exchange brings the sums of all processes together.
+
+    Attributes:
+        sums: of the step that runs, those that are exchanged together: Variables, what this process adds to them, and
+            how many times; None outside of steps.
+    """
+
+    sums: dict[tuple[DeviceMesh, Places, torch.dtype], list[tuple[Variable, Tensor, float]]] | None = None
+
+    def take(self, variable: Variable, by: Any, times: Any) -> bool:
+        """Whether the sum will be added later."""
+        if self.sums is None or type(by) is not DTensor or type(times) is DTensor:
+            return False
+        open_sums = [p.is_partial("sum") for p in by.placements if p != Replicate()]
+        if not open_sums or not all(open_sums) or type(variable) not in (TorchVariable, _Waiting):
+            return False
+        part = by._local_tensor.detach()
+        self.sums.setdefault((by.device_mesh, by.placements, part.dtype), []).append((variable, part, times))
+        variable.__class__ = _Waiting
+        return True
+
+    def settle(self) -> None:
+        """Add what is waiting."""
+        sums, self.sums = self.sums or {}, {}
+        _wait_no_more(sums)
+        for (mesh, places, _), some in sums.items():
+            flat = torch.cat([part.reshape(-1) for _, part, _ in some])
+            for axis, p in enumerate(places):
+                if p.is_partial():
+                    dist.all_reduce(flat, group=mesh.get_group(axis))
+            for (v, part, times), total in zip(some, flat.split([part.numel() for _, part, _ in some]), strict=True):
+                TorchForeach.increment(v._backend.foreach, v, total.view(part.shape), times)
+
+    def __enter__(self) -> None:
+        self.sums = {}
+
+    def __exit__(self, kind: object, *exc: object) -> None:
+        if kind is None:
+            self.settle()
+        _wait_no_more(self.sums or {})
+        self.sums = None
+
+
+def _wait_no_more(sums: Mapping[object, Sequence[tuple[Variable, Tensor, float]]]) -> None:
+    for some in sums.values():
+        for v, _, _ in some:
+            v.__class__ = TorchVariable
+
+
+awaited = _Awaited()
 
 
 # ---- the backend on a mesh -------------------------------------------------------------------------------------------

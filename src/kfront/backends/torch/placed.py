@@ -167,6 +167,7 @@ class Block:
             v.member = Member(self, i, cast)
         self.size, self.group = self.mesh.shape[self.axis], self.mesh.get_group(self.axis)
         self.shapes = [v.own._local_tensor.shape for v in self.variables]  # type: ignore[attr-defined]
+        self.as_it_lies = self.dims == [0]  # what is exchanged is the value, with nothing in between
 
     def ungroup(self) -> None:
         """Gather each by itself, as before it was known in which order they are read."""
@@ -179,8 +180,15 @@ class Block:
 
     def gather(self, parts: Sequence[Tensor]) -> list[Tensor]:
         """The tensors of which the processes along the axis hold these parts."""
-        mine = torch.cat([p.reshape(-1).to(self.dtype) for p in parts])
-        flat = gathering.room(self.size * len(mine), mine)
+        count = sum(p.numel() for p in parts)
+        if self.as_it_lies:
+            mine = parts[0].to(self.dtype).reshape(-1)
+            flat = _memory(self.size * count, mine)
+            _all_gather(flat, mine, group=self.group)
+            return [flat.view(_grown(self.shapes[0], 0, self.size))]
+        room = gathering.room((self.size + 1) * count, self.dtype, parts[0])
+        flat, mine = room.split([self.size * count, count])
+        torch.cat([p.reshape(-1).to(self.dtype) for p in parts], out=mine)
         _all_gather(flat, mine, group=self.group)
         out, at = _memory(len(flat), mine), 0
         values = []
@@ -195,29 +203,31 @@ class Block:
 
     def scatter(self, wholes: Sequence[Tensor | None]) -> list[Tensor | None]:
         """This process's parts of the sums over the processes; what is None in all stays so."""
-        there = [i for i, x in enumerate(wholes) if x is not None]
-        rows = [
-            x.unflatten(dim, (self.size, -1)).movedim(dim, 0).reshape(self.size, -1)
-            for x, dim in zip(wholes, self.dims, strict=True)
-            if x is not None
-        ]
-        count = sum(r.shape[1] for r in rows)
-        flat = gathering.room(self.size * count, rows[0])
-        torch.cat(rows, 1, out=flat.view(self.size, count))
+        there = [(i, x) for i, x in enumerate(wholes) if x is not None]
+        sizes = [x.numel() // self.size for _, x in there]
+        count = sum(sizes)
+        if self.as_it_lies:
+            flat = there[0][1].reshape(-1)
+        else:
+            flat = gathering.room(self.size * count, self.dtype, there[0][1])
+            for (i, x), piece in zip(there, flat.view(self.size, count).split(sizes, 1), strict=True):
+                rows = x.unflatten(self.dims[i], (self.size, -1)).movedim(self.dims[i], 0)
+                piece.unflatten(1, self.shapes[i]).copy_(rows)
         mine = _memory(count, flat)
         _reduce_scatter(mine, flat, group=self.group)
         out: list[Tensor | None] = [None] * len(wholes)
-        for i, piece in zip(there, mine.split([r.shape[1] for r in rows]), strict=True):
+        for (i, _), piece in zip(there, mine.split(sizes), strict=True):
             out[i] = piece.view(self.shapes[i])
         return out
 
 
-def _memory(count: int, like: Tensor) -> Tensor:
+def _memory(count: int, like: Tensor, kind: torch.dtype | None = None) -> Tensor:
     """Memory that goes back to the system: on the host it would fragment the heap."""
-    size = count * like.itemsize
+    kind = kind or like.dtype
+    size = count * kind.itemsize
     if like.device.type != "cpu" or size < 1 << 20:
-        return like.new_empty(count)
-    return torch.frombuffer(mmap.mmap(-1, size), dtype=like.dtype)
+        return like.new_empty(count, dtype=kind)
+    return torch.frombuffer(mmap.mmap(-1, size), dtype=kind)
 
 
 def _grown(shape: torch.Size, dim: int, times: int) -> list[int]:
@@ -246,6 +256,8 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
+        if not torch.is_grad_enabled():  # all that reads the block has its gradient
+            gathering.release(ctx.block)
         return None, *_Scatter.apply(ctx.block, ctx.kinds, *gradients)  # type: ignore[misc]
 
 
@@ -381,14 +393,20 @@ class _Gathering(threading.local):
             value = v._value.detach()
             return move(value if cast is None else value.to(native(cast)), v.read_as).to_local()
 
-    def room(self, size: int, like: Tensor) -> Tensor:
+    def room(self, size: int, kind: torch.dtype, like: Tensor) -> Tensor:
         """Memory for an exchange, the same for all of a step, so that it does not fragment the heap."""
-        room = self.rooms.get(like.dtype)
+        room = self.rooms.get(kind)
         if room is None or len(room) < size:
-            self.rooms.pop(like.dtype, None)
+            self.rooms.pop(kind, None)
             room = None
-            room = self.rooms[like.dtype] = _memory(size, like)
+            room = self.rooms[kind] = _memory(size, like, kind)
         return room[:size]
+
+    def release(self, block: Block) -> None:
+        """A block is not needed any more."""
+        held = self.held.get(block.dtype)
+        if held is not None and held.block is block:
+            del self.held[block.dtype]
 
     def clear(self) -> None:
         """A step ends."""
