@@ -170,7 +170,7 @@ class Distributor:
     def _looked_at(self, batches: Iterator[object], watch: Watch) -> Iterator[Any]:
         """Batches that all processes have, compared by their shapes and first bytes."""
         for batch in batches:
-            watch.step(tuple(map(self._glance, tree.flatten(batch))))
+            watch.note(tuple(map(self._glance, tree.flatten(batch))))
             yield batch
 
     # -- watching -----------------------------------------------------------------------------------------------------
