@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -64,6 +66,23 @@ def check_model_parallel(alone):
         again = make()
         again.load_weights(f"{folder}/own.weights.h5")
         same([v.numpy() for v in again.variables], [v.numpy() for v in model.variables])
+
+
+def check_processes_share_the_writing_of_a_checkpoint(alone):
+    folder = Path(tempfile.gettempdir(), f"two-hosts-{address.rpartition(':')[2]}")
+    layouts = D.LayoutMap(D.DeviceMesh((2, COUNT), ["batch", "model"]))
+    for parallel in D.DataParallel(), D.ModelParallel(layout_map=layouts):
+        with parallel.scope():
+            model = kfront.Sequential([kfront.Input((129,)), layers.Dense(256, use_bias=False)])
+            kfront.saving.save_checkpoint(model, folder)
+            wanted = model.get_weights()
+            model.set_weights([w * 0 for w in wanted])
+            kfront.saving.load_checkpoint(model, folder)
+            same(model.get_weights(), wanted)
+        sizes = [path.stat().st_size for path in folder.glob("part-*")]
+        assert len(sizes) == COUNT and max(sizes) < 1.2 * min(sizes), sizes
+    kfront.backends.current().distributor.everyones([0])  # all have read it
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -39,12 +39,14 @@ class Part(NamedTuple):
     Attributes:
         offset: where it begins in the whole, a number for each dimension.
         array: its values.
-        first: whether this process is the one to write it: the first of those that hold it.
+        mine: which of the processes that hold it this is; the first one's values are meant where they may differ.
+        copies: how many hold the same.
     """
 
     offset: tuple[int, ...]
     array: np.ndarray
-    first: bool
+    mine: int
+    copies: int = 1
 
 
 class Distributor:
@@ -121,7 +123,7 @@ class Distributor:
 
     def shards(self, variable: Variable) -> list[Part]:
         """The parts of a Variable's value that this process holds; no process makes the whole of a divided one."""
-        return [Part((0,) * variable.ndim, variable._handle.numpy(), self.processes()[1] == 0)]
+        return [Part((0,) * variable.ndim, variable._handle.numpy(), self.processes()[1])]
 
     def assign_shards(self, variable: Variable, read: ReadPart) -> None:
         """Set the parts that this process holds; every process calls it.
@@ -168,7 +170,7 @@ class Distributor:
     def _looked_at(self, batches: Iterator[object], watch: Watch) -> Iterator[Any]:
         """Batches that all processes have, compared by their shapes and first bytes."""
         for batch in batches:
-            watch.step(tuple(map(self._glance, tree.flatten(batch))))
+            watch.note(tuple(map(self._glance, tree.flatten(batch))))
             yield batch
 
     # -- watching -----------------------------------------------------------------------------------------------------

@@ -166,10 +166,15 @@ class Watch:
         if self.problem is not None:
             raise self._error()
         self._done = number = self._done + 1
-        self._chain = chain = hash((self._chain, *facts))
+        self.note(facts)
+        chain = self._chain
         self._steps.append((number, chain))
         if not number % _EVERY:
             self._marks.append((number, chain))
+
+    def note(self, facts: tuple[int, ...]) -> None:
+        """Remember numbers that must be the same in all processes; the next step tells."""
+        self._chain = hash((self._chain, *facts))
 
     def _error(self) -> ProcessError:
         return ProcessError(f"[distribution] expected all processes to go on together, got a problem: {self.problem}.")

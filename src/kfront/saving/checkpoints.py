@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 600.0  # seconds for which processes wait for each other's files
 _PAUSE = 0.01
+_LARGE = 1 << 16  # bytes that processes which hold the same share the writing of
 _MARK = "kfront-new"
 _OTHERS = "others/"  # variables that weights files do not hold: streams of random numbers
 
@@ -210,8 +211,14 @@ def _parts(named: dict[str, Variable], distributor: Distributor, copy: bool) -> 
     """The parts that this process writes, as they are now."""
     out = []
     for name, v in named.items():
-        for offset, array, first in distributor.shards(v):
-            if first and (array.size or not v.shape or 0 in v.shape):
+        for offset, array, mine, copies in distributor.shards(v):
+            if copies > 1 and array.nbytes >= _LARGE and len(array) >= copies:  # each writes rows of it
+                start = len(array) * mine // copies
+                array = array[start : len(array) * (mine + 1) // copies]
+                offset = (offset[0] + start, *offset[1:])
+            elif mine:
+                continue
+            if array.size or not v.shape or 0 in v.shape:
                 # an engine's own memory is written to by the next step
                 own = array if not copy or array.flags.owndata else array.copy()
                 out.append(Held(name, tuple(v.shape), offset, own))

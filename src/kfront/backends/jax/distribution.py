@@ -71,6 +71,11 @@ class PlacedVariable(JaxVariable):
         return {k: v for k, v in super()._state().items() if k not in own}
 
 
+def _start(index: tuple[slice, ...]) -> tuple[int, ...]:
+    """Where a part begins in the whole."""
+    return tuple(s.start or 0 for s in index)
+
+
 def _short(sharding: NamedSharding) -> NamedSharding:
     """The same sharding as compiled code gives it back, so that it takes its own results without compiling again."""
     axes = list(sharding.spec)
@@ -94,7 +99,7 @@ def from_parts(shape: tuple[int, ...], sharding: Sharding, read: ReadPart) -> Ar
     found: dict[tuple[int, ...], np.ndarray] = {}
 
     def part(index: tuple[slice, ...]) -> np.ndarray:
-        offset = tuple(s.start or 0 for s in index)
+        offset = _start(index)
         if offset not in found:
             size = tuple(len(range(n)[s]) for n, s in zip(shape, index, strict=True))
             found[offset] = read(offset, size)
@@ -212,12 +217,15 @@ class JaxDistributor(Distributor):
         variable = variable._handle
         if not isinstance(variable, PlacedVariable):
             return super().shards(variable)
-        found: dict[tuple[int, ...], Part] = {}
-        for part in variable._value.addressable_shards:
-            offset = tuple(s.start or 0 for s in part.index)
-            if offset not in found or part.replica_id == 0:
-                found[offset] = Part(offset, self.b.to_numpy(part.data), part.replica_id == 0)
-        return list(found.values())
+        holders: dict[tuple[int, ...], set[int]] = {}
+        for device, index in variable._sharding.devices_indices_map(variable.shape).items():
+            holders.setdefault(_start(index), set()).add(device.process_index)
+        own = {_start(part.index): part.data for part in variable._value.addressable_shards}
+        me = jax.process_index()
+        return [
+            Part(offset, self.b.to_numpy(data), sorted(holders[offset]).index(me), len(holders[offset]))
+            for offset, data in own.items()
+        ]
 
     def assign_shards(self, variable: Variable, read: ReadPart) -> None:
         """Set the parts on the devices of this process."""

@@ -215,12 +215,16 @@ class TorchDistributor(Distributor):
         """The part of a Variable's value in this process, of FSDP2's DTensors too."""
         value = variable._handle._value.detach()
         if not isinstance(value, DTensor):
-            return super().shards(variable)
+            (part,) = super().shards(variable)
+            alike = variable._handle._layout is not None and value.is_floating_point()  # keys are not
+            return [part._replace(copies=self.processes()[0])] if alike else [part]
         mesh, placements = value.device_mesh, value.placements
-        where = zip(mesh.get_coordinate() or (), placements, strict=True)
-        first = all(at == 0 or isinstance(p, Shard) for at, p in where)
+        mine, copies = 0, 1
+        for at, size, p in zip(mesh.get_coordinate() or (), mesh.shape, placements, strict=True):
+            if not isinstance(p, Shard):
+                mine, copies = mine * size + at, copies * size
         offset = compute_local_shape_and_global_offset(value.shape, mesh, placements)[1]
-        return [Part(tuple(offset), self.b.to_numpy(value.to_local()), first)]
+        return [Part(tuple(offset), self.b.to_numpy(value.to_local()), mine, copies)]
 
     def assign_shards(self, variable: Variable, read: ReadPart) -> None:
         """Set the part in this process."""
