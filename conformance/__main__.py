@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--against", default="", help="`--out` folder of an earlier run, compared with in report.html")
     parser.add_argument("--resume", action="store_true", help="go on with the run in `--out` that was interrupted")
     parser.add_argument("--models", default="", help="how many models are drawn, or which: 300, or 300:600")
+    parser.add_argument("--explained", action="store_true", help="how many differences each row of the audit covers")
     parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
     parser.add_argument("--xfail", default="", help="file with the expected failures of a backend from elsewhere")
     parser.add_argument("--part", default="", help="run the cases of one process of several: its number/how many")
@@ -248,6 +249,8 @@ def main(argv: list[str] | None = None) -> int:
         results += audit.finish(results, backends)
     if results:
         report.print_matrix(results, lambda r: _again(args, r))
+    if args.explained:
+        audit.print_covered(results)
     if args.slowest:
         report.print_slowest(results)
     before = comparison.load(pathlib.Path(args.against)) if args.against else None

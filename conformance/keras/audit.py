@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import kfront
@@ -35,16 +36,16 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
 
 def _check(engine: str, kind: str, name: str) -> Callable[[], str]:
     def check() -> str:
-        used, wrong = set[explained.Row](), []
+        used, wrong = Counter[explained.Row](), []
         for difference, text in found(engine, kind, name):
             rows = explained.reasons(engine, difference, text)
-            used |= set(rows)
+            used.update(rows)
             if not rows:
                 wrong.append(f"{difference}: {text}")
         assert not wrong, f"{len(wrong)} unexplained: " + "; ".join(wrong)
         unneeded = explained.unneeded(engine, kind, name, used)
         assert not unneeded, f"nothing differs as {unneeded} say: take them out of explained.toml"
-        return "\n".join(sorted(r.name for r in used))
+        return "\n".join(f"{count} {row.name}" for row, count in used.items())
 
     return check
 
@@ -59,12 +60,37 @@ def found(engine: str, kind: str, name: str) -> Iterator[tuple[str, str]]:
                 yield f"{kind}/{name}/{label}/{fact}", text
 
 
+def covered(results: Sequence[Result]) -> Counter[tuple[str, str]]:
+    """How many differences each row of the table covers on each engine: (row, engine) -> number."""
+    out = Counter[tuple[str, str]]()
+    for r in results:
+        if r.area == "keras" and r.status == "pass":
+            for line in r.message.splitlines():
+                count, _, row = line.partition(" ")
+                out[row, r.backend] += int(count)
+    return out
+
+
 def finish(results: Sequence[Result], backends: list[str]) -> Iterator[Result]:
-    """After a whole run: rows about several names that nothing needed."""
-    needed = {(r.backend, p) for r in results if r.area == "keras" for p in r.message.splitlines()}
+    """After a whole run: rows that nothing needed, on an engine that they name, or on any."""
+    needed = covered(results)
     failed = {r.backend for r in results if r.area == "keras" and r.status == "fail"}
+    whole = set(backends) - failed
     for row in explained.rows():
-        for engine in set(row.engines) & set(backends) - failed:
-            if row.alone is None and (engine, row.name) not in needed:
+        idle = [e for e in row.engines if e in whole and not needed[row.name, e]]
+        if row.everywhere or len(idle) == len(row.engines):
+            for engine in idle if row.everywhere else idle[:1]:
                 text = "nothing differs as this row says: take it out of explained.toml"
                 yield Result("keras", f"explained/{row.name}", engine, "fail", 0.0, text)
+
+
+def print_covered(results: Sequence[Result]) -> None:
+    """Print the rows of the table with the numbers of differences that they cover, the largest first."""
+    counts = covered(results)
+    totals = Counter[str]()
+    for (row, _), n in counts.items():
+        totals[row] += n
+    for row, total in totals.most_common():
+        where = ", ".join(f"{e} {counts[row, e]}" for e in ENGINES if counts[row, e])
+        print(f"{total:6}  {row}  [{where}]")
+    print(f"{sum(totals.values()):6}  differences explained by {len(totals)} rows")

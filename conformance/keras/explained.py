@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import itertools
 import pathlib
 import re
 import tomllib
+from collections.abc import Collection
 from typing import NamedTuple
 
 __all__ = ["Row", "reasons", "rows", "unneeded"]
@@ -18,14 +20,16 @@ class Row(NamedTuple):
     Attributes:
         pattern: of ``kind/public name/tag/probe/fact``, with `*` and `?`.
         how: pattern of what differs, as the audit says it: ``Keras accepts, kfront raises *``.
-        engines: where it differs.
+        engines: where it may differ.
         reason: why.
+        everywhere: whether it differs on each of them, not only on one.
     """
 
     pattern: str
     how: str
     engines: tuple[str, ...]
     reason: str
+    everywhere: bool = True
 
     @property
     def name(self) -> str:
@@ -65,9 +69,16 @@ def rows() -> tuple[Row, ...]:
         for pattern in decision["covers"]:
             if pattern.count("/") < 2:
                 raise ValueError(f"expected kind/name/probe, got {pattern!r}")
-            engines = tuple(decision.get("engines", ENGINES))
-            out.append(Row(pattern, decision.get("how", "*"), engines, decision["reason"]))
+            engines, told = tuple(decision.get("engines", ENGINES)), "engines" in decision
+            for one in spelt_out(pattern):
+                out.append(Row(one, decision.get("how", "*"), engines, decision["reason"], told))
     return tuple(out)
+
+
+def spelt_out(pattern: str) -> list[str]:
+    """A pattern for each choice: ``a<b|c>`` is ``ab`` and ``ac``, each of which something must need."""
+    parts = [part.split("|") if i % 2 else [part] for i, part in enumerate(re.split(r"<(.*?)>", pattern))]
+    return ["".join(words) for words in itertools.product(*parts)]
 
 
 def reasons(engine: str, difference: str, text: str) -> list[Row]:
@@ -75,6 +86,7 @@ def reasons(engine: str, difference: str, text: str) -> list[Row]:
     return [r for r in rows() if engine in r.engines and r.matches(difference, text)]
 
 
-def unneeded(engine: str, kind: str, name: str, used: set[Row]) -> list[str]:
-    """Patterns about one name that none of its differences needs."""
-    return [r.name for r in rows() if engine in r.engines and r.alone == (kind, name) and r not in used]
+def unneeded(engine: str, kind: str, name: str, used: Collection[Row]) -> list[str]:
+    """Patterns about one name, of decisions about this engine, that none of its differences needs."""
+    about = [r for r in rows() if r.everywhere and engine in r.engines and r.alone == (kind, name)]
+    return [r.name for r in about if r not in used]

@@ -247,8 +247,8 @@ class SwapEMAWeights(Callback):
     """Evaluates and predicts with the averages that an optimizer with ``use_ema=True`` keeps.
 
     Args:
-        swap_on_epoch: swap at the end of each epoch and back at the beginning of the next one, so that callbacks such
-            as `ModelCheckpoint` get the averages; otherwise around each evaluation and prediction.
+        swap_on_epoch: swap at the end of each epoch too and back at the beginning of the next one, so that callbacks
+            such as `ModelCheckpoint` get the averages; otherwise around each evaluation and prediction only.
 
     Example:
 
@@ -262,23 +262,29 @@ class SwapEMAWeights(Callback):
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = swap_on_epoch
-        self._swapped = False
+        self._swapped, self._swapped_for_test = False, False
+        self._kept: list[np.ndarray] = []
 
-    def _swap(self) -> None:
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        """Variables and their averages."""
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not getattr(optimizer, "use_ema", False):
             raise ArgumentError("[SwapEMAWeights] expected an optimizer with use_ema=True, got one without.")
         if not optimizer.built:
+            return []
+        pairs = zip(optimizer._trainable_variables, optimizer._averages, strict=True)
+        return [(v, a) for v, a in pairs if a is not None]
+
+    def _swap(self) -> None:
+        if not (pairs := self._pairs()):
             return
-        pairs = [
-            (v, a) for v, a in zip(optimizer._trainable_variables, optimizer._averages, strict=True) if a is not None
-        ]
         values = [(v.numpy(), a.numpy()) for v, a in pairs]
         for (v, a), (mine, average) in zip(pairs, values, strict=True):
             v.assign(average)
             a.assign(mine)
         self._swapped = not self._swapped
+        self._kept = [average for _, average in values] if self._swapped else []
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Swap back."""
@@ -290,14 +296,22 @@ class SwapEMAWeights(Callback):
         if self.swap_on_epoch and not self._swapped:
             self._swap()
 
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Leave the averages in the model: `fit` has taken them from where the other values are."""
+        for (v, a), average in zip(self._pairs(), self._kept, strict=False):
+            v.assign(average)
+            a.assign(average)
+        self._swapped, self._kept = False, []
+
     def on_test_begin(self, logs: Logs = None) -> None:
-        """Swap."""
-        if not self.swap_on_epoch:
+        """Swap, if the averages are not in the model."""
+        self._swapped_for_test = not self._swapped
+        if self._swapped_for_test:
             self._swap()
 
     def on_test_end(self, logs: Logs = None) -> None:
         """Swap back."""
-        if not self.swap_on_epoch:
+        if self._swapped_for_test:
             self._swap()
 
     on_predict_begin = on_test_begin

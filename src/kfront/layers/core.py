@@ -19,6 +19,7 @@ from kfront.core.typing import (
     ActivationLike,
     Config,
     ConstraintLike,
+    CustomObjects,
     InitializerLike,
     LayerOptions,
     NamedOptions,
@@ -403,12 +404,11 @@ class Lambda(Layer):
         return spec_by_call(self, (inputs,), {"mask": mask, "training": training})
 
     @classmethod
-    def from_config(cls, config: Config) -> Lambda:
-        """A layer from its config; functions are found by their registered names."""
-        found: Config = {
-            n: deserialize_keras_object(v) if isinstance(v, dict) and n in _FUNCTIONS else v for n, v in config.items()
-        }
-        return cls(**found)
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None, safe_mode: bool | None = None) -> Lambda:
+        """A layer from its config; functions are found by their registered names, whatever `safe_mode` says."""
+        written = {n: v for n, v in config.items() if isinstance(v, dict) and n in _FUNCTIONS}
+        found = {n: deserialize_keras_object(v, custom_objects=custom_objects) for n, v in written.items()}
+        return cls(**{**config, **found})
 
     def get_config(self) -> Config:
         """Constructor arguments.

@@ -25,6 +25,7 @@ from kfront.core.typing import (
     Backend,
     Config,
     ConstraintLike,
+    CustomObjects,
     InitializerLike,
     LayerOptions,
     Nested,
@@ -438,10 +439,10 @@ class RNN(OptionLayer):
         return config
 
     @classmethod
-    def from_config(cls, config: Config) -> Self:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """A layer from its config."""
         if isinstance(config.get("cell"), dict):
-            config = {**config, "cell": deserialize_keras_object(config["cell"])}
+            config = {**config, "cell": deserialize_keras_object(config["cell"], custom_objects=custom_objects)}
         return cls(**config)
 
 

@@ -22,6 +22,7 @@ from kfront.core.typing import (
     AnyCallable,
     Config,
     ConstraintLike,
+    CustomObjects,
     InitializerLike,
     LayerOptions,
     RegularizerLike,
@@ -554,10 +555,11 @@ class StackedRNNCells(OptionLayer):
         return {**super().get_config(), "cells": [serialize_keras_object(c) for c in self.cells]}
 
     @classmethod
-    def from_config(cls, config: Config) -> StackedRNNCells:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> StackedRNNCells:
         """A layer from its config."""
         config = dict(config)
-        return cls([deserialize_keras_object(c) for c in config.pop("cells")], **config)
+        cells = [deserialize_keras_object(c, custom_objects=custom_objects) for c in config.pop("cells")]
+        return cls(cells, **config)
 
 
 def output_size_of(cell: Any) -> Any:

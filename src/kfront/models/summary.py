@@ -26,8 +26,17 @@ def _shape(layer: Any) -> str:
             return str(layer.batch_shape)
         shapes = tree.map_structure(lambda x: x.shape, layer.output)
     except (AttributeError, ValueError):
-        return "?"
+        return _shape_as_built(layer)
     return str(shapes)
+
+
+def _shape_as_built(layer: Any) -> str:
+    """What follows from the shapes that a layer was built for, of one that no functional graph has."""
+    args, kwargs = getattr(layer, "_build_shapes", None) or ((), {})
+    try:
+        return str(layer.compute_output_shape(*args, **kwargs)) if args or kwargs else "?"
+    except Exception:  # a class of somebody's own: the table is no place to fail
+        return "?"
 
 
 def _sizes(variables: list[Variable]) -> tuple[int, int]:

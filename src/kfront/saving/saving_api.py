@@ -44,7 +44,7 @@ def save_weights(
         None; with `background` a `PendingSave`, whose ``wait()`` waits for the end and raises what went wrong.
 
     Raises:
-        SavingError: another ending, or an existing file with ``overwrite=False``.
+        SavingError: another ending, an existing file with ``overwrite=False``, or a model that is not built.
 
     Example:
 
@@ -58,6 +58,8 @@ def save_weights(
     """
     metadata, later = kwargs.pop("metadata", None), kwargs.pop("background", False)
     _no_more(kwargs, "save_weights")
+    if not getattr(model, "built", True):
+        raise SavingError(f"[save_weights] expected a built model, got {model.name!r}, which has no weights; call it.")
     if hasattr(filepath, "write"):
         write_collected(collect(model), filepath)
         return None

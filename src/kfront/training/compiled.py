@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kfront import losses, metrics, ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
+from kfront.core.naming import to_snake_case
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
 from kfront.core.typing import Backend, Config, Nested, Size, Tensor
@@ -344,7 +345,7 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> object:
         if build is not None and not getattr(one, "built", True) and y_true is not None:
             build(tuple(y_true.shape), tuple(y_pred.shape))
         return one
-    return metrics.MeanMetricWrapper(one, name=name or getattr(one, "__name__", "metric"))
+    return metrics.MeanMetricWrapper(one, name=name or to_snake_case(getattr(one, "__name__", type(one).__name__)))
 
 
 def specs_of(x: object, backend: Backend) -> Any:

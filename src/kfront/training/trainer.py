@@ -469,7 +469,7 @@ class Trainer:
         with backend_scope(self._backend):
             data = make_data(x, y, sample_weight, batch_size, False, self._backend)
             logs = loop.evaluate(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
-        return by_name(logs) if return_dict else _flat(logs)
+        return by_name(logs) if return_dict else self._listed(logs)
 
     @filtered
     def predict(
@@ -560,7 +560,7 @@ class Trainer:
             self.reset_metrics()
             logs = (steps.train_function() if kind == "train" else steps.test_function())(*batch)
         values = self._python_results() if logs is None else python_logs(logs, self._backend)
-        return by_name(values) if return_dict else _flat(values)
+        return by_name(values) if return_dict else self._listed(values)
 
     def _epoch_logs(self) -> dict[str, Any]:
         """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""
@@ -571,6 +571,15 @@ class Trainer:
                 return self._python_results() if last is None else together
         return self._python_results() if last is None else last
 
+    def _listed(self, logs: Mapping[str, object]) -> Any:
+        """Results in the order of the metrics, then those of other names, sorted; the loss alone if that is all."""
+        keys = list(logs)
+        if len(keys) > 2 or keys[0] != "loss":
+            named = [name for name in self.metrics_names if name in logs]
+            keys = [*named, *sorted(logs.keys() - set(named))]
+        values = [logs[key] for key in keys]
+        return values[0] if len(values) == 1 else values
+
     def _logs(self) -> LazyLogs:
         """Results that are computed when read."""
 
@@ -579,11 +588,6 @@ class Trainer:
                 return self._python_results()
 
         return LazyLogs(compute)
-
-
-def _flat(logs: Mapping[str, object]) -> Any:
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
 
 
 def _floatx_is_float32() -> bool:

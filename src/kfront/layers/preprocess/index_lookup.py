@@ -100,8 +100,6 @@ class IndexLookup(HostLayer):
             raise ArgumentTypeError(f"[{who}] expected `mask_token` of dtype {self._kind}, got {self.mask_token!r}.")
         if self.invert and mode != "int":
             raise ArgumentError(f"[{who}] expected output_mode='int' with `invert`, got {mode!r}.")
-        if self.invert and count > 1:
-            raise ArgumentError(f"[{who}] expected at most one oov index with `invert`, got num_oov_indices={count}.")
         if self.pad_to_max_tokens and most is None:
             raise ArgumentError(f"[{who}] expected `max_tokens` with `pad_to_max_tokens`, got None.")
         if idf_weights is not None and mode != "tf_idf":
