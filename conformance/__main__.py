@@ -98,9 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 def _belongs(case: Case, number: int, count: int) -> bool:
     """Whether a case is run by a process.
 
-    All cases of one op or layer on one backend run in the same, and all of one model whose files are exchanged.
+    All cases of one op or layer on one backend run in the same, and all of one model.
     """
-    where = "" if case.area == "files" else case.backend
+    where = "" if case.area in ("files", "models") else case.backend
     return zlib.crc32(f"{where} {case.name.split('/')[0]}".encode()) % count == number
 
 
@@ -221,7 +221,8 @@ def _prepare(args: argparse.Namespace) -> None:
     if args.only == "ops":
         args.only, args.areas = "", ",".join(OF_OPS)
     _settings()
-    if args.areas == "models":  # a mesh on which each device has a sample
+    if args.areas == "models":  # no program is met again; a mesh on which each device has a sample
+        os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=3".strip()
     for name, value in (("MODELS", args.models), ("LAYERS", args.layers), ("TUNED_KERNELS", "0" if args.plain else "")):
         if value:

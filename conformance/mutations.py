@@ -219,7 +219,7 @@ def put_in(fault: Fault) -> Iterator[None]:
 def forget() -> None:
     """Drop what is kept between runs: results, cast plans, inferred results, compiled code."""
     for name, module in list(sys.modules.items()):
-        if name.startswith(f"{__package__}."):
+        if name.startswith(f"{__package__}.") and not name.startswith(f"{__package__}.mutants."):  # its are of cases
             for kept in vars(module).values():
                 if hasattr(type(kept), "cache_clear") and kept.__module__ == name and kept.__name__ != "table":
                     kept.cache_clear()

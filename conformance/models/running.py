@@ -117,7 +117,18 @@ def trainer() -> str | None:
 
 
 def trained_reference(program: Program, lines: tuple[str, ...]) -> Reference | None:
-    """What training gives on `trainer()`; None if it says little."""
+    """What training gives on `trainer()`; None if it says little. The last program's is kept: each engine asks."""
+    key = program.text("kfront", *lines)
+    if key not in _trained:
+        _trained.clear()
+        _trained[key] = _trained_reference(program, lines)
+    return _trained[key]
+
+
+_trained: dict[str, Reference | None] = {}
+
+
+def _trained_reference(program: Program, lines: tuple[str, ...]) -> Reference | None:
     engine = trainer()
     assert engine is not None
     with world(engine):

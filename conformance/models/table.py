@@ -21,7 +21,7 @@ from .explained import ROWS, Explained, explains
 from .program import Program
 from .running import EAGER, drawn, trainer
 from .shrink import shrunk
-from .ways import WAYS, training, written
+from .ways import SELDOM, WAYS, training, written
 
 __all__ = ["cases"]
 
@@ -64,7 +64,7 @@ def _still(row: Explained, engine: str) -> Callable[[], None]:
 
 def ways(seed: int, engine: str, quick: bool) -> list[str]:
     """How a program is run on an engine: some ways in turn when `quick`."""
-    out = ["eager"]
+    out = ["eager"] if in_turn(quick, SELDOM.get(engine, 1), "eager", engine, str(seed)) else []
     out += [n for n, w in WAYS.items() if engine in w.engines and in_turn(quick, w.share, n, engine, str(seed))]
     if get(engine).trainable and trainer():
         out += [n for n in TRAINING if in_turn(quick, SHARE_OF_TRAINING, n, engine, str(seed))]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-__all__ = ["WAYS", "Way", "training", "written"]
+__all__ = ["SELDOM", "WAYS", "Way", "training", "written"]
 
 TENSORS = "k.tree.map_structure(k.ops.convert_to_tensor, data)"
+SELDOM = {"jax": 10}  # when `quick`, one program in so many runs eagerly: JAX compiles each op for each shape
 SGD = 'model.compile(k.optimizers.SGD(0.02), "mse")'
 TARGETS = 'target = k.tree.map_structure(lambda y: np.full(y.shape, 0.3, "float32"), model.predict(data, verbose=0))'
 FIT = 'losses = model.fit(data, target, batch_size=3, epochs=3, shuffle=False, verbose=0).history["loss"]'

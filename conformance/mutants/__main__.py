@@ -16,7 +16,7 @@ from kfront.backends import installed
 from ..__main__ import _import_engines, _settings
 from ..suite import process_of
 from .draw import Mutant, mutants
-from .runner import Left, cases_elsewhere, noticed, others
+from .runner import CPU, Left, cases_elsewhere, noticed, others
 from .touched import Map, record
 
 EQUIVALENT = pathlib.Path(__file__).with_name("mutants.toml")
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="which")
     parser.add_argument("--only", default="", help="those whose key or kind has this text, run again")
     parser.add_argument("--missed", action="store_true", help="run those again that were missed")
+    parser.add_argument("--seconds", type=float, default=CPU, help="of the processor, for one; `--missed` goes on")
     parser.add_argument("--jobs", type=int, default=1, help="how many backends at a time")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/mutants"),
                         help="folder for results, which are kept, and for what is recorded of the suite")  # fmt: skip
@@ -92,7 +93,7 @@ def _run(chosen: argparse.Namespace, drawn: list[Mutant]) -> int:
             continue
         results.add(mutant, None)
         try:
-            found = noticed(mutant, known)
+            found = noticed(mutant, known, chosen.seconds)
         except LookupError:  # the code has changed since it was drawn
             results.drop({_name(mutant)})
             continue
@@ -128,15 +129,16 @@ def _finish(drawn: list[Mutant], results: dict[str, str | None]) -> int:
     return int(counts["noticed"] < ENOUGH * matter or counts["WRONGLY LISTED"] > 0)
 
 
-def _apart(backend: str, out: pathlib.Path) -> None:
+def _apart(backend: str, out: pathlib.Path, seconds: float) -> None:
     """The mutants of a backend in a process; one that a mutant ends, or leaves something in, is followed by another.
 
     Raises:
         RuntimeError: if that one finds nothing either.
     """
     command, env = process_of("mutants")
+    command += ["--backend", backend, "--out", str(out), "--seconds", str(seconds)]
     before = None
-    while subprocess.run([*command, "--backend", backend, "--out", str(out)], env=env, check=False).returncode:
+    while subprocess.run(command, env=env, check=False).returncode:
         now = [p.stat().st_size for p in sorted(out.glob(f"{backend}.json*"))]
         if now == before:
             raise RuntimeError(f"the process for {backend} ends without a result")
@@ -162,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
         results = Results(chosen.out, backend)
         results.drop(again | {name for name, found in results.found.items() if chosen.missed and not found})
     with ThreadPoolExecutor(chosen.jobs) as pool:
-        list(pool.map(lambda backend: _apart(backend, chosen.out), backends))
+        list(pool.map(lambda backend: _apart(backend, chosen.out, chosen.seconds), backends))
     found = {name: found for b in backends for name, found in Results(chosen.out, b).found.items()}
     return _finish(drawn, found)
 

@@ -152,12 +152,17 @@ def mutants(how_many: int, seed: int, backends: list[str]) -> list[Mutant]:
 
 @functools.cache
 def _users(folder: pathlib.Path) -> dict[str, set[str]]:
-    """Top-level name -> the top-level names of the folder's files that mention it."""
+    """Top-level name -> the top-level names of the folder's files that mention it, and have or import it."""
     out: dict[str, set[str]] = defaultdict(set)
     for path in folder.rglob("*.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        own = {n.name for n in body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        own |= {n.id for b in body if isinstance(b, ast.Assign) for t in b.targets for n in ast.walk(t)
+                if isinstance(n, ast.Name)}  # fmt: skip
+        own |= {a.asname or a.name for n in body if isinstance(n, ast.ImportFrom) for a in n.names}
+        for node in body:
             names = [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
-            mentioned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            mentioned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & own
             if isinstance(node, ast.Assign):
                 names = [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
             elif isinstance(node, ast.Expr):  # `f.defjvp(rule)`: whoever uses the one uses the other

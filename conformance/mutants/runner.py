@@ -16,13 +16,14 @@ from .draw import Mutant, ops_of
 from .patching import replaced
 from .touched import Map
 
-__all__ = ["Left", "cases_elsewhere", "noticed", "others"]
+__all__ = ["CPU", "Left", "cases_elsewhere", "noticed", "others"]
 
 OF_OPS = ("values", "gradients", "specs", "dtypes", "inputs", "second_order", "transforms")  # in turn
 SLOPES = ("gradients", "second_order", "transforms")  # these first, for lost gradients
-LAST = ("compiled",)  # takes seconds
+LAST = ("accuracy", "compiled")  # take seconds
 ELSEWHERE = ("layers", "training", "errors", "transforms")  # of which it is recorded what they run
-CPU = 15.0  # seconds for the cases of ops, and again for those elsewhere
+CPU = 40.0  # seconds for the cases of ops, and again for those elsewhere, if not told otherwise
+NEARER = 4  # rounds through the areas that an op has before the next one, which uses it
 HANGS = 300  # seconds for one case
 
 
@@ -65,9 +66,21 @@ def _near(mutant: Mutant) -> Iterator[Case]:
     first = SLOPES if mutant.kind == "lost gradient" else ()
     areas, names = sorted(OF_OPS, key=lambda a: a not in first), [n.lower() for n in ops_of(mutant)]
     known = _of_ops(mutant.backend)
-    rows = [known.get((name, area), []) for name in names for area in areas]
-    yield from filter(None, itertools.chain.from_iterable(itertools.zip_longest(*rows)))
+    found = [
+        (turn + NEARER * far, case)
+        for far, name in enumerate(names)
+        for area in areas
+        for turn, case in enumerate(_from_both_ends(known.get((name, area), [])))
+    ]
+    yield from (case for _, case in sorted(found, key=lambda f: f[0]))
     yield from (case for area in LAST for name in names for case in known.get((name, area), []))
+
+
+def _from_both_ends(cases: list[Case]) -> Iterator[Case]:
+    """The first, the last, the second …: ordinary samples stand first, those at edges last."""
+    half = -(-len(cases) // 2)
+    pairs = itertools.zip_longest(cases[:half], cases[: half - 1 : -1])
+    return filter(None, itertools.chain.from_iterable(pairs))
 
 
 def _elsewhere(mutant: Mutant, known: Map) -> Iterator[Case]:
@@ -79,12 +92,13 @@ def _elsewhere(mutant: Mutant, known: Map) -> Iterator[Case]:
     return filter(None, itertools.chain.from_iterable(itertools.zip_longest(*rows.values())))
 
 
-def noticed(mutant: Mutant, known: Map | None) -> str:
+def noticed(mutant: Mutant, known: Map | None, most: float = CPU) -> str:
     """What the first case says that fails by it, "" if none does.
 
     Args:
         mutant: which.
         known: which cases elsewhere run its statement; None to leave these out.
+        most: the seconds of the processor for the cases of ops, and again for those elsewhere.
 
     Raises:
         Left: if that case fails without it too.
@@ -96,7 +110,8 @@ def noticed(mutant: Mutant, known: Map | None) -> str:
     with replaced({mutant.path: mutant.tree()}, lambda q: q == name or q.startswith(f"{name}.<locals>")) as changed:
         if not changed:
             raise LookupError(f"no live function is {name} of {mutant.path}")
-        found = _first(_near(mutant), expected) or _first(_elsewhere(mutant, known) if known else (), expected)
+        there = _elsewhere(mutant, known) if known else ()
+        found = _first(_near(mutant), expected, most) or _first(there, expected, most)
     if found is None:
         return ""
     case, failed = found
@@ -106,9 +121,9 @@ def noticed(mutant: Mutant, known: Map | None) -> str:
     return f"{case.id}: {failed}"
 
 
-def _first(cases: Iterable[Case], expected: list[Expected]) -> tuple[Case, str] | None:
-    """The first case that fails, within `CPU` seconds."""
-    end = time.process_time() + CPU
+def _first(cases: Iterable[Case], expected: list[Expected], most: float) -> tuple[Case, str] | None:
+    """The first case that fails, within so many seconds."""
+    end = time.process_time() + most
     for case in cases:
         failed = _fails(case, expected)
         if failed:

@@ -183,7 +183,6 @@ def _as_keras() -> None:
         return
     names = [*DTYPES, "uint16", "uint32"]
     env = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    env.pop("PYTHONPATH", None)
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT.format(names=names)], env=env, capture_output=True, text=True, timeout=300
     )

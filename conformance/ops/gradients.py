@@ -52,8 +52,10 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     for entry in table().values():
         for b in backends:
             if get(b).trainable and not entry.random and in_turn(quick, 2, "gradients", b, entry.name):
-                for label in questions(entry.name, quick):
+                for label, question in questions(entry.name, quick).items():
                     yield Case("gradients", f"{entry.name}/{label}", b, _check(b, entry, label, quick))
+                    if label == HALF and in_turn(quick, 8, "forward", b, entry.name):
+                        yield Case("gradients", f"{entry.name}/forward", b, _forward(b, entry, quick))
 
 
 class Question(NamedTuple):
@@ -228,6 +230,28 @@ def _slopes(entry: str, label: str) -> tuple[list[np.ndarray], list[float]]:
         return _differences(e, sample, floating(sample))
 
 
+def _along(backend: Any, entry: Entry, question: Question, vector: np.ndarray) -> float:
+    """How the weighted sum changes along a vector, forward: by `Backend.jvp`."""
+    loss, variables = _problem(backend, entry, question)
+    values = [v.value for v in variables]
+    ends = np.cumsum([int(np.prod(v.shape)) for v in variables])
+    parts = [p.reshape(v.shape) for p, v in zip(np.split(vector, ends[:-1]), variables, strict=True)]
+    tangents = [backend.convert(p.astype(backend.dtype_name(x.dtype))) for p, x in zip(parts, values, strict=True)]
+
+    def along(*xs: Any) -> Any:
+        with bind(variables, list(xs)):
+            return loss()[0]
+
+    def run(xs: list[Any]) -> Any:
+        return kfront.jvp(along, xs, tangents)[1]
+
+    if backend.name == "jax" and entry.compiles:  # which would compile every step of it by itself
+        import jax
+
+        run = jax.jit(run)
+    return float(backend.to_numpy(run(values)))
+
+
 # ---- checks --------------------------------------------------------------------------------------------------------
 
 
@@ -264,6 +288,21 @@ def _check(backend: str, entry: Entry, label: str, quick: bool) -> Callable[[], 
             g = np.concatenate([x.ravel() for x in got])
             scale = float(np.max(np.abs(want), initial=0.0))
             close(np.array([float(d @ g) for d in along]), np.array(want), _RTOL, _ATOL + 1e-6 * scale, "slope")
+
+    return check
+
+
+def _forward(backend: str, entry: Entry, quick: bool) -> Callable[[], None]:
+    """Forward derivatives, for which engines have rules of their own, are those that go backward."""
+
+    def check() -> None:
+        first, question = next(iter(questions(entry.name, quick).items()))
+        g = np.concatenate([x.ravel() for x in _answer(backend, entry.name, first, quick)])
+        vector = np.random.Generator(np.random.Philox(key=2)).uniform(0.5, 1.0, g.size)
+        with wide(backend) as b:
+            got = _along(b, entry, question, vector)
+        slack = 1e-6 * float(np.abs(vector * g).sum())  # some results are float32
+        close(np.array(got), np.array(vector @ g), 0.0, slack, "change along a vector")
 
     return check
 

@@ -75,6 +75,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             yield Case("values", "random_bits/parts", b, _parts(b))
         for name in PORTABLE:
             yield Case("values", f"{name}/portable", b, _portable(b, name))
+        yield Case("values", "uniform/portable, no seed", b, _without_a_seed(b))
         yield Case("values", "dropout/noise_shape", b, _noise_shape(b))
 
 
@@ -130,6 +131,18 @@ def _distribution(backend: str, name: str) -> Callable[[], None]:
 
 def _portable(backend: str, name: str) -> Callable[[], None]:
     return lambda: alike(name, draw(backend, name, 5, portable=True), draw("numpy", name, 5, portable=True))
+
+
+def _without_a_seed(backend: str) -> Callable[[], None]:
+    """A generator without a seed tells one in its config; in portable mode this gives the same numbers."""
+
+    def check() -> None:
+        with kfront.backend_scope(backend):
+            generator = kfront.random.SeedGenerator()
+        told = (generator.get_config()["seed"],)
+        alike("uniform", draw(backend, "uniform", generator, portable=True), draw("numpy", "uniform", told, True))
+
+    return check
 
 
 def alike(name: str, got: np.ndarray, want: np.ndarray) -> None:

@@ -60,8 +60,14 @@ def _fori(lower: Any, upper: Any, body: Any, value: Any) -> Any:
 
 
 def _prefix(f: Any, x: Any, reverse: bool = False, axis: int = 0) -> Any:
+    if f is _halves:
+        return np.stack([x[0] * 1.0, *(x[0] + np.cumsum(x[1:]) * 0.5)])
     fn = np.cumsum if f is _add else np.cumprod
     return np.flip(fn(np.flip(x, axis), axis), axis) if reverse else fn(x, axis)
+
+
+def _halves(a: Any, b: Any) -> Any:
+    return _ops().add(a, _ops().multiply(b, 0.5))
 
 
 def _below_ten(i: Any, s: Any) -> Any:
@@ -99,7 +105,9 @@ def _jvp(x: Any, tangent: Any) -> Any:
     return _ops().jvp(lambda v: v * v * v, (x,), (tangent,))
 
 
-def _vectorize(a: Any, b: Any) -> Any:
+def _vectorize(a: Any, b: Any, outer: bool = False) -> Any:
+    if outer:
+        return _ops().vectorize(_ops().outer, signature="(n),(m)->(n,m)")(a, b)
     return _ops().vectorize(lambda v, w: _ops().sum(v * w), signature="(n),(n)->()")(a, b)
 
 
@@ -119,6 +127,7 @@ def _control() -> list[Entry]:
     c.fixed(np.asarray(True), floats(2, 2), turned=True).fixed(np.asarray(0, "int32"), floats(2, 2), turned=True)
     s = Entry("switch", lambda i, x: (x * 2, x + 1, x * x)[int(np.clip(i, 0, 2))], loop, "fixed")
     s(np.asarray(0, "int32"), floats(2, 3))(np.asarray(2, "int32"), floats(2)).edge(np.asarray(9, "int32"), floats(2))
+    s.edge(1, floats(2)).edge(-2, floats(2)).edge(np.asarray(-2, "int32"), floats(2))
     w = Entry("while_loop", _while, loop, "fixed", smooth=False)
     w(_below_ten, _grow, (np.asarray(0, "int32"), np.asarray(1.0, "float32")))
     w(_below_ten, _grow, (np.asarray(0, "int32"), np.asarray(1.0, "float32")), maximum_iterations=2)
@@ -136,12 +145,14 @@ def _control() -> list[Entry]:
     v(_double, floats(3, 2))
     a = Entry("associative_scan", _prefix, loop, "fixed")
     a.fixed(_add, floats(5)).fixed(_multiply, floats(4, 3)).fixed(_add, floats(2, 3), reverse=True, axis=1)
+    a.fixed(_halves, ints(2)).fixed(_halves, ints(3))
     g = Entry("custom_gradient", lambda x: x * x, loop, "fixed")
     g(floats(2, 3))
     j = Entry("jvp", lambda x, t: (x**3, 3 * x * x * t), loop, "fixed", smooth=False)
     j(floats(2, 3), floats(2, 3))
-    z = Entry("vectorize", lambda a, b: np.sum(a * b, -1), loop, "fixed")
-    z.fixed(floats(3, 4), floats(4)).fixed(floats(2, 3), floats(2, 3))
+    z = Entry("vectorize", lambda a, b, outer=False: a[..., None] * b[..., None, :] if outer else np.sum(a * b, -1),
+              loop, "fixed")  # fmt: skip
+    z.fixed(floats(3, 4), floats(4)).fixed(floats(2, 3), floats(2, 3)).fixed(floats(2, 3), floats(2, 4), outer=True)
     return [c, s, w, f, n, m, v, a, g, j, z]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -50,19 +52,38 @@ def _greedy(inputs: Any, lengths: Any, merge_repeated: bool, mask_index: int) ->
     return decoded, scores
 
 
+def _beams(inputs: Any, lengths: Any, top_paths: int, mask_index: int) -> Any:
+    """The most probable texts, each with all paths that yield it."""
+    batch, steps, classes = inputs.shape
+    decoded, scores = np.full((top_paths, batch, steps), -1), np.zeros((batch, top_paths))
+    for b in range(batch):
+        logs = inputs[b] - np.log(np.sum(np.exp(inputs[b]), -1, keepdims=True))
+        found: dict[tuple[int, ...], float] = defaultdict(lambda: -INF)
+        for path in itertools.product(range(classes), repeat=int(lengths[b])):
+            text = tuple(c for c, _ in itertools.groupby(path) if c != mask_index)
+            found[text] = np.logaddexp(found[text], sum(logs[t, c] for t, c in enumerate(path)))
+        for i, text in enumerate(sorted(found, key=lambda t: -found[t])[:top_paths]):
+            decoded[i, b, : len(text)], scores[b, i] = text, found[text]
+    return decoded, scores
+
+
+def _decoded(x: Any, n: Any, strategy: str = "greedy", top_paths: int = 1, mask_index: int = 0, **more: Any) -> Any:
+    if strategy == "greedy":
+        return _greedy(x, n, more.get("merge_repeated", True), mask_index)
+    return _beams(x, n, top_paths, mask_index)
+
+
 def _ctc() -> list[Entry]:
     c = Entry("ctc_loss", _ctc_loss, tol(16, 8, 4), ("fixed", "float", "fixed"))
     target, lengths = np.array([[1, 2, 2], [3, 1, 0]], "int32"), np.array([3, 2], "int32")
     c(target, floats(2, 6, 4), lengths, np.array([6, 5], "int32")).also("float64")
     g = Entry("ctc_greedy_decode", _greedy, tol(4, 4, 4), "fixed", smooth=False)
     g(floats(2, 6, 3), np.array([6, 4], "int32"), True, 0).edge(floats(2, 6, 3), np.array([6, 4], "int32"), False, 2)
-    d = Entry("ctc_decode", lambda x, n, **kw: _greedy(x, n, kw.get("merge_repeated", True), kw.get("mask_index", 0)),
-              tol(4, 4, 4), "fixed", smooth=False)  # fmt: skip
-    return [
-        c,
-        g,
-        d(floats(2, 6, 3), np.array([6, 4], "int32")).edge(floats(2, 5, 3), np.array([5, 2], "int32"), mask_index=2),
-    ]
+    d = Entry("ctc_decode", _decoded, tol(4, 4, 4), "fixed", smooth=False)
+    d(floats(2, 6, 3), np.array([6, 4], "int32")).edge(floats(2, 5, 3), np.array([5, 2], "int32"), mask_index=2)
+    few = {"strategy": "beam_search", "beam_width": 40, "top_paths": 4}  # as wide as there are texts: it is exact
+    d.edge(floats(2, 4, 3), np.array([4, 3], "int32"), **few).edge(floats(1, 4, 3), np.array([4]), mask_index=2, **few)
+    return [c, g, d]
 
 
 def entries() -> list[Entry]:

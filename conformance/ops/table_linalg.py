@@ -197,6 +197,9 @@ def _factorizations() -> list[Entry]:
 def _solvers() -> list[Entry]:
     d = Entry("det", np.linalg.det, _SOLVER, _F)
     d(_regular(2, 3, 3)).also("float64")(floats(2, 2))
+    small, cofactors = np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[4.0, -2.0], [-2.0, 1.0]])
+    large = np.diag([0.0, 0.0, 3.0, 1.0]) + np.pad(small, (0, 2))  # singular: the gradients are the cofactors
+    d.kinks = (Kink((small,), (cofactors,)), Kink((large,), (np.pad(3 * cofactors, (0, 2)),)))
     i = Entry("inv", np.linalg.inv, _SOLVER, _F)
     i(_regular(2, 3, 3)).also("float64")
     mp = Entry("matrix_power", lambda x, n: np.linalg.matrix_power(x, n), _SOLVER, _F)

@@ -105,6 +105,8 @@ def _signals(table: dict[str, Entry]) -> None:
 def _searching(table: dict[str, Entry]) -> None:
     table["histogram"].edge(floats(20), bins=4, range=(-1.0, 1.0))
     table["unique"].fixed(ints(9), return_index=True, return_inverse=True, return_counts=True)
+    few = np.array([3, 1, 1, 2, 3], "int32")
+    table["unique"].fixed(few, size=3, return_index=True, return_inverse=True, return_counts=True)
     table["unique"].fixed(ints(9, low=0, high=3), size=5, fill_value=9).fixed(ints(9, low=0, high=9), size=2)
 
 

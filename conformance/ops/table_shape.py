@@ -167,6 +167,8 @@ def _indexing() -> list[Entry]:
     g.fixed(floats(3, 4), np.array([0, 2, 1], "int32")).fixed(
         floats(3, 4), (slice(None), np.array([[0, 2], [1, 1]], "int32"))
     )
+    two = np.array([[0, 2], [1, 1]], "int32")
+    g.fixed(floats(3, 4, 2), (two, two[::-1])).fixed(floats(3, 2, 4), (two, slice(None), two))
     g.edge(ints(4), slice(None, None, -1)).edge(bools(2, 2), (0, 1))
     s = _entry("slice", lambda x, start, shape: x[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))])
     s.fixed(floats(4, 5), (1, 2), (2, 3)).edge(ints(4), (0,), (2,)).edge(floats(2, 3), (0, 1), (2, 0))

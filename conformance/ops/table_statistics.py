@@ -30,7 +30,7 @@ def _cdist(x: Any, y: Any) -> Any:
 def _unique(x: Any, sorted: bool = True, return_index: bool = False, return_inverse: bool = False,
             return_counts: bool = False, axis: Any = None, size: Any = None, fill_value: Any = None) -> Any:  # fmt: skip
     out = np.unique(x, return_index, return_inverse, return_counts, axis)
-    if size is None:
+    if size is None or isinstance(out, tuple):  # the latter only with the size that it has anyway
         return out
     fill = out[0] if fill_value is None else fill_value
     return np.concatenate([out, np.full(max(size - len(out), 0), fill)])[:size]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from kfront.backends.torch.step import nesting
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
 from kfront.core.typing import ShapeLike
@@ -200,8 +201,12 @@ def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: 
         return inputs
     rows, flat = _flat_positions(inputs.shape, at)
     source = updates.reshape(-1, rows)
-    index = flat.reshape(-1, 1).expand_as(source)
-    out = inputs.reshape(-1, rows).scatter_reduce(0, index, source, _REDUCTIONS[reduction])
+    flat, before = flat.reshape(-1, 1), inputs.reshape(-1, rows)
+    if reduction == "mul" and nesting.func:  # forward, the derivative of torch's kernel is 0
+        here = flat == torch.arange(before.shape[0], device=flat.device)
+        out = before * torch.where(here.unsqueeze(-1), source.unsqueeze(1), 1).prod(0)
+    else:
+        out = before.scatter_reduce(0, flat.expand_as(source), source, _REDUCTIONS[reduction])
     return out.reshape(inputs.shape)
 
 

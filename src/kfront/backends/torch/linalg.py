@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from kfront.backends.halves import through_float32
-from kfront.backends.torch.step import inside_func
+from kfront.backends.torch.step import inside_func, nesting
 from kfront.backends.typing import Axes
 from kfront.core.op import OPS
 
@@ -56,12 +56,19 @@ def tensordot(x1: Tensor, x2: Tensor, axes: Axes = 2) -> Tensor:
 
 @_in_float32
 def cholesky(x: Tensor, upper: bool = False) -> Tensor:
+    if nesting.func:  # forward, torch takes the change of the matrix for symmetric
+        x = (x + x.mH) / 2
     return torch.linalg.cholesky(x, upper=upper)
 
 
 @_in_float32
 def cholesky_inverse(x: Tensor, upper: bool = False) -> Tensor:
-    return torch.cholesky_inverse(x.triu() if upper else x.tril(), upper)  # no gradient for what is not read
+    factor = x.triu() if upper else x.tril()  # no gradient for what is not read
+    if not nesting.func:
+        return torch.cholesky_inverse(factor, upper)
+    eye = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)  # forward, torch's own derivative is wrong
+    inverse = torch.linalg.solve_triangular(factor, eye, upper=upper)
+    return inverse @ inverse.mH if upper else inverse.mH @ inverse
 
 
 @_in_float32

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from kfront.backends.torch.common import at_hand, axes_of, native
+from kfront.backends.torch.step import nesting
 from kfront.backends.typing import Axes, Function
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
@@ -233,7 +234,7 @@ def batch_normalization(
 ) -> Tensor:
     ndim = x.ndim
     axis = axis + ndim if axis < 0 else axis
-    if not (torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad)):
+    if not nesting.func and not (torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad)):
         if axis == ndim - 1 and ndim > 1:
             flat = x.reshape(-1, x.shape[-1])
             return torch.batch_norm(flat, scale, offset, mean, variance, False, 0.0, epsilon, True).reshape(x.shape)

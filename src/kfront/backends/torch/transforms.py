@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint as recompute
 
 from kfront.backends.torch.step import inside_func, nesting, transforming
@@ -120,7 +121,7 @@ def jvp(
     scope = Carried()
     run = _carry(fn, holders, scope)
     values = tuple(h._value for h in holders)
-    with transforming():
+    with transforming(), sdpa_kernel(SDPBackend.MATH):  # the other kernels of attention have no forward derivative
         results, slopes, (others, new) = torch.func.jvp(run, values, tuple(tangents), has_aux=True)
     scope.keep(new)
     return list(results), list(others), list(slopes)
