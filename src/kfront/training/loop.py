@@ -210,9 +210,8 @@ class _Run:
         _compare(self.model, "fit", self.data)
         self.data.on_epoch_begin()
         if self.batches is not None and self.data.steps is None:
-            ended = object()
-            batch = next(self.batches, ended)
-            self.batches = None if batch is ended else itertools.chain((batch,), self.batches)
+            batch = next(self.batches, None)
+            self.batches = None if batch is None else itertools.chain((batch,), self.batches)
         if self.batches is None:
             self.taken = 0
             if self.progress is not None:
