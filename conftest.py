@@ -8,6 +8,7 @@ import shlex
 import sys
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def sample(rows: Iterable[str], turn: int, share: int) -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take a sample, if one is asked for, and put first what is wanted first."""
+    """Take a sample, if one is asked for, and put first what is wanted first, or what would keep workers waiting."""
     if (turn := config.getoption("--sample")) is not None:
         left = left_out(items, turn)
         items[:] = [item for item in items if item not in left]
@@ -45,6 +46,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if names := config.getoption("--first"):
         wanted = re.compile(rf"(?<![a-z0-9])({'|'.join(map(re.escape, names.lower().split(',')))})(?![a-z0-9])")
         items.sort(key=lambda item: wanted.search(item.nodeid.lower()) is None)
+    elif hasattr(config, "workerinput"):
+        count = Counter(item.path for item in items)
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path not in slow, -count[item.path]))
 
 
 def left_out(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
