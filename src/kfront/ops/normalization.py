@@ -104,7 +104,7 @@ def _train_rule(x: Tensor, offset: Tensor, scale: Tensor) -> tuple[object, objec
 
 @op(("x", "offset", "scale"), _train_rule, prepare={"epsilon": epsilon})
 def batch_normalization_train(
-    x: Tensor, offset: TensorLike, scale: TensorLike, axis: int, epsilon: float
+    x: Tensor, offset: TensorLike | None = None, scale: TensorLike | None = None, axis: int = -1, epsilon: float = 1e-3
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`batch_normalization` by the statistics of the batch itself, which come out as well. Not public.
 
