@@ -8,6 +8,8 @@ import shlex
 import sys
 import time
 import zlib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -29,13 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def in_sample(row: str, turn: int, share: int) -> bool:
-    """Whether it is a row's turn: `share` turns in succession, each the same in every run, make the whole."""
-    return (zlib.crc32(row.encode()) + turn) % share == 0
+def sample(rows: Iterable[str], turn: int, share: int) -> list[str]:
+    """The rows whose turn it is, at least one: `share` turns in succession, each the same in every run, are all."""
+    mixed = sorted(rows, key=lambda row: zlib.crc32(row.encode()))  # so that no turn has only one engine or form
+    return mixed[turn % share :: share] or mixed[:1]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take a sample, if one is asked for, and put first what is wanted first."""
+    """Take a sample, if one is asked for, and put first what is wanted first, or what would keep workers waiting."""
     if (turn := config.getoption("--sample")) is not None:
         left = left_out(items, turn)
         items[:] = [item for item in items if item not in left]
@@ -43,6 +46,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if names := config.getoption("--first"):
         wanted = re.compile(rf"(?<![a-z0-9])({'|'.join(map(re.escape, names.lower().split(',')))})(?![a-z0-9])")
         items.sort(key=lambda item: wanted.search(item.nodeid.lower()) is None)
+    elif hasattr(config, "workerinput"):
+        count = Counter(item.path for item in items)
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path not in slow, -count[item.path]))
 
 
 def left_out(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
@@ -60,9 +67,8 @@ def left_out(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
             row = str(item.callspec.params[by]) if by else item.nodeid
             tables.setdefault((table, marker.args[0]), {}).setdefault(row, []).append(item)
     left: set[pytest.Item] = set()
-    for (table, share), rows in tables.items():
-        chosen = [row for row in rows if in_sample(f"{table} {row}", turn, share)] or list(rows)[:1]
-        left.update(item for row in rows.keys() - chosen for item in rows[row])
+    for (_, share), rows in tables.items():
+        left.update(item for row in rows.keys() - sample(rows, turn, share) for item in rows[row])
     return left
 
 

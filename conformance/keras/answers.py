@@ -16,14 +16,14 @@ from ..suite import process_of
 from .probing import Facts
 from .tables import stamp
 
-__all__ = ["ask"]
+__all__ = ["ask", "kept_answers"]
 
 LIMIT = 300.0  # seconds for the probes of one kind and one subject
 
 
 def ask(engine: str, kind: str, subject: str) -> dict[str, Facts]:
     """The facts of each probe of a kind and a subject; none if Keras has no such name."""
-    folder = _folder() / f"{importlib.metadata.version('keras')}-{engine}" / kind
+    folder = kept_answers(engine) / kind
     path = folder / f"{subject}.json"
     asked = stamp(kind, subject)
     if path.exists():
@@ -36,9 +36,11 @@ def ask(engine: str, kind: str, subject: str) -> dict[str, Facts]:
     return answers
 
 
-def _folder() -> pathlib.Path:
+def kept_answers(engine: str) -> pathlib.Path:
+    """The folder of what the installed Keras has answered on an engine."""
     default = pathlib.Path.home() / ".cache" / "kfront" / "keras-answers"
-    return pathlib.Path(os.environ.get("KFRONT_KERAS_ANSWERS", default))
+    folder = pathlib.Path(os.environ.get("KFRONT_KERAS_ANSWERS", default))
+    return folder / f"{importlib.metadata.version('keras')}-{engine}"
 
 
 class _Side:

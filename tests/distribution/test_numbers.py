@@ -14,6 +14,7 @@ same_numbers = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(same_numbers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "processes"), [("torch", 2), ("jax", 1)])
 def test_short(engine, processes):
     if engine not in backends.installed():

@@ -195,6 +195,7 @@ def needed(format, engine=None):
             pytest.skip(str(error))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine, format, name", CASES)
 def test_reloaded_models_predict_the_same(engine, format, name, tmp_path):
     needed(format, engine)

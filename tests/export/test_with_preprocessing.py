@@ -156,6 +156,7 @@ CASES = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine, format, name", CASES)
 def test_layers_for_numbers(engine, format, name, tmp_path):
     needed(format, engine)

@@ -17,7 +17,7 @@ DECLARATION = '''
 @op(2, floating, zeros="joined", fuse=True, home="nn", aliases=("halfway",), class_name="MidPoint")
 def midpoint(x1: Any, x2: Any, share: float = 0.5) -> Any:
     """A point between two others."""
-    return add(multiply(x1, 1.0 - share), multiply(x2, share))
+    return p.add(p.multiply(x1, 1.0 - share), p.multiply(x2, share))
 '''
 
 ENTRY = '''

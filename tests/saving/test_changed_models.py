@@ -59,7 +59,7 @@ def _close(got, want, name=""):
     np.testing.assert_allclose(got, want, rtol=rtol, atol=atol)
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(8, by="name")
 @pytest.mark.parametrize("name", models.CASES)
 def test_from_keras(backend, folder, name):
     want = _numbers(folder / "from_keras" / f"{name}.npy")
@@ -67,7 +67,7 @@ def test_from_keras(backend, folder, name):
     _close(models.predict(model, name), want, name)
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(8, by="name")
 @pytest.mark.parametrize("name", models.WEIGHTS)
 def test_weights_from_keras(trainable_backend, folder, name):
     want = _numbers(folder / "from_keras" / f"{name}.npy")
@@ -77,7 +77,7 @@ def test_weights_from_keras(trainable_backend, folder, name):
     _close(models.predict(model, name), want, name)
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(8, by="name")
 @pytest.mark.parametrize("name, engine", ENGINE_OF.items())
 def test_other_forms_from_keras(folder, engine, name):
     want = _numbers(folder / "from_keras" / f"{name}.npy")
@@ -87,7 +87,7 @@ def test_other_forms_from_keras(folder, engine, name):
             _close(models.predict(model, name), want, name)
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(8, by="name")
 @pytest.mark.parametrize("name, engine", ENGINE_OF.items())
 def test_to_keras(folder, engine, name):
     want = _numbers(folder / "to_keras" / f"{name}.npy")

@@ -192,7 +192,7 @@ def test_every_optimizer_is_in_the_table():
     assert names - {"Optimizer", "MultiOptimizer", "OptimizerMap"} <= set(models.OPTIMIZERS)
 
 
-@pytest.mark.sampled(4, by="optimizer")
+@pytest.mark.sampled(8, by="optimizer")
 @pytest.mark.parametrize("engine,optimizer", _optimizers(everywhere=True))
 def test_training_goes_on_from_keras(from_keras, engine, optimizer):
     with kfront.backend_scope(engine):
@@ -219,7 +219,7 @@ def test_a_model_to_keras(to_keras, engine, name):
     _close(_arrays(f"{path}.weights.npz"), want)
 
 
-@pytest.mark.sampled(4, by="optimizer")
+@pytest.mark.sampled(8, by="optimizer")
 @pytest.mark.parametrize("engine,optimizer", _optimizers())
 def test_training_goes_on_in_keras(to_keras, engine, optimizer):
     path = to_keras / engine / f"{optimizer}.trained.keras"
@@ -233,7 +233,7 @@ def test_training_goes_on_in_keras(to_keras, engine, optimizer):
     assert got == pytest.approx(want, rel=1e-5)
 
 
-@pytest.mark.sampled(4, by="optimizer")
+@pytest.mark.sampled(8, by="optimizer")
 @pytest.mark.parametrize("engine,optimizer", [p for p in _optimizers() if p.values[1] not in models.NOT_IN_LEGACY])
 def test_legacy_files_of_trained_models(from_keras, to_keras, engine, optimizer):
     """Keras reads the weights; the optimizer's state, which it leaves in its own files too, is what it writes."""

@@ -131,6 +131,8 @@ def script(*args):
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
 
 
+@pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ["torch", "jax", "tensorflow"])
 def test_killed_processes(engine, tmp_path):
     """SIGKILL after random batches; `KFRONT_KILLS=20` kills more often."""

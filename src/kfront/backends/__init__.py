@@ -15,7 +15,7 @@ from typing import Any
 from kfront.core.errors import ArgumentTypeError, BackendError
 from kfront.core.lazy import without_collections
 from kfront.core.settings import file_path, from_file
-from kfront.core.state import UNSET, _State, backend_scope, current, state
+from kfront.core.state import UNSET, State, backend_scope, current, state
 from kfront.core.state import backends as state_backends
 from kfront.core.typing import Backend
 
@@ -128,8 +128,8 @@ def owner_of(x: object) -> Any:
 def _choose() -> Backend:
     """The backend of a thread that has made no choice: the one that the process began with."""
     b = get(default_backend())
-    if _State.backend is UNSET:
-        _State.backend = b
+    if State.backend is UNSET:
+        State.backend = b
     state.backend = b
     return b
 
@@ -206,7 +206,7 @@ def set_backend(backend: str) -> None:
     """
     b = get(backend)
     if threading.current_thread() is threading.main_thread():
-        _State.backend = b
+        State.backend = b
     state.backend = b
 
 

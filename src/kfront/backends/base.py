@@ -34,7 +34,7 @@ from kfront.core.variable import Variable
 if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
     from kfront.layers.base import Layer
-    from kfront.models.model import Model
+    from kfront.training.trainer import Trainer
 
 
 __all__ = ["Backend", "Foreach"]
@@ -189,7 +189,7 @@ class Backend:
         """How many replicas of a model work on a batch together, where this is code of one of them."""
         return 1
 
-    def replicated(self, model: Model, run: Closure[Tensor], kind: str) -> Closure[Tensor]:
+    def replicated(self, model: Trainer, run: Closure[Tensor], kind: str) -> Closure[Tensor]:
         """A step that is given whole batches, on the replicas of a model.
 
         Args:
@@ -203,7 +203,7 @@ class Backend:
         """The batches of a dataset of the engine that gives each replica its part."""
         return iter(x)
 
-    def scope_of(self, model: Model) -> AbstractContextManager[object]:
+    def scope_of(self, model: Trainer) -> AbstractContextManager[object]:
         """Context in which the variables of a model are made."""
         return NULL
 
@@ -388,7 +388,7 @@ class Backend:
         """Context in which new tensors and variables live on a device such as "cpu", "gpu:0"."""
         return NULL
 
-    def feed(self, x: Tensor, fresh: bool = False) -> Any:
+    def feed(self, x: Tensor | np.ndarray, fresh: bool = False) -> Any:
         """A NumPy array or tensor of a batch as compiled steps take it best.
 
         Args:
@@ -537,8 +537,8 @@ class Backend:
         """Set the engine's global generators to what `random_state` gave."""
 
     def value_and_grad(
-        self, fn: Callable[[], tuple[object, object]], variables: Sequence[Variable], state: Sequence[Variable] = ()
-    ) -> tuple[object, object, list[Tensor]]:
+        self, fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+    ) -> tuple[Tensor, Any, list[Tensor]]:
         """Value and gradients of a closure.
 
         Args:

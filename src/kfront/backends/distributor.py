@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kfront.backends.base import Backend
     from kfront.core.variable import Variable
     from kfront.distribution import Distribution, TensorLayout
-    from kfront.models.model import Model
+    from kfront.training.trainer import Trainer
 
 
 _HEAD = 64  # bytes
@@ -241,7 +241,9 @@ class Distributor:
         """A Variable is about to be made in a layout; it has a shape and a path, but no value."""
         raise self._unsupported("layouts of Variables")
 
-    def step(self, run: Callable[..., object], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
+    def step(
+        self, run: Callable[..., object], kind: str, distribution: Distribution, model: Trainer
+    ) -> Closure[Tensor]:
         """A compiled step or loop that is given whole batches.
 
         Args:
@@ -256,6 +258,6 @@ class Distributor:
         """What an optimizer does first with the gradients of Variables, None for nothing."""
         return None
 
-    def gathered(self, model: Model, logs: object) -> AbstractContextManager[Any]:
+    def gathered(self, model: Trainer, logs: object) -> AbstractContextManager[Any]:
         """Context in which metrics are those of all processes; it gives the logs of own steps, brought together."""
         return nullcontext(logs)

@@ -87,13 +87,13 @@ class Op(Declared):
         pairs = zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
         self.optional = frozenset(n for n, default in pairs if default is None)
         self.cast_always = frozenset() if self.rule is None or self.static_dtype else self._cast_always()
-        self.plans: dict[Any, Any] = {}
+        self.plans: dict[object, tuple[str | None, ...]] = {}
         self.inferred: dict[object, object] = {}
         self.arrange: AnyCallable = lambda f, t, s: f(*t, *s)
         self.public = _generate(self, fn)
         OPS[name] = self
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return _named_op, (self.name,)
 
     def _cast_always(self) -> frozenset[str]:
@@ -107,7 +107,7 @@ class Op(Declared):
 
     # -- the general path -------------------------------------------------------------------------------------------
 
-    def slow(self, b: Any, tensors: Any, static: tuple[Any, ...]) -> Any:
+    def slow(self, b: Backend, tensors: Any, static: tuple[Any, ...]) -> Any:
         """Convert, promote and run; or infer and record when a symbolic value is among the operands."""
         if not b:
             b = current()
@@ -146,9 +146,10 @@ class Op(Declared):
         except Exception as error:
             return self.fail(b, error, (items,), static)
 
-    def _operands(self, b: Any, tensors: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
+    def _operands(self, b: Backend, tensors: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
         """Native values, their dtypes, and whether one is symbolic."""
-        values, key, types, symbolic = [], [b.name], b.types, False
+        key: list[object] = [b.name]
+        values, types, symbolic = [], b.types, False
         for x in tensors:
             kind = type(x)
             if kind in types:
@@ -254,7 +255,7 @@ class Op(Declared):
             raise error
         raise type(error)(f"[{self.name}] {error}") from None
 
-    def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[object, ...]) -> Any:
+    def fail(self, b: Backend, error: Exception, tensors: Any, static: tuple[object, ...]) -> Any:
         """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell.
 
         What an engine cannot do with a sparse operand, a switch that is no bool or a number in place of a tensor is

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class KerasHistory(NamedTuple):
     """Where a KerasTensor comes from."""
 
-    operation: Any
+    operation: Operation
     node_index: int
     tensor_index: int
 
@@ -234,7 +234,7 @@ class OpCall(Operation):
         name: the node's name; made from the op's name if None.
     """
 
-    op: Any  # the declared op (`kfront.core.op_registry.Declared`), an attribute of the subclass
+    op: Op  # the declared op, an attribute of the subclass
     static: dict[str, Any]  # its arguments that are no tensors, by name
     _recorded = False
 
@@ -265,7 +265,7 @@ class OpCall(Operation):
             raise AttributeError(f"[{type(self).__name__}] expected an argument of the operation, got {name!r}.")
         return static[name]
 
-    def __reduce__(self) -> Any:  # its class has no place in a module
+    def __reduce__(self) -> tuple[object, ...]:  # its class has no place in a module
         return _empty_call, (self.op.name,), self.__dict__
 
     def get_config(self) -> Config:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from kfront.core.state import _State, state
+from kfront.core.state import State, state
 
 _FLOATX = ("bfloat16", "float16", "float32", "float64")
 _LAYOUTS = ("channels_first", "channels_last")
@@ -259,7 +259,7 @@ def set_portable_random(value: bool = True) -> None:
     >>> kfront.config.set_portable_random(False)
     """
     if threading.current_thread() is threading.main_thread():
-        _State.portable_random = bool(value)
+        State.portable_random = bool(value)
     state.portable_random = bool(value)
 
 

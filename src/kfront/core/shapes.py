@@ -543,7 +543,9 @@ def slice_(inputs: Tensor, start_indices: Any, shape: Shape) -> Shape:
 
 def _starts(start_indices: Any, s: Shape) -> list[int | None]:
     """The first position along each axis, as far as it is known."""
-    starts = [known(i) for i in start_indices] if isinstance(start_indices, Sequence) else [None] * len(s)
+    starts: list[int | None] = [None] * len(s)
+    if isinstance(start_indices, Sequence):
+        starts = [known(i) for i in start_indices]
     if len(starts) != len(s):
         raise ShapeError(f"expected {len(s)} `start_indices` for a tensor of shape {s}, got {len(starts)}.")
     return starts

@@ -206,7 +206,11 @@ def _sum(
 
 @_form("mean")
 def _mean(
-    b: Any, operands: Sequence[Any], axis: int | Sequence[int] | None = None, keepdims: bool = False, **other: object
+    b: Backend,
+    operands: Sequence[Any],
+    axis: int | Sequence[int] | None = None,
+    keepdims: bool = False,
+    **other: object,
 ) -> Any:
     shape = b.sparse_parts(operands[0])[2]
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis

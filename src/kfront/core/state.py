@@ -27,7 +27,9 @@ class _Unset:
 UNSET = _Unset()
 
 
-class _State(threading.local):
+class State(threading.local):
+    """What is current in a thread."""
+
     backend: Any = UNSET
     autocast: str | None = None  # dtype that floating variables are read in, or None
     training: bool | None = None  # flag of the outermost running layer call
@@ -56,7 +58,7 @@ class _State(threading.local):
         self.any_mask_seen = self.add_loss_used = self.in_segment = self.symbolic = False
 
 
-state = _State()
+state = State()
 
 
 class _Backends:

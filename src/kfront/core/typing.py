@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from kfront.backends.base import Backend
     from kfront.backends.foreach import Foreach
+    from kfront.callbacks import Callback, CallbackList
     from kfront.constraints import Constraint
     from kfront.core.rng import SeedGenerator
     from kfront.dtype_policies import DTypePolicy
@@ -187,6 +188,7 @@ RegularizerLike: TypeAlias = "str | Config | Regularizer | AnyCallable | None"
 ConstraintLike: TypeAlias = "str | Config | Constraint | AnyCallable | None"
 OptimizerLike: TypeAlias = "str | Config | Optimizer | None"
 LossLike: TypeAlias = "str | Config | type[Loss] | Loss | AnyCallable | None"
+CallbacksLike: TypeAlias = "CallbackList | Callback | Sequence[Callback] | None"
 MetricLike: TypeAlias = "str | Config | type[Metric] | Metric | AnyCallable | None"
 
 

@@ -333,7 +333,7 @@ class Variable(VariableBase):
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, backend={self._backend.name}>"
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return _restore, (self._backend.name,), self._state()
 
     def _state(self) -> dict[str, Any]:
@@ -375,7 +375,7 @@ class bind:
         for v, x in zip(variables, values, strict=True):
             v._put(x)
 
-    def current(self) -> list[Any]:
+    def current(self) -> list[Tensor]:
         """The values the variables hold now."""
         return [v._value for v in self.variables]
 
@@ -490,7 +490,7 @@ class Carried(StatelessScope):
     `keep` assigns the values that the transform returned.
     """
 
-    def written(self) -> list[Any]:
+    def written(self) -> list[Variable]:
         """The values assigned so far."""
         self.variables = [v for v, _ in self._saved.values()]
         return [v._value for v in self.variables]

@@ -332,7 +332,7 @@ class _Outputs:
                 part.__dict__["_around"] = None  # it is inside
         return self.rows
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return _itself, (self.inner,)
 
 

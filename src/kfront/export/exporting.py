@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kfront.backends import backend_scope, get
 from kfront.core import tree
@@ -18,6 +18,7 @@ from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.models.cloning import convert
 
 if TYPE_CHECKING:
+    from kfront.layers.base import Layer
     from kfront.models.model import Model
 
 _STRINGS = "tf_saved_model"  # the format that holds operations on strings
@@ -92,14 +93,14 @@ def _shown(signature: tuple[object, ...]) -> str:
     return ", ".join(f"{x.name}: {x.dtype}{x.shape}" for x in tree.flatten(signature))
 
 
-def host_layers(model: Any, backend: Backend, format: str = _STRINGS) -> list[str]:
+def host_layers(model: Layer, backend: Backend, format: str = _STRINGS) -> list[str]:
     """The names of layers that need Python, or what a format has not, when they run on a backend."""
     hosted = [layer for layer in model._flatten_layers() if isinstance(layer, HostLayer)]
     native = "native_on" if format == _STRINGS else "in_ops"
     return [layer.name for layer in hosted if getattr(layer, native)(backend) is None]
 
 
-def refuse_host_layers(model: object, backend: Any, format: str = _STRINGS) -> None:
+def refuse_host_layers(model: Layer, backend: Backend, format: str = _STRINGS) -> None:
     """Check that no layer needs Python when it runs.
 
     Raises:

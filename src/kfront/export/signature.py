@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Tensor
+
+if TYPE_CHECKING:
+    pass
 
 
 def model_signature(model: Any) -> tuple[object, ...]:

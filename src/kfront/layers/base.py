@@ -24,10 +24,10 @@ from kfront.core.auto_config import auto_config, named_shapes, tuples
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError, nearest
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
-from kfront.core.operation import Operation, record
+from kfront.core.operation import Node, Operation, record
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, standardize_shape
-from kfront.core.state import distribution_on, state
+from kfront.core.state import State, distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
 from kfront.core.typing import (
@@ -43,7 +43,7 @@ from kfront.core.typing import (
 )
 from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, make_tracker, rebuild, saved_state
-from kfront.layers.call_signature import build_arguments, call_info, shape_info
+from kfront.layers.call_signature import CallInfo, build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
 from kfront.layers.inputs import convert_inputs, passing_dtypes
 from kfront.layers.losses import LossOwner
@@ -51,6 +51,9 @@ from kfront.layers.owner import Owner
 from kfront.layers.sublayer_policies import apply_policies, keep_quantizers, serialized_policy, with_quantizers
 from kfront.layers.symbolic_call import build_by_call, spec_by_call
 from kfront.layers.unquantized import Unquantized
+
+if TYPE_CHECKING:
+    from kfront.dtype_policies import DTypePolicy
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -61,7 +64,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
     """`build` as called by anyone: in the layer's backend and name scope, marking the layer built."""
 
     @functools.wraps(build)
-    def wrapped(self: Any, *args: object, **kwargs: object) -> None:
+    def wrapped(self: Layer, *args: object, **kwargs: object) -> None:
         if state.backend is not self._backend:
             with backend_scope(self._backend):
                 return wrapped(self, *args, **kwargs)
@@ -116,22 +119,22 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     _tracked_kind = "layer"
     lora_enabled = False  # whether a weight is adapted by a product of low rank
-    _backend: Any
+    _backend: Backend
     _dtype_policy: Any
     _path: str | None
-    _build_shapes: Any
+    _build_shapes: tuple[tuple[object, ...], Config]
     _input_spec: object
     _fits_spec: object
     _trainable: bool
     _ready: bool = False
     _scope_dtype: str | None
-    _pass_dtypes: frozenset[Any]
+    _pass_dtypes: frozenset[object]
     _takes_training: bool
     _plain_arguments: tuple[int, frozenset[str]]
     _told: bool | None = None
     _makes_mask: bool
-    _init_args: tuple[tuple[Any, ...], dict[str, Any]]
-    _inbound_nodes: list[Any]
+    _init_args: tuple[tuple[object, ...], Config]
+    _inbound_nodes: list[Node]
     _outbound_nodes: list[object]
     autocast: bool
     supports_masking: bool = False
@@ -244,12 +247,12 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         fields["_fits_spec"] = shape_test(value) if self._ready else None  # else `_become_ready` makes it
 
     @property
-    def dtype_policy(self) -> Any:
+    def dtype_policy(self) -> DTypePolicy:
         """The dtype policy; a quantized one quantizes a layer that is built."""
         return self._dtype_policy
 
     @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
+    def dtype_policy(self, value: DTypeLike) -> None:
         policy = dtype_policies.get(value)
         if self.built and policy.quantization_mode is not None and self.quantization_mode is None:
             self._quantize_to(policy)
@@ -442,14 +445,14 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     if not TYPE_CHECKING:  # types are those of `Operation.__call__`
         __call__ = _run
 
-    def _plain_call(self, args: tuple[object, ...], kwargs: Mapping[str, object], st: object, b: Backend) -> bool:
+    def _plain_call(self, args: tuple[object, ...], kwargs: Mapping[str, object], st: State, b: Backend) -> bool:
         """Whether a call may take the fast path: tensors by position, no masks among them, and switches by name."""
         most, names = self._plain_arguments
         if not 0 < len(args) <= most or not all(v.__class__ is bool and k in names for k, v in kwargs.items()):
             return False
         return self._plain_list(args, st, b)
 
-    def _plain_list(self, items: Sequence[Any], st: Any, b: Backend) -> bool:
+    def _plain_list(self, items: Sequence[Any], st: State, b: Backend) -> bool:
         """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""
         if self._fits_spec is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._scope_dtype:
             return False
@@ -459,7 +462,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 return False
         return True
 
-    def _flag_of(self, st: Any, fields: dict[str, Any]) -> bool | None:
+    def _flag_of(self, st: State, fields: dict[str, Any]) -> bool | None:
         """The flag for `call`; the one that was told is kept for a second run (see `Backend.in_backward`)."""
         training = st.training
         told = fields.get("_told")
@@ -518,7 +521,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             state.training, state.depth, state.autocast = outer
             scope.__exit__()
 
-    def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+    def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: CallInfo) -> Any:
         kwargs = self._fill_masks(named, len(args), kwargs, info) if state.any_mask_seen and info.masks else kwargs
         if self._has_modules:
             for layer in self._modules_held():
@@ -536,7 +539,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         self._become_ready(info)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: Mapping[str, object], info: object) -> Any:
+    def _symbolic(self, args: Any, kwargs: Any, named: Mapping[str, object], info: CallInfo) -> Any:
         with SymbolicScope():
             if not self.built and type(self).build is Layer.build and self._tells_shape():
                 build_by_call(self, args, kwargs)
@@ -560,7 +563,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         """Infer the outputs of a call on KerasTensors and record it in the graph."""
         return self._run_general(args, kwargs)
 
-    def _become_ready(self, info: Any) -> None:
+    def _become_ready(self, info: CallInfo) -> None:
         """Allow the fast path from now on, if the layer is plain enough."""
         fields = self.__dict__
         fields["_takes_training"] = info.training
@@ -580,7 +583,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     _needs_general = False  # a class whose every call must take the general path sets this
 
-    def _asked_training(self, named: dict[str, Any], info: Any) -> bool | None:
+    def _asked_training(self, named: dict[str, Any], info: CallInfo) -> bool | None:
         """The flag that the call, one around it or the signature of `call` sets; None leaves it to the layers' own."""
         training = named.get("training")
         if training is None:
@@ -610,7 +613,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             return masks if any(m is not None for m in tree.flatten(masks)) else None
         return get(value)
 
-    def _fill_masks(self, named: dict[str, Any], count: int, kwargs: dict[str, Any], info: Any) -> dict[str, Any]:
+    def _fill_masks(self, named: dict[str, Any], count: int, kwargs: dict[str, Any], info: CallInfo) -> dict[str, Any]:
         """`kwargs` and the masks of tensors for which none was given, where `count` arguments come by position."""
         extra = {}
         for name, mask_name in info.masks.items():
@@ -626,11 +629,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         named = info.bind(self.name, args, kwargs) if info.masks else {}
         return self._fill_masks(named, len(args), kwargs, info)
 
-    def _pass_mask(self, named: Mapping[str, object], info: Any, outputs: object) -> None:
+    def _pass_mask(self, named: Mapping[str, object], info: CallInfo, outputs: object) -> None:
         """Give the outputs of a call with these arguments their masks."""
         own = self._computes_mask
         name, inputs = next(iter(named.items()))
-        given = named.get(info.masks.get(name))
+        given = named.get(info.masks.get(name, ""))
         previous = self._mask_of(inputs) if given is None else given
         if previous is None and not own:
             return
@@ -770,7 +773,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.__dict__.get('built', False)}>"
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         cls = type(self)
         return rebuild, (cls.__dict__.get("_unbound", cls), self._backend.name), saved_state(self)
 

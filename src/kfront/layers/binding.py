@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.backends import get
 from kfront.core.tracking import Tracker
 from kfront.core.typing import Backend
 from kfront.core.variable import Variable
 from kfront.layers.call_signature import call_info
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 # attributes that copies do not have: facts of the class, what is compiled or listed, where it was made
 _OF_ONE = frozenset(
@@ -64,7 +67,7 @@ def kind_of(value: object) -> str | None:
     return getattr(type(value), "_tracked_kind", None)
 
 
-def make_tracker(layer: Any) -> Tracker:
+def make_tracker(layer: Layer) -> Tracker:
     """The tracker of a layer, which also registers what it owns in the native object."""
     return Tracker(kind_of, _Report(layer))
 
@@ -74,10 +77,10 @@ class _Report:
 
     __slots__ = ("layer",)
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Layer) -> None:
         self.layer = layer
 
-    def __call__(self, attribute: str, added: list[tuple[str, Any]], removed: Sequence[tuple[str, object]]) -> None:
+    def __call__(self, attribute: str, added: list[tuple[str, Any]], removed: Sequence[tuple[str, Any]]) -> None:
         layer = self.layer
         backend = layer._backend
         for key, _ in removed:
@@ -95,7 +98,7 @@ class _Report:
             layer._replaced(removed[0][1], added[0][1])
 
 
-def saved_state(layer: Any) -> dict[str, Any]:
+def saved_state(layer: Layer) -> dict[str, Any]:
     """What copy and pickle keep of a layer: all but the backend, the class's facts and compiled functions."""
     return {k: v for k, v in layer.__dict__.items() if k not in _OF_ONE}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentTypeError
+from kfront.core.typing import Shape
 
 _SKIP = ("training", "mask")
 
@@ -88,7 +89,7 @@ def call_info(cls: type) -> CallInfo:
 
 
 def build_arguments(
-    info: CallInfo, named: dict[str, Any], shape_of: Any
+    info: CallInfo | _ShapeInfo, named: dict[str, Any], shape_of: Callable[[Any], Shape]
 ) -> tuple[tuple[object, ...], dict[str, object]]:
     """Arguments for `build` from those of `call`: shapes of the tensors among them."""
 
@@ -119,6 +120,6 @@ class _ShapeInfo:
 
 
 @functools.cache
-def shape_info(cls: type) -> Any:
+def shape_info(cls: type) -> _ShapeInfo:
     """The parameters of a class's `compute_output_shape`, in the form that `build_arguments` reads."""
     return _ShapeInfo(cls)

@@ -19,6 +19,7 @@ from kfront.core.typing import (
     RegularizerLike,
     Shape,
     Tensor,
+    VariableLike,
 )
 from kfront.core.variable import Variable, read
 from kfront.layers.base import InputSpec
@@ -120,7 +121,7 @@ class BaseConv(WindowLayer, LoraLayer):
 
     _normalise = normalisers(groups=positive)
     groups: int
-    kernel: Any = None
+    kernel: VariableLike | None = None
 
     def __init__(
         self,
@@ -342,7 +343,7 @@ class BaseConvTranspose(WindowLayer):
 
     _normalise = normalisers(output_padding=_padding_or_none)
     output_padding: tuple[int, ...] | None
-    kernel: Any = None
+    kernel: VariableLike | None = None
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
     TensorLike,
+    VariableLike,
 )
 from kfront.core.variable import Variable, read
 from kfront.layers.base import InputSpec, Layer
@@ -82,7 +83,7 @@ class Dense(Quantizable):
     bias_regularizer: RegularizerLike
     kernel_constraint: ConstraintLike
     bias_constraint: ConstraintLike
-    kernel: Any = None
+    kernel: VariableLike | None = None
     bias: Variable | None = None
     _modes = ("int8", "int4", "float8", "ternary", "gptq", "awq")
 

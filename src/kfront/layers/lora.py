@@ -9,7 +9,7 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import positive
-from kfront.core.typing import Config, InitializerLike, Store
+from kfront.core.typing import Config, InitializerLike, Store, Tensor
 from kfront.core.variable import read
 from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.options import OptionLayer, second_name
@@ -28,12 +28,12 @@ class LowRankWeight(DerivedWeight):
         scale: factor.
     """
 
-    def __init__(self, base: Any, a: Any, b: Any, scale: float) -> None:
+    def __init__(self, base: Any, a: Variable, b: Variable, scale: float) -> None:
         super().__init__(base)
         self.base, self.a, self.b, self.scale = base, a, b, scale
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensor:
         """The native tensor."""
         return ops.add(read(self.base), ops.multiply(ops.matmul(read(self.a), read(self.b)), self.scale))
 
@@ -116,7 +116,7 @@ class LoraLayer(OptionLayer):
             self._base = base  # keeps it among the variables
         self._adapt(a, b)
 
-    def _adapt(self, a: Any, b: Any) -> None:
+    def _adapt(self, a: Variable, b: Variable) -> None:
         """Put the sum in the weight's place."""
         name, rank = self._adapted, self.lora_rank or 1
         self.__dict__[name] = LowRankWeight(self._adapted_weight, a, b, (self.lora_alpha or rank) / rank)

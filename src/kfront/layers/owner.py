@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
-from kfront.core.typing import Backend, Config
+from kfront.core.typing import Backend, Config, T
 from kfront.core.variable import Variable
 from kfront.layers.binding import kind_of, saved_state
 from kfront.layers.call_signature import call_info
@@ -46,7 +46,7 @@ class Owner:
     def _architecture(self) -> Config:
         """The attributes that a layer made after this one has, not those of a graph that it is in, nor its losses."""
         return {
-            **saved_state(self),
+            **saved_state(cast("Layer", self)),
             "_backend": self._backend,
             "_losses": [],
             "_inbound_nodes": [],
@@ -81,7 +81,7 @@ class Owner:
         for one in before:
             self._replaced(one, layer)
 
-    def _replaced(self, old: Any, new: Any) -> None:
+    def _replaced(self, old: Layer, new: Layer) -> None:
         """A module of torch took a layer's place among the attributes, or a layer that of a module."""
 
     def _modules_held(self) -> list[Any]:
@@ -98,7 +98,7 @@ class Owner:
             layer._look()
         return structure.version
 
-    def _kept(self, name: str, make: Callable[[], list[Any]]) -> list[Any]:
+    def _kept(self, name: str, make: Callable[[], list[T]]) -> list[T]:
         """A list that is made anew only when what some owner holds, or trains, has changed; not to be altered."""
         held = self.__dict__.get("_lists")
         if held is None or held[0] != self._structure_version():
@@ -110,8 +110,8 @@ class Owner:
             found = lists[name] = make()
         return found
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
-        out: list[object] = [self] if include_self else []
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
+        out = [cast("Layer", self)] if include_self else []
         seen = {id(self)}
         stack = list(reversed(self._layers))
         while stack:
@@ -124,7 +124,7 @@ class Owner:
                 stack.extend(reversed(layer._layers))
         return out
 
-    def _collect(self, name: str, pick: Callable[[Any], Sequence[Any]]) -> list[Any]:
+    def _collect(self, name: str, pick: Callable[[Layer], Sequence[T]]) -> list[T]:
         """What is picked of all layers, each once."""
         layers = self._flatten_layers
         return self._kept(name, lambda: list({id(v): v for layer in layers() for v in pick(layer)}.values()))
@@ -182,7 +182,7 @@ class Owner:
         return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Metric]:
         """Metrics of this layer and its sublayers."""
         return [*self._collect("metrics", lambda x: x._metrics)]
 
@@ -195,7 +195,7 @@ class Owner:
         """The values of `weights` as NumPy arrays."""
         return [v.numpy() for v in self.weights]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Set all `weights`; nothing is set unless every shape fits.
 
         Raises:

@@ -13,7 +13,7 @@ from kfront.core.variable import read
 from kfront.layers.core import Embedding
 from kfront.layers.options import known_axis
 from kfront.layers.quantized import Layout, QuantizedWeight
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from kfront.core import shapes_nn
 from kfront.core.options import with_defaults
@@ -14,6 +14,7 @@ from kfront.core.typing import (
     RegularizerLike,
     Shape,
     Tensor,
+    VariableLike,
 )
 from kfront.core.variable import read
 from kfront.layers.conv import WindowLayer
@@ -25,7 +26,7 @@ from kfront.ops.primitives.nn import depthwise_conv
 class BaseDepthwiseConv(WindowLayer):
     """Depthwise convolution layer of any rank."""
 
-    kernel: Any = None
+    kernel: VariableLike | None = None
 
     def __init__(
         self,
@@ -163,8 +164,8 @@ class DepthwiseConv2D(BaseDepthwiseConv):
 class BaseSeparableConv(WindowLayer):
     """Separable convolution layer of any rank."""
 
-    depthwise_kernel: Any = None
-    pointwise_kernel: Any = None
+    depthwise_kernel: VariableLike | None = None
+    pointwise_kernel: VariableLike | None = None
 
     def __init__(
         self,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.backends import backend_scope
 from kfront.core import tree
@@ -12,8 +11,11 @@ from kfront.core.errors import KfrontError
 from kfront.core.spec import NoValueError, abstract
 from kfront.core.variable import Forgetting
 
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
-def spec_by_call(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, object]) -> Any:
+
+def spec_by_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Specs of what `layer.call` returns, from running it on abstract values.
 
     Code of the engine itself cannot run on these: then the engine is asked. What the call assigns to variables is
@@ -34,7 +36,7 @@ def spec_by_call(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, object]
             raise error from None
 
 
-def build_by_call(layer: Any, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+def build_by_call(layer: Layer, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
     """Build the sublayers that `layer.call` uses, where the class tells its output's shape but has no `build`.
 
     A file of weights read before the first call on data needs them. A `call` that symbolic values do not get through,

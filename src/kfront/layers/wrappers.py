@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from kfront import ops
 from kfront.core import tree
@@ -14,6 +14,9 @@ from kfront.layers.base import InputSpec, Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
 from kfront.ops.primitives.shapes import dim
+
+if TYPE_CHECKING:
+    from kfront.layers.recurrent import RNN
 
 
 def _check_layer(who: str, layer: Layer) -> None:
@@ -312,7 +315,7 @@ def _check_recurrent(layer: object) -> None:
         raise ArgumentTypeError(f"[Bidirectional] expected recurrent layers such as LSTM, got {layer!r}.")
 
 
-def _check_pair(layer: Any, backward: Any) -> None:
+def _check_pair(layer: RNN, backward: RNN) -> None:
     if layer.go_backwards == backward.go_backwards:
         raise ArgumentError(
             f"[Bidirectional] expected `layer` and `backward_layer` with different `go_backwards`, got "

@@ -163,7 +163,7 @@ def convert(model: LayerType, backend: str) -> LayerType:
     target = get(backend)
     if not isinstance(model, Layer):
         raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
-    held = [x.path for x in model._flatten_layers() if x._holds_native]
+    held = [x.path or x.name for x in model._flatten_layers() if x._holds_native]
     if held and target is not model._backend:
         raise UnsupportedError(
             f"[convert] expected layers of kfront, got modules of {model._backend.name} in {', '.join(held)}; use "

@@ -55,7 +55,7 @@ class Function(Operation):
         self._graph = Graph(flat_in, flat_out)
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs, flat."""
         return self._graph.inputs
 
@@ -65,7 +65,7 @@ class Function(Operation):
         return self._graph.outputs
 
     @property
-    def operations(self) -> list[Any]:
+    def operations(self) -> list[Operation]:
         """The operations between them, in an order in which they can run."""
         return [x for x in self._graph.operations if not isinstance(x, _Start)]
 

@@ -104,12 +104,12 @@ class Functional(Model):
     # -- structure ----------------------------------------------------------------------------------------------------
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The layers of the graph, inputs first."""
         return [o for o in self._graph.operations if isinstance(o, Layer)]
 
     @property
-    def operations(self) -> list[Any]:
+    def operations(self) -> list[Operation]:
         """The layers and recorded ops of the graph."""
         return list(self._graph.operations)
 

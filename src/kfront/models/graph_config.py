@@ -21,6 +21,7 @@ from kfront.layers.call_signature import call_info
 
 if TYPE_CHECKING:
     from kfront.core.operation import Node
+    from kfront.models.functional import Functional
 
 Reference = tuple[str, int, int]
 
@@ -120,7 +121,7 @@ def _references(data: object) -> list[Reference]:
 # ---- functional models -----------------------------------------------------------------------------------------------
 
 
-def serialize_functional(model: Any) -> dict[str, Any]:
+def serialize_functional(model: Functional) -> dict[str, Any]:
     """The config of a functional model: its operations, their calls, inputs and outputs."""
     nodes = {id(n) for n in model._graph.nodes}
     index: dict[int, int] = {}

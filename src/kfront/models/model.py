@@ -21,6 +21,7 @@ from kfront.training.trainer import Trainer
 from kfront.utils.io_utils import print_msg
 
 if TYPE_CHECKING:
+    from kfront.layers.call_signature import CallInfo
     from kfront.models.functional import Functional
     from kfront.quantizers.report import QuantizationReport
 
@@ -109,7 +110,7 @@ class Model(Stateless, Trainer, Layer):
     _owns_weights = False  # but its layers
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The layers it is made of."""
         return list(self._flatten_layers(include_self=False, recursive=False))
 
@@ -256,13 +257,13 @@ class Model(Stateless, Trainer, Layer):
         if type(self).build is not Model.build:
             super()._build_for(named)
 
-    def _concrete(self, args: object, kwargs: object, named: dict[str, object], info: object) -> object:
+    def _concrete(self, args: object, kwargs: object, named: dict[str, object], info: CallInfo) -> object:
         out = super()._concrete(args, kwargs, named, info)
         if not self.built or self._build_shapes is None:
             self._remember_shapes(named)
         return out
 
-    def _symbolic(self, args: object, kwargs: object, named: dict[str, object], info: object) -> object:
+    def _symbolic(self, args: object, kwargs: object, named: dict[str, object], info: CallInfo) -> object:
         out = super()._symbolic(args, kwargs, named, info)
         if self._build_shapes is None:
             self._remember_shapes(named)

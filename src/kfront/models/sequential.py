@@ -136,7 +136,7 @@ class Sequential(Model):
             self._connect()
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The layers, without the input."""
         return list(self._sequence)
 

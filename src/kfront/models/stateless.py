@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import Config
+from kfront.core.typing import Backend, Config
 from kfront.core.variable import StatelessScope, read
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _FORMATS = ("backend_tensor", "numpy_array")
 class Stateless:
     """Mixed into `Model`."""
 
-    _backend: Any
+    _backend: Backend
     name: str
     optimizer: Optimizer
     trainable_variables: list[Variable]

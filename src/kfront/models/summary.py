@@ -71,7 +71,7 @@ def _branched(model: Model) -> bool:
     return any(len(node.inputs) > 1 for node in graph.nodes) or len(graph.outputs) > 1
 
 
-def _rows(model: Model, expand: bool, show_trainable: bool, connected: bool, indent: int = 0) -> list[list[str]]:
+def _rows(model: Any, expand: bool, show_trainable: bool, connected: bool, indent: int = 0) -> list[list[str]]:
     rows = []
     operations = getattr(model, "operations", None) or model.layers
     ids = {id(o) for o in operations}

@@ -9,17 +9,8 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, numeric
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.elementwise import erfc, square
-from kfront.ops.primitives.arithmetic import abs, add, divide, multiply, negative, subtract
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import expm1, sqrt, tanh
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import greater, greater_equal, less, less_equal
-from kfront.ops.primitives.nn import relu, sigmoid, softplus
-from kfront.ops.primitives.reductions import cumsum, sum
-from kfront.ops.primitives.shapes import dim, flip, reshape, split
-from kfront.ops.primitives.sorting import sort
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -38,7 +29,7 @@ def relu6(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.relu6([-1.0, 2.0, 8.0])).tolist()
     [0.0, 2.0, 6.0]
     """
-    return where(greater_equal(x, 6), 6, relu(x))
+    return p.where(p.greater_equal(x, 6), 6, p.relu(x))
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -58,7 +49,7 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
     >>> ops.convert_to_numpy(ops.leaky_relu([-1.0, 2.0], negative_slope=0.5)).tolist()
     [-0.5, 2.0]
     """
-    return where(greater(x, 0), x, multiply(x, negative_slope))
+    return p.where(p.greater(x, 0), x, p.multiply(x, negative_slope))
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -78,8 +69,8 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     >>> round(float(ops.elu(-1.0)), 4)
     -0.6321
     """
-    positive = greater(x, 0)
-    return where(positive, x, multiply(alpha, expm1(where(positive, 0, x))))
+    positive = p.greater(x, 0)
+    return p.where(positive, x, p.multiply(alpha, p.expm1(p.where(positive, 0, x))))
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -98,7 +89,7 @@ def selu(x: TensorLike) -> Tensor:
     >>> round(float(ops.selu(1.0)), 4)
     1.0507
     """
-    return multiply(1.0507009873554805, elu(x, 1.6732632423543772))
+    return p.multiply(1.0507009873554805, elu(x, 1.6732632423543772))
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -118,8 +109,8 @@ def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     >>> round(float(ops.celu(-1.0, alpha=0.5)), 4)
     -0.4323
     """
-    positive = greater(x, 0)
-    return where(positive, x, multiply(alpha, expm1(divide(where(positive, 0, x), alpha))))
+    positive = p.greater(x, 0)
+    return p.where(positive, x, p.multiply(alpha, p.expm1(p.divide(p.where(positive, 0, x), alpha))))
 
 
 @op(dtype=floating, zeros="kept", home="nn")
@@ -140,9 +131,9 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     0.8412
     """
     if approximate:
-        inner = multiply(math.sqrt(2 / math.pi), add(x, multiply(0.044715, multiply(x, square(x)))))
-        return multiply(x, sigmoid(multiply(2.0, inner)))  # 1 + tanh(inner) would lose all digits far below 0
-    return multiply(multiply(0.5, x), erfc(divide(x, -math.sqrt(2))))
+        inner = p.multiply(math.sqrt(2 / math.pi), p.add(x, p.multiply(0.044715, p.multiply(x, square(x)))))
+        return p.multiply(x, p.sigmoid(p.multiply(2.0, inner)))  # 1 + tanh(inner) would lose all digits far below 0
+    return p.multiply(p.multiply(0.5, x), erfc(p.divide(x, -math.sqrt(2))))
 
 
 @op(dtype=floating, zeros="kept", home="nn", aliases=("swish",))
@@ -161,7 +152,7 @@ def silu(x: TensorLike) -> Tensor:
     >>> round(float(ops.silu(1.0)), 4)
     0.7311
     """
-    return multiply(x, sigmoid(x))
+    return p.multiply(x, p.sigmoid(x))
 
 
 @op(dtype=floating, zeros="filled", home="nn")
@@ -180,7 +171,7 @@ def log_sigmoid(x: TensorLike) -> Tensor:
     >>> round(float(ops.log_sigmoid(0.0)), 4)
     -0.6931
     """
-    return negative(softplus(negative(x)))
+    return p.negative(p.softplus(p.negative(x)))
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -199,7 +190,7 @@ def softsign(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.softsign([-1.0, 3.0])).tolist()
     [-0.5, 0.75]
     """
-    return divide(x, add(1.0, abs(x)))
+    return p.divide(x, p.add(1.0, p.abs(x)))
 
 
 @op(dtype=floating, zeros="filled", fuse=True, home="nn")
@@ -218,7 +209,7 @@ def hard_sigmoid(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.hard_sigmoid([-4.0, 0.0, 4.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), 1.0, divide(add(x, 3.0), 6.0)))
+    return p.where(p.less_equal(x, -3), 0.0, p.where(p.greater_equal(x, 3), 1.0, p.divide(p.add(x, 3.0), 6.0)))
 
 
 @op(dtype=floating, fuse=True, home="nn", aliases=("hard_swish",))
@@ -237,8 +228,8 @@ def hard_silu(x: TensorLike) -> Tensor:
     >>> round(float(ops.hard_silu(1.0)), 4)
     0.6667
     """
-    curve = divide(multiply(x, add(x, 3.0)), 6.0)
-    return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), x, curve))
+    curve = p.divide(p.multiply(x, p.add(x, 3.0)), 6.0)
+    return p.where(p.less_equal(x, -3), 0.0, p.where(p.greater_equal(x, 3), x, curve))
 
 
 @op(dtype=numeric, zeros="kept", fuse=True, home="nn")
@@ -257,8 +248,8 @@ def hard_tanh(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.hard_tanh([-2.0, 0.5, 2.0])).tolist()
     [-1.0, 0.5, 1.0]
     """
-    x = where(greater_equal(x, 1), 1, x)
-    return x if dtype_of(x).startswith("u") else where(less_equal(x, -1), -1, x)
+    x = p.where(p.greater_equal(x, 1), 1, x)
+    return x if p.dtype_of(x).startswith("u") else p.where(p.less_equal(x, -1), -1, x)
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -277,7 +268,7 @@ def tanh_shrink(x: TensorLike) -> Tensor:
     >>> round(float(ops.tanh_shrink(1.0)), 4)
     0.2384
     """
-    return subtract(x, tanh(x))
+    return p.subtract(x, p.tanh(x))
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -297,7 +288,7 @@ def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     >>> ops.convert_to_numpy(ops.hard_shrink([-1.0, 0.25, 1.0])).tolist()
     [-1.0, 0.0, 1.0]
     """
-    return where(less_equal(abs(x), threshold), 0.0, x)
+    return p.where(p.less_equal(p.abs(x), threshold), 0.0, x)
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
@@ -317,8 +308,8 @@ def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     >>> ops.convert_to_numpy(ops.soft_shrink([-1.0, 0.25, 1.0])).tolist()
     [-0.5, 0.0, 0.5]
     """
-    outside = where(less(x, 0), add(x, threshold), subtract(x, threshold))
-    return where(less_equal(abs(x), threshold), 0.0, outside)
+    outside = p.where(p.less(x, 0), p.add(x, threshold), p.subtract(x, threshold))
+    return p.where(p.less_equal(p.abs(x), threshold), 0.0, outside)
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -339,7 +330,7 @@ def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
     >>> ops.convert_to_numpy(ops.threshold([0.5, 2.0], 1.0, -1.0)).tolist()
     [-1.0, 2.0]
     """
-    return where(less_equal(x, threshold), default_value, x)
+    return p.where(p.less_equal(x, threshold), default_value, x)
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -359,9 +350,9 @@ def squareplus(x: TensorLike, b: float = 4) -> Tensor:
     >>> ops.convert_to_numpy(ops.squareplus([0.0, 1.5])).tolist()
     [1.0, 2.0]
     """
-    root = sqrt(add(square(x), b))
-    below = less(x, 0)  # there x + root cancels
-    return where(below, divide(0.5 * b, subtract(root, where(below, x, -1.0))), multiply(0.5, add(x, root)))
+    root = p.sqrt(p.add(square(x), b))
+    below = p.less(x, 0)  # there x + root cancels
+    return p.where(below, p.divide(0.5 * b, p.subtract(root, p.where(below, x, -1.0))), p.multiply(0.5, p.add(x, root)))
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -380,8 +371,8 @@ def sparse_plus(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.sparse_plus([-2.0, 0.0, 2.0])).tolist()
     [0.0, 0.25, 2.0]
     """
-    curve = multiply(0.25, square(add(x, 1.0)))
-    return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), x, curve))
+    curve = p.multiply(0.25, square(p.add(x, 1.0)))
+    return p.where(p.less_equal(x, -1), 0.0, p.where(p.greater_equal(x, 1), x, curve))
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -400,7 +391,7 @@ def sparse_sigmoid(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.sparse_sigmoid([-2.0, 0.0, 2.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), 1.0, multiply(0.5, add(x, 1.0))))
+    return p.where(p.less_equal(x, -1), 0.0, p.where(p.greater_equal(x, 1), 1.0, p.multiply(0.5, p.add(x, 1.0))))
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -420,8 +411,8 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor:
     >>> ops.convert_to_numpy(ops.glu([2.0, 4.0, 0.0, 0.0])).tolist()
     [1.0, 2.0]
     """
-    a, b = split(x, 2, axis)
-    return multiply(a, sigmoid(b))
+    a, b = p.split(x, 2, axis)
+    return p.multiply(a, p.sigmoid(b))
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -441,13 +432,13 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
     >>> ops.convert_to_numpy(ops.sparsemax([0.5, 0.5, -1.0])).tolist()
     [0.5, 0.5, 0.0]
     """
-    ordered = flip(sort(x, axis), axis)
+    ordered = p.flip(p.sort(x, axis), axis)
     rank = len(x.shape)
     a = shapes.axis_of(axis, rank)
-    places = cast(add(arange(dim(x, axis)), 1), dtype_of(x))
-    places = reshape(places, tuple(-1 if i == a else 1 for i in range(rank)))
-    total = cumsum(ordered, axis)
-    support = greater(add(1.0, multiply(places, ordered)), total)
-    count = sum(cast(support, dtype_of(x)), axis, True)
-    tau = divide(subtract(sum(where(support, ordered, 0.0), axis, True), 1.0), count)
-    return relu(subtract(x, tau))
+    places = p.cast(p.add(p.arange(p.dim(x, axis)), 1), p.dtype_of(x))
+    places = p.reshape(places, tuple(-1 if i == a else 1 for i in range(rank)))
+    total = p.cumsum(ordered, axis)
+    support = p.greater(p.add(1.0, p.multiply(places, ordered)), total)
+    count = p.sum(p.cast(support, p.dtype_of(x)), axis, True)
+    tau = p.divide(p.subtract(p.sum(p.where(support, ordered, 0.0), axis, True), 1.0), count)
+    return p.relu(p.subtract(x, tau))

@@ -8,24 +8,9 @@ from kfront.core.dtypes import floating, numeric, promote, result_type, to_float
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.elementwise import exp2, signbit, square
 from kfront.ops.primitives.arguments import missing
-from kfront.ops.primitives.arithmetic import (
-    abs,
-    add,
-    divide,
-    logaddexp,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    negative,
-    power,
-)
-from kfront.ops.primitives.dtypes import dtype_of
-from kfront.ops.primitives.elementary import sqrt
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import equal, greater, isinf, isnan, less, logical_and, logical_or
 
 
 @op(3, numeric, weak=True, zeros="filled", home="numpy", call_args=("x",))
@@ -47,8 +32,8 @@ def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
     [0.0, 0.5, 1.0]
     """
     if x_min is not None:
-        x = maximum(x, x_min)
-    return x if x_max is None else minimum(x, x_max)
+        x = p.maximum(x, x_min)
+    return x if x_max is None else p.minimum(x, x_max)
 
 
 @op(2, floating, fuse=True, home="numpy")
@@ -68,8 +53,8 @@ def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.divide_no_nan([1.0, 2.0], [0.0, 4.0])).tolist()
     [0.0, 0.5]
     """
-    zero = equal(x2, 0)
-    return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
+    zero = p.equal(x2, 0)
+    return p.where(zero, 0.0, p.divide(x1, p.where(zero, 1.0, x2)))
 
 
 @op(2, floating, fuse=True, home="numpy")
@@ -89,7 +74,7 @@ def heaviside(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.heaviside([-1.0, 0.0, 1.0], 0.5)).tolist()
     [0.0, 0.5, 1.0]
     """
-    return where(less(x1, 0), 0.0, where(greater(x1, 0), 1.0, where(equal(x1, 0), x2, x1)))  # x1: NaN
+    return p.where(p.less(x1, 0), 0.0, p.where(p.greater(x1, 0), 1.0, p.where(p.equal(x1, 0), x2, x1)))  # x1: NaN
 
 
 @op(2, floating, fuse=True, home="numpy")
@@ -109,12 +94,12 @@ def hypot(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> float(ops.hypot(3.0, 4.0))
     5.0
     """
-    a, b = abs(x1), abs(x2)
-    large, small = maximum(a, b), minimum(a, b)
-    safe = where(equal(large, 0), 1.0, large)
-    infinite = logical_or(isinf(a), isinf(b))  # even beside NaN (IEEE 754)
-    ratio = where(infinite, 0.0, divide(small, safe))
-    return where(infinite, math.inf, multiply(large, sqrt(add(1.0, square(ratio)))))
+    a, b = p.abs(x1), p.abs(x2)
+    large, small = p.maximum(a, b), p.minimum(a, b)
+    safe = p.where(p.equal(large, 0), 1.0, large)
+    infinite = p.logical_or(p.isinf(a), p.isinf(b))  # even beside NaN (IEEE 754)
+    ratio = p.where(infinite, 0.0, p.divide(small, safe))
+    return p.where(infinite, math.inf, p.multiply(large, p.sqrt(p.add(1.0, square(ratio)))))
 
 
 @op(2, floating, fuse=True, home="numpy")
@@ -135,7 +120,7 @@ def logaddexp2(x1: TensorLike, x2: TensorLike) -> Tensor:
     4.0
     """
     two = math.log(2)
-    return divide(logaddexp(multiply(x1, two), multiply(x2, two)), two)
+    return p.divide(p.logaddexp(p.multiply(x1, two), p.multiply(x2, two)), two)
 
 
 def _ldexp_rule(x1: Tensor, x2: Tensor) -> tuple[object, object]:
@@ -160,7 +145,7 @@ def ldexp(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.ldexp([1.0, 3.0], [2, 1])).tolist()
     [4.0, 6.0]
     """
-    return multiply(x1, exp2(x2))
+    return p.multiply(x1, exp2(x2))
 
 
 @op(2, promote, fuse=True, home="numpy")
@@ -180,7 +165,7 @@ def fmax(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.fmax([1.0, float("nan")], [0.0, 2.0])).tolist()
     [1.0, 2.0]
     """
-    return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
+    return p.where(p.isnan(x1), x2, p.where(p.isnan(x2), x1, p.maximum(x1, x2)))
 
 
 @op(2, promote, fuse=True, home="numpy")
@@ -200,7 +185,7 @@ def fmin(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.fmin([1.0, float("nan")], [0.0, 2.0])).tolist()
     [0.0, 2.0]
     """
-    return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
+    return p.where(p.isnan(x1), x2, p.where(p.isnan(x2), x1, p.minimum(x1, x2)))
 
 
 @op(2, numeric, fuse=True, home="numpy")
@@ -220,11 +205,11 @@ def fmod(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.fmod([-3, 3], 2)).tolist()
     [-1, 1]
     """
-    if dtype_of(x1).startswith("u"):
-        return mod(x1, x2)
-    rest = mod(abs(x1), abs(x2))
-    found = where(less(x1, 0), negative(rest), rest)
-    return where(logical_and(equal(x1, 0), greater(abs(x2), 0)), x1, found)  # 0 itself, whose slope is 1
+    if p.dtype_of(x1).startswith("u"):
+        return p.mod(x1, x2)
+    rest = p.mod(p.abs(x1), p.abs(x2))
+    found = p.where(p.less(x1, 0), p.negative(rest), rest)
+    return p.where(p.logical_and(p.equal(x1, 0), p.greater(p.abs(x2), 0)), x1, found)  # 0 itself, whose slope is 1
 
 
 @op(2, floating, fuse=True, home="numpy")
@@ -244,8 +229,8 @@ def copysign(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.copysign(ops.array([-1.0, 2.0]), ops.array([1.0, -0.0]))).tolist()
     [1.0, -2.0]
     """
-    size = abs(x1)
-    return where(signbit(x2), negative(size), size)
+    size = p.abs(x1)
+    return p.where(signbit(x2), p.negative(size), size)
 
 
 @op(2, floating, fuse=True, home="numpy")
@@ -265,7 +250,7 @@ def float_power(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.float_power(ops.array([2, 4]), ops.array([-1, 2]))).tolist()
     [0.5, 16.0]
     """
-    return power(x1, x2)
+    return p.power(x1, x2)
 
 
 @op(2, floating, home="numpy")
@@ -285,4 +270,4 @@ def nextafter(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> float(ops.nextafter(ops.array(1.0), ops.array(2.0))) > 1.0
     True
     """
-    return add(x1, x2) if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor) else missing("nextafter")
+    return p.add(x1, x2) if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor) else missing("nextafter")

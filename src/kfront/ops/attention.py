@@ -10,16 +10,8 @@ from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.casting import widen
-from kfront.ops.primitives.arithmetic import add, divide, multiply
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.dtypes import cast, dtype_of, limits
-from kfront.ops.primitives.elementary import tanh
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.linalg import einsum
-from kfront.ops.primitives.logic import equal, greater_equal, logical_and
-from kfront.ops.primitives.nn import softmax
-from kfront.ops.primitives.shapes import dim, expand_dims, repeat
 
 
 def _attention_rule(query: Tensor, key: Tensor, value: object, bias: object, mask: Tensor) -> tuple[object, object]:
@@ -47,18 +39,18 @@ def _attention(
 ) -> Tensor:
     heads, key_heads = query.shape[2], key.shape[2]
     if heads != key_heads and None not in (heads, key_heads):
-        key, value = repeat(key, heads // key_heads, 2), repeat(value, heads // key_heads, 2)
+        key, value = p.repeat(key, heads // key_heads, 2), p.repeat(value, heads // key_heads, 2)
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = widen(einsum("btnh,bsnh->bnts", multiply(query, scale), key))
+    scores = widen(p.einsum("btnh,bsnh->bnts", p.multiply(query, scale), key))
     if attn_logits_soft_cap is not None:
-        scores = multiply(attn_logits_soft_cap, tanh(divide(scores, attn_logits_soft_cap)))
+        scores = p.multiply(attn_logits_soft_cap, p.tanh(p.divide(scores, attn_logits_soft_cap)))
     if bias is not None:
-        scores = add(scores, cast(bias, dtype_of(scores)))
+        scores = p.add(scores, p.cast(bias, p.dtype_of(scores)))
     allowed = _allowed(scores, mask, is_causal)
     if allowed is not None:
-        scores = where(allowed, scores, 0.7 * limits(dtype_of(scores))[0])
-    weights = cast(softmax(scores, -1), dtype_of(value))
-    return einsum("bnts,bsnh->btnh", weights, value)
+        scores = p.where(allowed, scores, 0.7 * p.limits(p.dtype_of(scores))[0])
+    weights = p.cast(p.softmax(scores, -1), p.dtype_of(value))
+    return p.einsum("bnts,bsnh->btnh", weights, value)
 
 
 @in_front_of(_attention)
@@ -149,17 +141,17 @@ def segment_attention(
             f"[segment_attention] expected `query` of shape (batch, length, heads, depth) and `segment_ids` of shape "
             f"(batch, length), got {rows} and {ids}."
         )
-    return _attention(query, key, value, None, expand_dims(same_segment(segment_ids), 1), scale, is_causal)
+    return _attention(query, key, value, None, p.expand_dims(same_segment(segment_ids), 1), scale, is_causal)
 
 
 def same_segment(segment_ids: TensorLike) -> Tensor:
     """Mask (batch, length, length) of places with one number."""
-    return equal(expand_dims(segment_ids, 2), expand_dims(segment_ids, 1))
+    return p.equal(p.expand_dims(segment_ids, 2), p.expand_dims(segment_ids, 1))
 
 
 def _allowed(scores: TensorLike, mask: TensorLike, is_causal: bool) -> TensorLike:
     if not is_causal:
         return mask
-    targets, sources = arange(dim(scores, -2)), arange(dim(scores, -1))
-    causal = greater_equal(expand_dims(targets, 1), expand_dims(sources, 0))
-    return causal if mask is None else logical_and(mask, causal)
+    targets, sources = p.arange(p.dim(scores, -2)), p.arange(p.dim(scores, -1))
+    causal = p.greater_equal(p.expand_dims(targets, 1), p.expand_dims(sources, 0))
+    return causal if mask is None else p.logical_and(mask, causal)

@@ -9,9 +9,9 @@ from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.primitives.arguments import missing, optional_dtype
-from kfront.ops.primitives.dtypes import cast, dtype_of, float_inside, limits
 
 
 @op(home="core")
@@ -32,12 +32,12 @@ def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     [255, 0]
     """
     dtype = standardize(dtype)
-    have = dtype_of(x)
-    (low, high), (own_low, own_high) = limits(dtype), limits(have)
+    have = p.dtype_of(x)
+    (low, high), (own_low, own_high) = p.limits(dtype), p.limits(have)
     low, high = max(low, own_low), min(high, own_high)
     if have in FLOATS and dtype not in FLOATS:
-        low, high = float_inside(low, have), float_inside(high, have)
-    return cast(clip(x, low, high), dtype)
+        low, high = p.float_inside(low, have), p.float_inside(high, have)
+    return p.cast(clip(x, low, high), dtype)
 
 
 _HALF = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
@@ -45,7 +45,7 @@ _HALF = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 def widen(x: Any) -> Tensor:
     """`x` in float32 if it is a half: sums of halves are not accurate."""
-    return cast(x, "float32") if dtype_of(x) in _HALF else x
+    return p.cast(x, "float32") if p.dtype_of(x) in _HALF else x
 
 
 def _width(dtype: str) -> int:
@@ -72,7 +72,7 @@ def view(x: Tensor, dtype: DTypeLike = None) -> Tensor:
     >>> tuple(ops.view(ops.ones((2, 4), "float32"), "int32").shape)
     (2, 4)
     """
-    have = dtype_of(x)
+    have = p.dtype_of(x)
     if dtype is None or dtype == have:
         return x
     if not isinstance(x, KerasTensor):

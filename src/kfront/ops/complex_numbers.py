@@ -9,14 +9,9 @@ from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.creation import zeros_like
 from kfront.ops.primitives.arguments import missing
-from kfront.ops.primitives.arithmetic import add, arctan2, multiply, negative
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import cos, sin
-from kfront.ops.primitives.indexing import get_item
-from kfront.ops.primitives.logic import equal
-from kfront.ops.primitives.shapes import stack
 
 
 def _real_dtype(dtype: str) -> str:
@@ -42,7 +37,7 @@ def to_complex(re: TensorLike, im: TensorLike) -> Tensor:
     [(1+2j)]
     """
     if isinstance(re, KerasTensor) or isinstance(im, KerasTensor):
-        out = add(re, im)
+        out = p.add(re, im)
         return Abstract(out.shape, "complex128" if out.dtype == "float64" else "complex64")
     return missing("to_complex")
 
@@ -70,7 +65,7 @@ def complex_parts(x: object) -> Any:
 
 
 def _is_complex(x: TensorLike) -> bool:
-    return dtype_of(x) in COMPLEX
+    return p.dtype_of(x) in COMPLEX
 
 
 @op(zeros="kept", home="numpy")
@@ -130,7 +125,7 @@ def conj(x: Tensor) -> Tensor:
     if not _is_complex(x):
         return x
     re, im = complex_parts(x)
-    return to_complex(re, negative(im))
+    return to_complex(re, p.negative(im))
 
 
 @op(fuse=True, home="numpy")
@@ -151,9 +146,9 @@ def angle(x: TensorLike) -> Tensor:
     """
     if _is_complex(x):
         re, im = complex_parts(x)
-        return arctan2(im, re)
-    x = cast(x, to_float(dtype_of(x)))
-    return arctan2(zeros_like(x), x)
+        return p.arctan2(im, re)
+    x = p.cast(x, to_float(p.dtype_of(x)))
+    return p.arctan2(zeros_like(x), x)
 
 
 @op(home="numpy")
@@ -172,7 +167,7 @@ def isreal(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.isreal([1.0, 2.0])).tolist()
     [True, True]
     """
-    return equal(imag(x), 0)
+    return p.equal(imag(x), 0)
 
 
 @op(2, floating, fuse=True, home="nn")
@@ -193,7 +188,7 @@ def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
     >>> float(ops.real(z)[0]), float(ops.imag(z)[0])
     (2.0, 0.0)
     """
-    return to_complex(multiply(abs_, cos(angle)), multiply(abs_, sin(angle)))
+    return to_complex(p.multiply(abs_, p.cos(angle)), p.multiply(abs_, p.sin(angle)))
 
 
 @op(dtype=floating, home="math")
@@ -218,8 +213,8 @@ def view_as_complex(x: Tensor) -> Tensor:
     """
     if not len(x.shape) or x.shape[-1] != 2:
         raise ShapeError(f"[view_as_complex] expected `x` of shape (..., 2), got {tuple(x.shape)}.")
-    x = cast(x, "float32") if dtype_of(x) in ("float16", "bfloat16") else x
-    return to_complex(get_item(x, (..., 0)), get_item(x, (..., 1)))
+    x = p.cast(x, "float32") if p.dtype_of(x) in ("float16", "bfloat16") else x
+    return to_complex(p.get_item(x, (..., 0)), p.get_item(x, (..., 1)))
 
 
 @op(home="math")
@@ -238,4 +233,4 @@ def view_as_real(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.view_as_real(ops.view_as_complex(ops.array([[1.0, 2.0]])))).tolist()
     [[1.0, 2.0]]
     """
-    return stack([real(x), imag(x)], -1)
+    return p.stack([real(x), imag(x)], -1)

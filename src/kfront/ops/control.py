@@ -16,21 +16,8 @@ from kfront.core.operation import Operation
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
 from kfront.core.typing import AnyCallable, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
-from kfront.ops.primitives.control import (
-    engine_cond,
-    engine_custom_gradient,
-    engine_fori_loop,
-    engine_scan,
-    engine_vectorized_map,
-    engine_while_loop,
-)
-from kfront.ops.primitives.creation import convert_to_tensor
-from kfront.ops.primitives.dtypes import dtype_of
-from kfront.ops.primitives.indexing import get_item, take
-from kfront.ops.primitives.logic import equal
-from kfront.ops.primitives.reductions import sum
-from kfront.ops.primitives.shapes import concatenate, flip, key_on
 from kfront.transforms.gradients import grad as gradient
 
 
@@ -51,7 +38,7 @@ def grad(f: AnyCallable, argnums: int | Sequence[int] = 0) -> AnyCallable:
     >>> ops.convert_to_numpy(ops.grad(ops.square)(ops.array([1.0, 2.0]))).tolist()
     [2.0, 4.0]
     """
-    return gradient(lambda *args, **kwargs: sum(f(*args, **kwargs)), argnums)
+    return gradient(lambda *args, **kwargs: p.sum(f(*args, **kwargs)), argnums)
 
 
 class ControlCall(Operation):
@@ -78,7 +65,7 @@ def _spec(x: object) -> Any:
     if isinstance(x, (bool, int, float)):
         return Abstract((), result_type(type(x)))
     b = state.backend
-    return x if x is None or not hasattr(x, "dtype") else Abstract(b.static_shape(x), dtype_of(x))
+    return x if x is None or not hasattr(x, "dtype") else Abstract(b.static_shape(x), p.dtype_of(x))
 
 
 def _specs(values: object) -> Any:
@@ -98,7 +85,7 @@ def _check_values(name: str, values: object) -> None:
             raise ArgumentTypeError(f"[{name}] expected tensors, got {x!r}.")
 
 
-@in_front_of(engine_cond)
+@in_front_of(p.engine_cond)
 def cond(pred: object, true_fn: Callable[[], Tensor], false_fn: Callable[[], Tensor]) -> Any:
     """The result of one of two functions.
 
@@ -157,7 +144,7 @@ def _switch(index: Any, branches: Any, *operands: object) -> Any:
     def pick(i: int) -> Any:
         if i == last:
             return branches[i](*operands)
-        return cond(equal(index, i), lambda: branches[i](*operands), lambda: pick(i + 1))
+        return cond(p.equal(index, i), lambda: branches[i](*operands), lambda: pick(i + 1))
 
     return pick(0)
 
@@ -198,7 +185,7 @@ def switch(index: object, branches: Sequence[Callable[..., object]], *operands: 
     return current().switch(index, branches, *operands)
 
 
-@in_front_of(engine_while_loop)
+@in_front_of(p.engine_while_loop)
 def while_loop(
     cond: Callable[..., object], body: Callable[..., object], loop_vars: object, maximum_iterations: int | None = None
 ) -> Any:
@@ -212,6 +199,9 @@ def while_loop(
 
     Returns:
         The last values, in the structure of `loop_vars`.
+
+    Raises:
+        ArgumentTypeError: if `loop_vars` is None.
 
     Example:
 
@@ -231,7 +221,7 @@ def while_loop(
     return current().while_loop(cond, body, loop_vars, maximum_iterations)
 
 
-@in_front_of(engine_fori_loop)
+@in_front_of(p.engine_fori_loop)
 def fori_loop(lower: object, upper: object, body_fun: Callable[[object, object], object], init_val: object) -> Any:
     """Repeat for the integers of a range.
 
@@ -261,7 +251,7 @@ def fori_loop(lower: object, upper: object, body_fun: Callable[[object, object],
     return current().fori_loop(lower, upper, body_fun, init_val)
 
 
-@in_front_of(engine_scan)
+@in_front_of(p.engine_scan)
 def scan(
     f: Callable[[Any, Any], Any],
     init: object,
@@ -350,7 +340,7 @@ def map(f: Callable[[object], object], xs: object) -> Any:
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
-@in_front_of(engine_vectorized_map)
+@in_front_of(p.engine_vectorized_map)
 def vectorized_map(function: AnyCallable, elements: object) -> Any:
     """A function applied to each slice along the first axis, all at once.
 
@@ -403,7 +393,7 @@ def associative_scan(f: Callable[[object, object], object], elems: Any, reverse:
     if kind is KerasTensor:
         return ControlCall(associative_scan)(f, elems, reverse, axis)
 
-    leaves = [convert_to_tensor(x) for x in tree.flatten(elems)]
+    leaves = [p.convert_to_tensor(x) for x in tree.flatten(elems)]
     for leaf in leaves:
         shapes.axis_of(axis, len(shapes.shape_of(leaf)))
     sizes = {shapes.shape_of(x)[axis] for x in leaves}
@@ -414,13 +404,13 @@ def associative_scan(f: Callable[[object, object], object], elems: Any, reverse:
     if kind is Abstract:
         return _associative_spec(f, elems, sizes.pop(), axis)
     if reverse:
-        leaves = [flip(x, axis) for x in leaves]
+        leaves = [p.flip(x, axis) for x in leaves]
 
     def combine(a: list[Tensor], b: list[Tensor]) -> list[object]:
         return tree.flatten(f(tree.pack_sequence_as(elems, a), tree.pack_sequence_as(elems, b)))
 
     out = _prefix(combine, leaves, axis)
-    return tree.pack_sequence_as(elems, [flip(x, axis) for x in out] if reverse else out)
+    return tree.pack_sequence_as(elems, [p.flip(x, axis) for x in out] if reverse else out)
 
 
 def _associative_spec(f: Callable[[object, object], object], elems: object, n: int | None, axis: int) -> Any:
@@ -457,22 +447,22 @@ def _prefix(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any],
 
 def _cut(xs: Sequence[Tensor], axis: int, start: int, stop: int | None, step: int = 1) -> list[Tensor]:
 
-    return [get_item(x, key_on(len(x.shape), axis, slice(start, stop, step))) for x in xs]
+    return [p.get_item(x, p.key_on(len(x.shape), axis, slice(start, stop, step))) for x in xs]
 
 
 def _joined(a: Sequence[Tensor], b: Sequence[Tensor], axis: int) -> list[Tensor]:
 
-    return [concatenate([x, y], axis) for x, y in zip(a, b, strict=True)]
+    return [p.concatenate([x, y], axis) for x, y in zip(a, b, strict=True)]
 
 
 def _interleave(even: Tensor, odd: Tensor, axis: int, n: int) -> Tensor:
 
     half = (n + 1) // 2
     order = [i // 2 + (half if i % 2 else 0) for i in range(n)]
-    return take(concatenate([even, odd], axis), order, axis)
+    return p.take(p.concatenate([even, odd], axis), order, axis)
 
 
-@in_front_of(engine_custom_gradient)
+@in_front_of(p.engine_custom_gradient)
 def custom_gradient(f: AnyCallable) -> AnyCallable:
     """A function with a gradient of its own.
 

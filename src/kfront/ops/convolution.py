@@ -10,12 +10,9 @@ from kfront.core.dtypes import floating, keep
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.matrix import tensordot
 from kfront.ops.primitives.arguments import WINDOWED, data_format
-from kfront.ops.primitives.creation import convert_to_tensor
-from kfront.ops.primitives.dtypes import dtype_of
-from kfront.ops.primitives.indexing import take
-from kfront.ops.primitives.nn import conv, depthwise_conv
 from kfront.ops.reductions import amax
 from kfront.ops.shapes import moveaxis
 
@@ -50,8 +47,8 @@ def separable_conv(
     >>> tuple(ops.separable_conv(ops.ones((1, 5, 3)), ops.ones((2, 3, 1)), ops.ones((1, 3, 4))).shape)
     (1, 4, 4)
     """
-    y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
-    return conv(y, pointwise_kernel, 1, "valid", data_format)
+    y = p.depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return p.conv(y, pointwise_kernel, 1, "valid", data_format)
 
 
 def _bins(n: object, size: int) -> list[tuple[int, int]]:
@@ -91,7 +88,7 @@ def adaptive_average_pool(inputs: Tensor, output_size: int | Sequence[int], data
 
     def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Tensor:
         rows = [[1 / (b - a) if a <= i < b else 0.0 for a, b in bins] for i in range(bins[-1][1])]
-        weights = convert_to_tensor(rows, dtype_of(x))
+        weights = p.convert_to_tensor(rows, p.dtype_of(x))
         return moveaxis(tensordot(x, weights, ((axis,), (0,))), -1, axis)
 
     return _adaptive(inputs, output_size, str(data_format), pool_axis)
@@ -119,6 +116,6 @@ def adaptive_max_pool(inputs: Tensor, output_size: int | Sequence[int], data_for
     def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Tensor:
         longest = max(b - a for a, b in bins)
         places = [[min(a + i, b - 1) for i in range(longest)] for a, b in bins]
-        return amax(take(x, convert_to_tensor(places), axis), axis + 1)
+        return amax(p.take(x, p.convert_to_tensor(places), axis), axis + 1)
 
     return _adaptive(inputs, output_size, str(data_format), pool_axis)

@@ -11,13 +11,8 @@ from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.primitives.arguments import optional_dtype, ranks, whole
-from kfront.ops.primitives.arithmetic import add, divide, floor, multiply, power, subtract
-from kfront.ops.primitives.creation import arange, full, ones, zeros
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import less_equal
-from kfront.ops.primitives.shapes import dim, expand_dims, flip, shape
 from kfront.ops.shapes import moveaxis
 
 
@@ -39,15 +34,15 @@ def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Ten
     >>> ops.convert_to_numpy(ops.vander([1, 2, 3])).tolist()
     [[1, 1, 1], [4, 2, 1], [9, 3, 1]]
     """
-    columns = dim(x, 0) if N is None else N
-    out = power(expand_dims(x, 1), arange(0, columns, 1, dtype_of(x)))
-    return out if increasing else flip(out, 1)
+    columns = p.dim(x, 0) if N is None else N
+    out = p.power(p.expand_dims(x, 1), p.arange(0, columns, 1, p.dtype_of(x)))
+    return out if increasing else p.flip(out, 1)
 
 
 def _like(make: Callable[..., object], x: TensorLike, dtype: DTypeLike, *fill: object) -> Any:
 
-    kind = dtype_of(x) if dtype is None else dtype
-    return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(shape(x), *fill, kind)
+    kind = p.dtype_of(x) if dtype is None else dtype
+    return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(p.shape(x), *fill, kind)
 
 
 @op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
@@ -67,7 +62,7 @@ def zeros_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     >>> ops.convert_to_numpy(ops.zeros_like([1, 2])).tolist()
     [0, 0]
     """
-    return _like(zeros, x, dtype)
+    return _like(p.zeros, x, dtype)
 
 
 @op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
@@ -87,7 +82,7 @@ def ones_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     >>> ops.convert_to_numpy(ops.ones_like([1, 2])).tolist()
     [1, 1]
     """
-    return _like(ones, x, dtype)
+    return _like(p.ones, x, dtype)
 
 
 @op(prepare={"dtype": optional_dtype}, home="numpy")
@@ -107,7 +102,7 @@ def empty_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     >>> tuple(ops.empty_like(ops.ones((2, 3))).shape)
     (2, 3)
     """
-    return _like(zeros, x, dtype)
+    return _like(p.zeros, x, dtype)
 
 
 @op(prepare={"dtype": optional_dtype}, home="numpy", call_args=("x", "fill_value"))
@@ -128,7 +123,7 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: DTypeLike = None) ->
     >>> ops.convert_to_numpy(ops.full_like([1, 2], 7)).tolist()
     [7, 7]
     """
-    return _like(full, x, dtype, fill_value)
+    return _like(p.full, x, dtype, fill_value)
 
 
 @static_rule
@@ -167,25 +162,25 @@ def linspace(
     >>> ops.convert_to_numpy(ops.linspace(0, 1, 5)).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    kind = dtype_of(start)
-    width = subtract(stop, start)
+    kind = p.dtype_of(start)
+    width = p.subtract(stop, start)
     parts = num - 1 if endpoint else num
-    step = divide(width, float(parts)) if parts > 0 else multiply(width, math.nan)
+    step = p.divide(width, float(parts)) if parts > 0 else p.multiply(width, math.nan)
     shape = tuple(width.shape)
-    places = arange(0, num, 1, kind)
+    places = p.arange(0, num, 1, kind)
     for _ in shape:
-        places = expand_dims(places, -1)
+        places = p.expand_dims(places, -1)
     # from both ends: each comes out exactly, and so does all between where the step is exact (integers, for one)
     stride = step if parts > 0 else width
-    y = where(
-        less_equal(multiply(places, 2.0), float(parts)),
-        add(start, multiply(places, stride)),
-        subtract(stop, multiply(subtract(float(parts), places), stride)),
+    y = p.where(
+        p.less_equal(p.multiply(places, 2.0), float(parts)),
+        p.add(start, p.multiply(places, stride)),
+        p.subtract(stop, p.multiply(p.subtract(float(parts), places), stride)),
     )
     y = _move_axis(y, axis, len(shape) + 1)
     if dtype is not None and kind != dtype:
-        y = cast(floor(y), dtype)
-    return (y, cast(step, dtype or kind)) if retstep else y
+        y = p.cast(p.floor(y), dtype)
+    return (y, p.cast(step, dtype or kind)) if retstep else y
 
 
 def _move_axis(y: TensorLike, axis: int, rank: int) -> TensorLike:
@@ -223,8 +218,8 @@ def logspace(
     >>> ops.convert_to_numpy(ops.logspace(0.0, 3.0, 4, base=2)).tolist()
     [1.0, 2.0, 4.0, 8.0]
     """
-    y = power(base, linspace(start, stop, num, endpoint, False, None, axis))
-    return y if dtype is None else cast(y, dtype)
+    y = p.power(base, linspace(start, stop, num, endpoint, False, None, axis))
+    return y if dtype is None else p.cast(y, dtype)
 
 
 @op(2, floating, home="numpy")
@@ -250,8 +245,8 @@ def geomspace(
     >>> [round(float(v), 3) for v in ops.geomspace(1.0, 8.0, 4)]
     [1.0, 2.0, 4.0, 8.0]
     """
-    ratio = divide(stop, start)
-    share = linspace(multiply(ratio, 0.0), add(multiply(ratio, 0.0), 1.0), num, endpoint)
-    y = multiply(start, power(ratio, share))
+    ratio = p.divide(stop, start)
+    share = linspace(p.multiply(ratio, 0.0), p.add(p.multiply(ratio, 0.0), 1.0), num, endpoint)
+    y = p.multiply(start, p.power(ratio, share))
     y = y if axis in (0, -len(y.shape)) else moveaxis(y, 0, axis)
-    return y if dtype is None else cast(y, standardize(dtype))
+    return y if dtype is None else p.cast(y, standardize(dtype))

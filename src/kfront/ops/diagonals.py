@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 from kfront.core import shapes
@@ -12,13 +11,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
-from kfront.ops.primitives.arithmetic import add, minimum, multiply, subtract
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.indexing import take, where
-from kfront.ops.primitives.logic import equal, greater_equal
-from kfront.ops.primitives.reductions import sum
-from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, pad, reshape, transpose
+from kfront.ops import primitives as p
 from kfront.ops.shapes import ravel
 
 
@@ -63,14 +56,14 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Te
     """
     for name, n, least in (("N", N, 0), ("M", N if M is None else M, 0), ("k", k, None)):
         check_count("tri", name, n, least)
-    rows, columns = expand_dims(arange(N), 1), arange(N if M is None else M)
-    return cast(greater_equal(add(rows, k), columns), standardize(dtype))
+    rows, columns = p.expand_dims(p.arange(N), 1), p.arange(N if M is None else M)
+    return p.cast(p.greater_equal(p.add(rows, k), columns), standardize(dtype))
 
 
 def _offsets(x: TensorLike) -> Tensor:
     """Column minus row for each place of the last two axes."""
-    rows, columns = arange(dim(x, -2)), arange(dim(x, -1))
-    return subtract(expand_dims(columns, 0), expand_dims(rows, 1))
+    rows, columns = p.arange(p.dim(x, -2)), p.arange(p.dim(x, -1))
+    return p.subtract(p.expand_dims(columns, 0), p.expand_dims(rows, 1))
 
 
 @op(fuse=True, home="numpy")
@@ -90,7 +83,7 @@ def tril(x: TensorLike, k: int = 0) -> Tensor:
     >>> ops.convert_to_numpy(ops.tril([[1, 2], [3, 4]])).tolist()
     [[1, 0], [3, 4]]
     """
-    return where(greater_equal(k, _offsets(x)), x, cast(0, dtype_of(x)))
+    return p.where(p.greater_equal(k, _offsets(x)), x, p.cast(0, p.dtype_of(x)))
 
 
 @op(fuse=True, home="numpy")
@@ -110,7 +103,7 @@ def triu(x: TensorLike, k: int = 0) -> Tensor:
     >>> ops.convert_to_numpy(ops.triu([[1, 2], [3, 4]])).tolist()
     [[1, 2], [0, 4]]
     """
-    return where(greater_equal(_offsets(x), k), x, cast(0, dtype_of(x)))
+    return p.where(p.greater_equal(_offsets(x), k), x, p.cast(0, p.dtype_of(x)))
 
 
 @op(fuse=True, home="numpy")
@@ -135,17 +128,17 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     rank = len(x.shape)
     a, b = shapes.axes_of((axis1, axis2), rank)
     kept = [i for i in range(rank) if i not in (a, b)]
-    rows, columns = dim(x, a), dim(x, b)
-    lead = [dim(x, i) for i in kept]
-    flat = reshape(transpose(x, (*kept, a, b)), (*lead, -1))
-    up, down = builtins.max(offset, 0), builtins.max(-offset, 0)
+    rows, columns = p.dim(x, a), p.dim(x, b)
+    lead = [p.dim(x, i) for i in kept]
+    flat = p.reshape(p.transpose(x, (*kept, a, b)), (*lead, -1))
+    up, down = max(offset, 0), max(-offset, 0)
     if isinstance(rows, int) and isinstance(columns, int):
-        n: object = builtins.max(0, builtins.min(rows - down, columns - up))
-        places = arange(n) * (columns + 1) + (down * columns + up)
+        n: object = max(0, min(rows - down, columns - up))
+        places = p.arange(n) * (columns + 1) + (down * columns + up)
     else:
-        n = minimum(subtract(rows, down), subtract(columns, up))
-        places = add(multiply(arange(n), add(columns, 1)), add(multiply(columns, down), up))
-    return take(flat, places, -1)
+        n = p.minimum(p.subtract(rows, down), p.subtract(columns, up))
+        places = p.add(p.multiply(p.arange(n), p.add(columns, 1)), p.add(p.multiply(columns, down), up))
+    return p.take(flat, places, -1)
 
 
 @op(fuse=True, home="numpy")
@@ -172,10 +165,10 @@ def diag(x: Tensor, k: int = 0) -> Tensor:
         return diagonal(x, k)
     if len(x.shape) != 1:
         raise ShapeError(f"[diag] expected `x` of rank 1 or 2, got shape {tuple(x.shape)}.")
-    column = expand_dims(pad(x, ((builtins.max(-k, 0), builtins.max(k, 0)),)), 1)
-    n = dim(column, 0)
-    grid = broadcast_to(column, (n, n) if isinstance(n, int) else [n, n])
-    return where(equal(_offsets(grid), k), grid, cast(0, dtype_of(x)))
+    column = p.expand_dims(p.pad(x, ((max(-k, 0), max(k, 0)),)), 1)
+    n = p.dim(column, 0)
+    grid = p.broadcast_to(column, (n, n) if isinstance(n, int) else [n, n])
+    return p.where(p.equal(_offsets(grid), k), grid, p.cast(0, p.dtype_of(x)))
 
 
 @op(fuse=True, home="numpy")
@@ -197,4 +190,4 @@ def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ten
     >>> int(ops.trace([[1, 2], [3, 4]]))
     5
     """
-    return sum(diagonal(x, offset, axis1, axis2), -1)
+    return p.sum(diagonal(x, offset, axis1, axis2), -1)

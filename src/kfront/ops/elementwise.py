@@ -8,26 +8,7 @@ from typing import Any
 from kfront.core.dtypes import floating, keep, numeric
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
-from kfront.ops.primitives.arithmetic import (
-    abs,
-    add,
-    ceil,
-    divide,
-    floor,
-    floor_divide,
-    multiply,
-    negative,
-    power,
-    sign,
-    subtract,
-)
-from kfront.ops.primitives.arithmetic import (
-    round as rounded,
-)
-from kfront.ops.primitives.dtypes import dtype_of, is_floating, limits
-from kfront.ops.primitives.elementary import erf, exp, log, sin, sqrt
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import equal, isinf, isnan, less, logical_and, logical_or, not_equal
+from kfront.ops import primitives as p
 
 
 @op(dtype=numeric, zeros="kept", home="numpy")
@@ -46,7 +27,7 @@ def square(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.square([2, -3])).tolist()
     [4, 9]
     """
-    return multiply(x, x)
+    return p.multiply(x, x)
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
@@ -65,7 +46,7 @@ def log2(x: TensorLike) -> Tensor:
     >>> round(float(ops.log2(8.0)), 4)
     3.0
     """
-    return divide(log(x), math.log(2))
+    return p.divide(p.log(x), math.log(2))
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
@@ -84,7 +65,7 @@ def log10(x: TensorLike) -> Tensor:
     >>> round(float(ops.log10(1000.0)), 4)
     3.0
     """
-    return divide(log(x), math.log(10))
+    return p.divide(p.log(x), math.log(10))
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
@@ -103,7 +84,7 @@ def exp2(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.exp2([1.0, 3.0])).tolist()
     [2.0, 8.0]
     """
-    return power(2.0, x)
+    return p.power(2.0, x)
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
@@ -122,7 +103,7 @@ def reciprocal(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.reciprocal([2.0, 4.0])).tolist()
     [0.5, 0.25]
     """
-    return divide(1.0, x)
+    return p.divide(1.0, x)
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="numpy")
@@ -141,7 +122,7 @@ def deg2rad(x: TensorLike) -> Tensor:
     >>> round(float(ops.deg2rad(180.0)), 4)
     3.1416
     """
-    return multiply(x, math.pi / 180)
+    return p.multiply(x, math.pi / 180)
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="numpy")
@@ -160,7 +141,7 @@ def rad2deg(x: TensorLike) -> Tensor:
     >>> round(float(ops.rad2deg(1.0)), 4)
     57.2958
     """
-    return multiply(x, 180 / math.pi)
+    return p.multiply(x, 180 / math.pi)
 
 
 @op(dtype=keep, zeros="kept", home="numpy")
@@ -179,7 +160,7 @@ def trunc(x: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.trunc([-1.7, 1.7])).tolist()
     [-1.0, 1.0]
     """
-    return where(less(x, 0), ceil(x), floor(x)) if is_floating(x) else x
+    return p.where(p.less(x, 0), p.ceil(x), p.floor(x)) if p.is_floating(x) else x
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
@@ -201,12 +182,12 @@ def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf:
     >>> ops.convert_to_numpy(ops.nan_to_num([1.0, float("nan")])).tolist()
     [1.0, 0.0]
     """
-    if not is_floating(x):
+    if not p.is_floating(x):
         return x
-    low, high = limits(dtype_of(x))
-    x = where(isnan(x), nan, x)
-    x = where(equal(x, math.inf), high if posinf is None else posinf, x)
-    return where(equal(x, -math.inf), low if neginf is None else neginf, x)
+    low, high = p.limits(p.dtype_of(x))
+    x = p.where(p.isnan(x), nan, x)
+    x = p.where(p.equal(x, math.inf), high if posinf is None else posinf, x)
+    return p.where(p.equal(x, -math.inf), low if neginf is None else neginf, x)
 
 
 @op(dtype=floating, home="numpy")
@@ -225,7 +206,7 @@ def fabs(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.fabs([-2.0, 3.0])).tolist()
     [2.0, 3.0]
     """
-    return abs(x)
+    return p.abs(x)
 
 
 @op(dtype=floating, home="numpy")
@@ -244,11 +225,11 @@ def cbrt(x: TensorLike) -> Tensor:
     >>> round(float(ops.cbrt(-8.0)), 4)
     -2.0
     """
-    itself = logical_or(equal(x, 0), isinf(x))
-    magnitude = abs(where(itself, 1.0, x))
-    root = power(magnitude, 1 / 3)
-    root = subtract(root, divide(subtract(root, divide(magnitude, square(root))), 3.0))  # 1 / 3 is rounded
-    return where(itself, x, multiply(sign(x), root))
+    itself = p.logical_or(p.equal(x, 0), p.isinf(x))
+    magnitude = p.abs(p.where(itself, 1.0, x))
+    root = p.power(magnitude, 1 / 3)
+    root = p.subtract(root, p.divide(p.subtract(root, p.divide(magnitude, square(root))), 3.0))  # 1 / 3 is rounded
+    return p.where(itself, x, p.multiply(p.sign(x), root))
 
 
 @op(dtype=floating, home="math")
@@ -267,7 +248,7 @@ def erfc(x: TensorLike) -> Tensor:
     >>> round(float(ops.erfc(1.0)), 4)
     0.1573
     """
-    return subtract(1.0, erf(x))
+    return p.subtract(1.0, p.erf(x))
 
 
 @op(dtype=floating, home="numpy")
@@ -286,14 +267,14 @@ def sinc(x: TensorLike) -> Tensor:
     >>> round(float(ops.sinc(0.5)), 4)
     0.6366
     """
-    y = multiply(x, math.pi)
-    near = less(abs(y), 1e-3)  # where a quotient would have no second derivative
-    whole = rounded(x)  # sin(pi x) is that of the rest: pi times a large number is rounded by more than it is
-    odd = not_equal(floor_divide(whole, 2.0), divide(whole, 2.0))
-    sine = sin(multiply(subtract(x, whole), math.pi))
-    square = multiply(y, y)
-    series = add(1.0, multiply(square, subtract(divide(square, 120.0), 1 / 6)))
-    return where(near, series, divide(where(odd, negative(sine), sine), where(near, 1.0, y)))
+    y = p.multiply(x, math.pi)
+    near = p.less(p.abs(y), 1e-3)  # where a quotient would have no second derivative
+    whole = p.round(x)  # sin(pi x) is that of the rest: pi times a large number is rounded by more than it is
+    odd = p.not_equal(p.floor_divide(whole, 2.0), p.divide(whole, 2.0))
+    sine = p.sin(p.multiply(p.subtract(x, whole), math.pi))
+    square = p.multiply(y, y)
+    series = p.add(1.0, p.multiply(square, p.subtract(p.divide(square, 120.0), 1 / 6)))
+    return p.where(near, series, p.divide(p.where(odd, p.negative(sine), sine), p.where(near, 1.0, y)))
 
 
 # Abramowitz and Stegun (1964), 9.8.1 and 9.8.2; relative error below 2e-7
@@ -306,7 +287,7 @@ _I0_FAR = (
 def _polynomial(x: TensorLike, coefficients: tuple[float, ...]) -> Any:
     out: Any = coefficients[0]
     for c in coefficients[1:]:
-        out = add(multiply(out, x), c)
+        out = p.add(p.multiply(out, x), c)
     return out
 
 
@@ -323,15 +304,15 @@ _I0_CHEBYSHEV = (
 
 def _i0_exact(x: TensorLike) -> Tensor:
     """I0 to the last digits of float64: its power series up to 8, Chebyshev polynomials (Clenshaw, 1955) beyond."""
-    y = abs(x)
-    near = less(y, 8.0)
-    small, large = multiply(where(near, y, 0.0), 0.5), where(near, 8.0, y)
-    series = _polynomial(multiply(small, small), tuple(math.factorial(k) ** -2.0 for k in range(26, -1, -1)))
-    t, one, two = subtract(divide(16.0, large), 1.0), 0.0, 0.0
+    y = p.abs(x)
+    near = p.less(y, 8.0)
+    small, large = p.multiply(p.where(near, y, 0.0), 0.5), p.where(near, 8.0, y)
+    series = _polynomial(p.multiply(small, small), tuple(math.factorial(k) ** -2.0 for k in range(26, -1, -1)))
+    t, one, two = p.subtract(p.divide(16.0, large), 1.0), 0.0, 0.0
     for c in _I0_CHEBYSHEV[:0:-1]:
-        one, two = add(subtract(multiply(multiply(t, 2.0), one), two), c), one
-    factor = add(subtract(multiply(t, one), two), _I0_CHEBYSHEV[0])
-    return where(near, series, multiply(divide(exp(large), sqrt(large)), factor))
+        one, two = p.add(p.subtract(p.multiply(p.multiply(t, 2.0), one), two), c), one
+    factor = p.add(p.subtract(p.multiply(t, one), two), _I0_CHEBYSHEV[0])
+    return p.where(near, series, p.multiply(p.divide(p.exp(large), p.sqrt(large)), factor))
 
 
 @op(dtype=floating, fuse=True, home="numpy")
@@ -350,14 +331,14 @@ def i0(x: TensorLike) -> Tensor:
     >>> round(float(ops.i0(1.0)), 4)
     1.2661
     """
-    if dtype_of(x) == "float64":
+    if p.dtype_of(x) == "float64":
         return _i0_exact(x)
-    y = abs(x)
-    near = less(y, 3.75)
-    small = divide(where(near, y, 0.0), 3.75)
-    large = where(near, 3.75, y)
-    far = multiply(divide(exp(large), sqrt(large)), _polynomial(divide(3.75, large), _I0_FAR))
-    return where(near, _polynomial(multiply(small, small), _I0_NEAR), far)
+    y = p.abs(x)
+    near = p.less(y, 3.75)
+    small = p.divide(p.where(near, y, 0.0), 3.75)
+    large = p.where(near, 3.75, y)
+    far = p.multiply(p.divide(p.exp(large), p.sqrt(large)), _polynomial(p.divide(3.75, large), _I0_FAR))
+    return p.where(near, _polynomial(p.multiply(small, small), _I0_NEAR), far)
 
 
 @op(dtype=keep, zeros="kept", home="numpy")
@@ -376,5 +357,5 @@ def signbit(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.signbit([-0.0, 0.0])).tolist()
     [True, False]
     """
-    below = less(x, 0)
-    return logical_or(below, logical_and(equal(x, 0), less(divide(1.0, x), 0)))
+    below = p.less(x, 0)
+    return p.logical_or(below, p.logical_and(p.equal(x, 0), p.less(p.divide(1.0, x), 0)))

@@ -10,10 +10,8 @@ from kfront.core.op import in_front_of, op
 from kfront.core.sparse import sparse_multi_hot
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.primitives.arguments import dtype_name, whole
-from kfront.ops.primitives.indexing import take
-from kfront.ops.primitives.nn import one_hot
-from kfront.ops.primitives.reductions import max
 
 
 def _table_rule(indices: Tensor, table: object) -> tuple[object, object]:
@@ -41,7 +39,7 @@ def embedding(indices: TensorLike, table: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(embedding(ops.array([1, 0]), ops.array([[1.0, 2.0], [3.0, 4.0]]))).tolist()
     [[3.0, 4.0], [1.0, 2.0]]
     """
-    return take(table, indices, 0)
+    return p.take(table, indices, 0)
 
 
 @op(
@@ -53,7 +51,7 @@ def embedding(indices: TensorLike, table: TensorLike) -> Tensor:
 def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: DTypeLike, sparse: bool) -> Tensor:
     if sparse and not isinstance(inputs, KerasTensor):
         return sparse_multi_hot(inputs, num_classes, axis, str(dtype))
-    return max(one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
+    return p.max(p.one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
 
 
 @in_front_of(_multi_hot)

@@ -6,14 +6,10 @@ from kfront.core.dtypes import FLOATS
 from kfront.core.errors import DTypeError, ShapeError
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.image_common import compute_dtype, integer_part, spatial_axes
 from kfront.ops.primitives.arguments import data_format
-from kfront.ops.primitives.arithmetic import add, divide, maximum, minimum, mod, multiply, subtract
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.indexing import get_item, where
-from kfront.ops.primitives.logic import equal, greater
-from kfront.ops.primitives.shapes import expand_dims, key_on, stack
 
 
 def _parts(images: Tensor, layout: str) -> tuple[Tensor, Tensor, Tensor, int]:
@@ -21,14 +17,14 @@ def _parts(images: Tensor, layout: str) -> tuple[Tensor, Tensor, Tensor, int]:
     _, axis = spatial_axes(images, layout)
     if images.shape[axis] not in (3, None):
         raise ShapeError(f"expected 3 channels in axis {axis} ({layout}), got shape {tuple(images.shape)}.")
-    x = cast(images, compute_dtype(images))
-    r, g, b = (get_item(x, key_on(len(x.shape), axis, i)) for i in range(3))
+    x = p.cast(images, compute_dtype(images))
+    r, g, b = (p.get_item(x, p.key_on(len(x.shape), axis, i)) for i in range(3))
     return r, g, b, axis
 
 
 def _check_floating(images: TensorLike) -> None:
-    if dtype_of(images) not in FLOATS:
-        raise DTypeError(f"expected floating `images` in [0, 1], got {dtype_of(images)}; divide by 255 first.")
+    if p.dtype_of(images) not in FLOATS:
+        raise DTypeError(f"expected floating `images` in [0, 1], got {p.dtype_of(images)}; divide by 255 first.")
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="RGBToGrayscale")
@@ -55,8 +51,8 @@ def rgb_to_grayscale(images: Tensor, data_format: str | None = None) -> Tensor:
     [[[152]]]
     """
     r, g, b, axis = _parts(images, str(data_format))
-    y = add(add(multiply(r, 0.2989), multiply(g, 0.587)), multiply(b, 0.114))
-    return integer_part(expand_dims(y, axis), dtype_of(images))
+    y = p.add(p.add(p.multiply(r, 0.2989), p.multiply(g, 0.587)), p.multiply(b, 0.114))
+    return integer_part(p.expand_dims(y, axis), p.dtype_of(images))
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="RGBToHSV")
@@ -85,17 +81,17 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Tensor:
     """
     _check_floating(images)
     r, g, b, axis = _parts(images, str(data_format))
-    value = maximum(maximum(r, g), b)
-    spread = subtract(value, minimum(minimum(r, g), b))
-    colored, bright = greater(spread, 0.0), greater(value, 0.0)
-    safe = where(colored, spread, 1.0)
-    red = mod(divide(subtract(g, b), safe), 6.0)
-    green = add(divide(subtract(b, r), safe), 2.0)
-    blue = add(divide(subtract(r, g), safe), 4.0)
-    sector = where(equal(value, r), red, where(equal(value, g), green, blue))
-    hue = where(colored, divide(sector, 6.0), 0.0)
-    saturation = where(bright, divide(spread, where(bright, value, 1.0)), 0.0)
-    return cast(stack([hue, saturation, value], axis), dtype_of(images))
+    value = p.maximum(p.maximum(r, g), b)
+    spread = p.subtract(value, p.minimum(p.minimum(r, g), b))
+    colored, bright = p.greater(spread, 0.0), p.greater(value, 0.0)
+    safe = p.where(colored, spread, 1.0)
+    red = p.mod(p.divide(p.subtract(g, b), safe), 6.0)
+    green = p.add(p.divide(p.subtract(b, r), safe), 2.0)
+    blue = p.add(p.divide(p.subtract(r, g), safe), 4.0)
+    sector = p.where(p.equal(value, r), red, p.where(p.equal(value, g), green, blue))
+    hue = p.where(colored, p.divide(sector, 6.0), 0.0)
+    saturation = p.where(bright, p.divide(spread, p.where(bright, value, 1.0)), 0.0)
+    return p.cast(p.stack([hue, saturation, value], axis), p.dtype_of(images))
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="HSVToRGB")
@@ -124,10 +120,10 @@ def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> Tensor:
     """
     _check_floating(images)
     hue, saturation, value, axis = _parts(images, str(data_format))
-    chroma = multiply(value, saturation)
+    chroma = p.multiply(value, saturation)
 
     def channel(offset: float) -> Tensor:
-        k = mod(add(multiply(hue, 6.0), offset), 6.0)
-        return subtract(value, multiply(chroma, clip(minimum(k, subtract(4.0, k)), 0.0, 1.0)))
+        k = p.mod(p.add(p.multiply(hue, 6.0), offset), 6.0)
+        return p.subtract(value, p.multiply(chroma, clip(p.minimum(k, p.subtract(4.0, k)), 0.0, 1.0)))
 
-    return cast(stack([channel(5.0), channel(3.0), channel(1.0)], axis), dtype_of(images))
+    return p.cast(p.stack([channel(5.0), channel(3.0), channel(1.0)], axis), p.dtype_of(images))

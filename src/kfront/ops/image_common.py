@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -12,15 +11,9 @@ from kfront.core.arguments import is_whole
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.typing import Scalar, Size, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.casting import saturate_cast
-from kfront.ops.primitives.arithmetic import abs as absolute
-from kfront.ops.primitives.arithmetic import add, floor, maximum, minimum, multiply, round, sign
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.indexing import get_item, take, where
-from kfront.ops.primitives.logic import equal
-from kfront.ops.primitives.shapes import dim, key_on, pad, reshape
 
 
 def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ...], int]:
@@ -59,19 +52,19 @@ def pair(name: str, length: int = 2) -> Callable[[Any], Any]:
 
 def compute_dtype(x: TensorLike) -> str:
     """float64 for float64, float32 for everything else: halves and integers would lose too much on the way."""
-    return "float64" if dtype_of(x) == "float64" else "float32"
+    return "float64" if p.dtype_of(x) == "float64" else "float32"
 
 
 def half_away(x: TensorLike) -> Tensor:
     """The nearest integer, halves away from zero."""
-    return multiply(sign(x), floor(add(absolute(x), 0.5)))
+    return p.multiply(p.sign(x), p.floor(p.add(p.abs(x), 0.5)))
 
 
-def restore(y: Any, dtype: str, rounding: Callable[[Tensor], Tensor] = round) -> Tensor:
+def restore(y: Any, dtype: str, rounding: Callable[[Tensor], Tensor] = p.round) -> Tensor:
     """Computed values in the dtype of the images: integers are rounded and kept in range."""
-    if dtype_of(y) == dtype:
+    if p.dtype_of(y) == dtype:
         return y
-    return cast(y, dtype) if dtype in FLOATS else saturate_cast(rounding(y), dtype)
+    return p.cast(y, dtype) if dtype in FLOATS else saturate_cast(rounding(y), dtype)
 
 
 def integer_part(y: TensorLike, dtype: str) -> Tensor:
@@ -81,12 +74,12 @@ def integer_part(y: TensorLike, dtype: str) -> Tensor:
 
 def larger(a: Scalar, b: Scalar) -> Scalar:
     """The larger of two sizes (or steps)."""
-    return max(a, b) if isinstance(a, (int, float)) and isinstance(b, (int, float)) else maximum(a, b)
+    return max(a, b) if isinstance(a, (int, float)) and isinstance(b, (int, float)) else p.maximum(a, b)
 
 
 def smaller(a: Size, b: Size) -> Size:
     """The smaller of two sizes."""
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else minimum(a, b)
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else p.minimum(a, b)
 
 
 def highest(n: Size) -> Size:
@@ -101,7 +94,7 @@ def share(n: Size, numerator: int, denominator: int) -> int | Tensor:
 
 def along(x: TensorLike, rank: int, axis: int) -> Tensor:
     """A vector as a tensor of `rank` axes of length 1 but for `axis`."""
-    return reshape(x, tuple(-1 if i == axis else 1 for i in range(rank)))
+    return p.reshape(x, tuple(-1 if i == axis else 1 for i in range(rank)))
 
 
 def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Tensor:
@@ -109,19 +102,21 @@ def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Tensor:
 
     The result of known `start`, `length` and size is a slice that is padded; of others, elements picked by position.
     """
-    n = dim(x, axis)
+    n = p.dim(x, axis)
     if all(isinstance(v, int) for v in (n, start, length)):
         stop = start + length
         before, after = max(0, -start), max(0, stop - n)
         if start > 0 or stop < n:
-            x = get_item(x, key_on(len(x.shape), axis, builtins.slice(max(0, start), min(n, stop))))
+            x = p.get_item(x, p.key_on(len(x.shape), axis, slice(max(0, start), min(n, stop))))
         if not before and not after:
             return x
         widths = tuple((before, after) if i == axis else (0, 0) for i in range(len(x.shape)))
-        return pad(x, widths, "constant", fill or None)
-    places = add(arange(length), start)
+        return p.pad(x, widths, "constant", fill or None)
+    places = p.add(p.arange(length), start)
     inside = clip(places, 0, highest(n))
-    return where(along(equal(places, inside), len(x.shape), axis), take(x, inside, axis), cast(fill, dtype_of(x)))
+    return p.where(
+        along(p.equal(places, inside), len(x.shape), axis), p.take(x, inside, axis), p.cast(fill, p.dtype_of(x))
+    )
 
 
 def two_of_three(

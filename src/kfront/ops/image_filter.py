@@ -12,19 +12,11 @@ from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.options import above_zero, positive
 from kfront.core.typing import Scalar, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import square
 from kfront.ops.image_common import compute_dtype, highest, larger, pair, restore, spatial_axes, two_of_three, window
 from kfront.ops.primitives.arguments import data_format, int_or_tuple, option
-from kfront.ops.primitives.arithmetic import add, divide, multiply, subtract
-from kfront.ops.primitives.creation import arange, convert_to_tensor
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import exp
-from kfront.ops.primitives.indexing import get_item, take, where
-from kfront.ops.primitives.logic import equal
-from kfront.ops.primitives.nn import depthwise_conv
-from kfront.ops.primitives.reductions import mean, sum
-from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
 from kfront.ops.shapes import moveaxis
 
 
@@ -59,7 +51,7 @@ def _reframed(
     axes, _ = spatial_axes(images, layout)
     labels = ((f"top_{word}", f"bottom_{word}", "target_height"), (f"left_{word}", f"right_{word}", "target_width"))
     spans = [
-        _span(name, dim(images, axis), *given, label, sign)
+        _span(name, p.dim(images, axis), *given, label, sign)
         for axis, given, label in zip(axes, (rows, columns), labels, strict=True)
     ]
     for axis, (start, length) in zip(axes, spans, strict=True):
@@ -157,26 +149,26 @@ def pad_images(
 
 def _cut(x: Tensor, axis: int, size: int, stride: int, rate: int, padding: str) -> Tensor:
     """Axis `axis` as two: the patches, and the places within one."""
-    n, reach = dim(x, axis), (size - 1) * rate + 1
+    n, reach = p.dim(x, axis), (size - 1) * rate + 1
     if padding == "valid":
         if isinstance(n, int) and n < reach:
             raise ShapeError(f"expected spatial axes of at least {reach} elements, got shape {tuple(x.shape)}.")
         count, left = (n - reach) // stride + 1, 0
         if stride == size and rate == 1 and isinstance(n, int):
-            s = list(shape(x))
+            s = list(p.shape(x))
             s[axis : axis + 1] = [count, size]
-            return reshape(window(x, axis, 0, count * size), tuple(s))
+            return p.reshape(window(x, axis, 0, count * size), tuple(s))
     else:
         count = (n + stride - 1) // stride
         left = larger((count - 1) * stride + reach - n, 0) // 2
-    starts = expand_dims(multiply(arange(count), stride), 1)
-    places = add(starts, multiply(arange(size), rate))
+    starts = p.expand_dims(p.multiply(p.arange(count), stride), 1)
+    places = p.add(starts, p.multiply(p.arange(size), rate))
     if padding == "valid":
-        return take(x, places, axis)
-    places = subtract(places, left)
+        return p.take(x, places, axis)
+    places = p.subtract(places, left)
     inside = clip(places, 0, highest(n))
-    keep = reshape(equal(places, inside), (*(1,) * axis, count, size, *(1,) * (len(x.shape) - axis - 1)))
-    return where(keep, take(x, inside, axis), cast(0, dtype_of(x)))
+    keep = p.reshape(p.equal(places, inside), (*(1,) * axis, count, size, *(1,) * (len(x.shape) - axis - 1)))
+    return p.where(keep, p.take(x, inside, axis), p.cast(0, p.dtype_of(x)))
 
 
 def _patches(x: Tensor, size: Any, strides: Any, rate: Any, padding: str, layout: str) -> Tensor:
@@ -190,13 +182,13 @@ def _patches(x: Tensor, size: Any, strides: Any, rate: Any, padding: str, layout
     counts = [first + 2 * i for i in range(rank)]
     within = [*(c + 1 for c in counts), len(x.shape) - 1 if layout == "channels_last" else channels]
     order = [*counts, *within] if layout == "channels_last" else [*within, *counts]
-    s = shape(x)
+    s = p.shape(x)
     depth = 1
     for a in within:
         depth = depth * s[a]
     grid = [s[c] for c in counts]
-    x = transpose(x, (*range(lead), *order))
-    return reshape(x, (*s[:lead], *grid, depth) if layout == "channels_last" else (*s[:lead], depth, *grid))
+    x = p.transpose(x, (*range(lead), *order))
+    return p.reshape(x, (*s[:lead], *grid, depth) if layout == "channels_last" else (*s[:lead], depth, *grid))
 
 
 _PATCHES: dict[str, Any] = {
@@ -338,18 +330,18 @@ def reconstruct_patches(
     if len(patches.shape) not in (rank + 1, rank + 2):
         raise ShapeError(f"expected patches of rank {rank + 1} or {rank + 2}, got shape {tuple(patches.shape)}.")
     single, first = len(patches.shape) == rank + 1, data_format == "channels_first"
-    x = expand_dims(patches, 0) if single else patches
+    x = p.expand_dims(patches, 0) if single else patches
     x = moveaxis(x, 1, -1) if first else x
     grid, channels = x.shape[1:-1], _channels(x, -1) // math.prod(window)
     cut = _within_padding(grid, window, output_size, padding)
-    x = reshape(x, (-1, *(dim(x, i + 1) for i in range(rank)), *window, channels))
+    x = p.reshape(x, (-1, *(p.dim(x, i + 1) for i in range(rank)), *window, channels))
     pairs = [axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]
-    sizes = (multiply(dim(x, i + 1), w) for i, w in enumerate(window))
+    sizes = (p.multiply(p.dim(x, i + 1), w) for i, w in enumerate(window))
     whole = tuple(s if n is None else n * w for s, n, w in zip(sizes, grid, window, strict=True))
-    x = reshape(transpose(x, (0, *pairs, 2 * rank + 1)), (-1, *whole, channels))
-    x = x if cut is None else get_item(x, (slice(None), *cut))
+    x = p.reshape(p.transpose(x, (0, *pairs, 2 * rank + 1)), (-1, *whole, channels))
+    x = x if cut is None else p.get_item(x, (slice(None), *cut))
     x = moveaxis(x, -1, 1) if first else x
-    return squeeze(x, 0) if single else x
+    return p.squeeze(x, 0) if single else x
 
 
 def _within_padding(
@@ -369,13 +361,13 @@ def _within_padding(
 
 def gaussian_weights(length: int, sigma: Scalar, dtype: str) -> Tensor:
     """A Gaussian of deviation `sigma` at `length` places about its center, of sum 1."""
-    at = subtract(arange(0, length, 1, dtype), (length - 1) / 2)
-    w = exp(multiply(square(divide(at, sigma)), -0.5))
-    return divide(w, sum(w))
+    at = p.subtract(p.arange(0, length, 1, dtype), (length - 1) / 2)
+    w = p.exp(p.multiply(square(p.divide(at, sigma)), -0.5))
+    return p.divide(w, p.sum(w))
 
 
 def _batched(images: Tensor) -> Tensor:
-    return expand_dims(images, 0) if len(images.shape) == 3 else images
+    return p.expand_dims(images, 0) if len(images.shape) == 3 else images
 
 
 def _channels(images: Tensor, axis: int) -> int:
@@ -389,9 +381,9 @@ def blurred(x: Any, size: Sequence[int], sigma: Sequence[Scalar], layout: str, p
     """A batch filtered with Gaussians along height, then width; zeros lie outside."""
     c = _channels(x, -1 if layout == "channels_last" else 1)
     for i in range(2):
-        w = reshape(gaussian_weights(size[i], sigma[i], dtype_of(x)), (-1, 1, 1, 1) if i == 0 else (1, -1, 1, 1))
-        kernel = broadcast_to(w, (size[0], 1, c, 1) if i == 0 else (1, size[1], c, 1))
-        x = depthwise_conv(x, kernel, 1, padding, layout)
+        w = p.reshape(gaussian_weights(size[i], sigma[i], p.dtype_of(x)), (-1, 1, 1, 1) if i == 0 else (1, -1, 1, 1))
+        kernel = p.broadcast_to(w, (size[0], 1, c, 1) if i == 0 else (1, size[1], c, 1))
+        x = p.depthwise_conv(x, kernel, 1, padding, layout)
     return x
 
 
@@ -425,9 +417,9 @@ def gaussian_blur(
     if isinstance(sigma, (int, float)):
         sigma = (sigma, sigma)
     elif not isinstance(sigma, (tuple, list)):
-        sigma = [cast(get_item(sigma, i), kind) for i in range(2)]
-    y = blurred(_batched(cast(images, kind)), kernel_size, sigma, str(data_format))
-    return restore(squeeze(y, 0) if len(images.shape) == 3 else y, dtype_of(images))
+        sigma = [p.cast(p.get_item(sigma, i), kind) for i in range(2)]
+    y = blurred(_batched(p.cast(images, kind)), kernel_size, sigma, str(data_format))
+    return restore(p.squeeze(y, 0) if len(images.shape) == 3 else y, p.dtype_of(images))
 
 
 _SMOOTH, _SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
@@ -457,17 +449,21 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> Tensor:
     """
     layout = str(data_format)
     spatial_axes(images, layout)
-    x = _batched(cast(images, compute_dtype(images)))
+    x = _batched(p.cast(images, compute_dtype(images)))
     last = layout == "channels_last"
     c = _channels(x, -1 if last else 1)
     down = [[a * b for b in _SMOOTH] for a in _SLOPE]
     right = [[a * b for b in _SLOPE] for a in _SMOOTH]
-    both = convert_to_tensor([[list(p) for p in zip(*rows, strict=True)] for rows in zip(down, right, strict=True)])
-    kernel = broadcast_to(expand_dims(cast(both, dtype_of(x)), 2), (3, 3, c, 2))
-    y = depthwise_conv(x, kernel, 1, "same", layout)
-    batch, *rest = shape(x)
-    y = reshape(y, (batch, *rest, 2)) if last else transpose(reshape(y, (batch, c, 2, *rest[1:])), (0, 1, 3, 4, 2))
-    return cast(squeeze(y, 0) if len(images.shape) == 3 else y, dtype_of(images))
+    both = p.convert_to_tensor([[list(p) for p in zip(*rows, strict=True)] for rows in zip(down, right, strict=True)])
+    kernel = p.broadcast_to(p.expand_dims(p.cast(both, p.dtype_of(x)), 2), (3, 3, c, 2))
+    y = p.depthwise_conv(x, kernel, 1, "same", layout)
+    batch, *rest = p.shape(x)
+    y = (
+        p.reshape(y, (batch, *rest, 2))
+        if last
+        else p.transpose(p.reshape(y, (batch, c, 2, *rest[1:])), (0, 1, 3, 4, 2))
+    )
+    return p.cast(p.squeeze(y, 0) if len(images.shape) == 3 else y, p.dtype_of(images))
 
 
 @op(2, floating, prepare={"data_format": data_format}, home="image", class_name="SSIM")
@@ -518,16 +514,16 @@ def ssim(
         above_zero("ssim", "filter_sigma", filter_sigma),
     )
     kind = compute_dtype(image1)
-    x, y = (_batched(cast(i, kind)) for i in (image1, image2))
+    x, y = (_batched(p.cast(i, kind)) for i in (image1, image2))
 
     def local(v: object) -> Tensor:
         return blurred(v, (filter_size,) * 2, (filter_sigma,) * 2, layout, "valid")
 
     mx, my = local(x), local(y)
-    vx, vy = subtract(local(square(x)), square(mx)), subtract(local(square(y)), square(my))
-    both = subtract(local(multiply(x, y)), multiply(mx, my))
+    vx, vy = p.subtract(local(square(x)), square(mx)), p.subtract(local(square(y)), square(my))
+    both = p.subtract(local(p.multiply(x, y)), p.multiply(mx, my))
     c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
-    means = divide(add(multiply(multiply(mx, my), 2.0), c1), add(add(square(mx), square(my)), c1))
-    spreads = divide(add(multiply(both, 2.0), c2), add(add(vx, vy), c2))
-    out = cast(mean(multiply(means, spreads), (1, 2, 3)), dtype_of(image1))
-    return squeeze(out, 0) if len(image1.shape) == 3 else out
+    means = p.divide(p.add(p.multiply(p.multiply(mx, my), 2.0), c1), p.add(p.add(square(mx), square(my)), c1))
+    spreads = p.divide(p.add(p.multiply(both, 2.0), c2), p.add(p.add(vx, vy), c2))
+    out = p.cast(p.mean(p.multiply(means, spreads), (1, 2, 3)), p.dtype_of(image1))
+    return p.squeeze(out, 0) if len(image1.shape) == 3 else out

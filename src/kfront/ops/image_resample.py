@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
 import math
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.typing import Seed, Size, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops import random as kr
 from kfront.ops.arithmetic import clip
 from kfront.ops.creation import ones_like, zeros_like
@@ -29,50 +29,29 @@ from kfront.ops.image_common import (
 )
 from kfront.ops.image_filter import blurred
 from kfront.ops.primitives.arguments import data_format, option, shape_tuple
-from kfront.ops.primitives.arithmetic import abs as absolute
-from kfront.ops.primitives.arithmetic import (
-    add,
-    divide,
-    floor,
-    floor_divide,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    negative,
-    subtract,
-)
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import sin
-from kfront.ops.primitives.indexing import get_item, take, where
-from kfront.ops.primitives.linalg import einsum, solve
-from kfront.ops.primitives.logic import equal, greater, greater_equal, less, less_equal, logical_and
-from kfront.ops.primitives.reductions import sum
-from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape, shape, squeeze, stack
 from kfront.ops.shapes import moveaxis
 
 _LETTERS = "abcdefgh"
 
 
 def _triangle(x: TensorLike) -> Tensor:
-    return maximum(subtract(1.0, x), 0.0)
+    return p.maximum(p.subtract(1.0, x), 0.0)
 
 
 def _keys_cubic(x: TensorLike) -> Tensor:
     # Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2
-    near = add(multiply(multiply(subtract(multiply(x, 1.5), 2.5), x), x), 1.0)
-    far = add(multiply(subtract(multiply(add(multiply(x, -0.5), 2.5), x), 4.0), x), 2.0)
-    return where(greater_equal(x, 2.0), 0.0, where(greater_equal(x, 1.0), far, near))
+    near = p.add(p.multiply(p.multiply(p.subtract(p.multiply(x, 1.5), 2.5), x), x), 1.0)
+    far = p.add(p.multiply(p.subtract(p.multiply(p.add(p.multiply(x, -0.5), 2.5), x), 4.0), x), 2.0)
+    return p.where(p.greater_equal(x, 2.0), 0.0, p.where(p.greater_equal(x, 1.0), far, near))
 
 
 def _lanczos(radius: float) -> Any:
     # Duchon, "Lanczos filtering in one and two dimensions", 1979
     def kernel(x: TensorLike) -> Any:
-        inside = logical_and(greater(x, 1e-3), less(x, radius))
-        safe = multiply(where(inside, x, 1.0), math.pi)
-        y = divide(multiply(radius, multiply(sin(safe), sin(divide(safe, radius)))), multiply(safe, safe))
-        return where(greater_equal(x, radius), 0.0, where(inside, y, 1.0))
+        inside = p.logical_and(p.greater(x, 1e-3), p.less(x, radius))
+        safe = p.multiply(p.where(inside, x, 1.0), math.pi)
+        y = p.divide(p.multiply(radius, p.multiply(p.sin(safe), p.sin(p.divide(safe, radius)))), p.multiply(safe, safe))
+        return p.where(p.greater_equal(x, radius), 0.0, p.where(inside, y, 1.0))
 
     return kernel
 
@@ -89,17 +68,17 @@ def _resampled(
     x: Tensor, axis: int, length: Any, step: Any, offset: TensorLike, method: str, antialias: bool
 ) -> Tensor:
     """`x` along an axis at `length` places of which place j lies at ``(j + 1/2 - offset) * step`` of the input."""
-    kind, n = dtype_of(x), dim(x, axis)
-    at = subtract(multiply(subtract(add(cast(arange(length), kind), 0.5), offset), step), 0.5)
-    far = absolute(subtract(expand_dims(at, 0), expand_dims(cast(arange(n), kind), 1)))
-    weights = _KERNELS[method](divide(far, larger(step, 1.0)) if antialias else far)
-    total = sum(weights, 0, True)
-    fine = greater(absolute(total), 1e-4)
-    weights = where(fine, divide(weights, where(fine, total, 1.0)), 0.0)
-    seen = logical_and(greater_equal(at, -0.5), less_equal(at, subtract(cast(n, kind), 0.5)))
+    kind, n = p.dtype_of(x), p.dim(x, axis)
+    at = p.subtract(p.multiply(p.subtract(p.add(p.cast(p.arange(length), kind), 0.5), offset), step), 0.5)
+    far = p.abs(p.subtract(p.expand_dims(at, 0), p.expand_dims(p.cast(p.arange(n), kind), 1)))
+    weights = _KERNELS[method](p.divide(far, larger(step, 1.0)) if antialias else far)
+    total = p.sum(weights, 0, True)
+    fine = p.greater(p.abs(total), 1e-4)
+    weights = p.where(fine, p.divide(weights, p.where(fine, total, 1.0)), 0.0)
+    seen = p.logical_and(p.greater_equal(at, -0.5), p.less_equal(at, p.subtract(p.cast(n, kind), 0.5)))
     letters = _LETTERS[: len(x.shape)]
     here = letters[axis]
-    return einsum(f"{here}z,{letters}->{letters.replace(here, 'z')}", multiply(weights, cast(seen, kind)), x)
+    return p.einsum(f"{here}z,{letters}->{letters.replace(here, 'z')}", p.multiply(weights, p.cast(seen, kind)), x)
 
 
 @op(
@@ -148,26 +127,26 @@ def scale_and_translate(
     if len(output_shape) != len(images.shape):
         raise ShapeError(f"expected `output_shape` of {len(images.shape)} sizes, got {tuple(output_shape)}.")
     kind = compute_dtype(images)
-    y, scale, translation = cast(images, kind), cast(scale, kind), cast(translation, kind)
+    y, scale, translation = p.cast(images, kind), p.cast(scale, kind), p.cast(translation, kind)
     for i, axis in enumerate(spatial_dims):
         axis = axis % len(images.shape)
-        step, offset = divide(1.0, get_item(scale, i)), get_item(translation, i)
+        step, offset = p.divide(1.0, p.get_item(scale, i)), p.get_item(translation, i)
         y = _resampled(y, axis, output_shape[axis], step, offset, method, antialias)
-    return restore(y, dtype_of(images))
+    return restore(y, p.dtype_of(images))
 
 
 def _nearest(x: TensorLike, axis: int, length: int) -> Tensor:
     """The input pixel below the center of each output pixel, computed in integers."""
-    n = dim(x, axis)
-    places = floor_divide(multiply(add(multiply(arange(length), 2), 1), n), 2 * length)
-    return take(x, places, axis)
+    n = p.dim(x, axis)
+    places = p.floor_divide(p.multiply(p.add(p.multiply(p.arange(length), 2), 1), n), 2 * length)
+    return p.take(x, places, axis)
 
 
 def _with_aspect(
     images: TensorLike, axes: tuple[int, ...], size: tuple[int, int], crop: bool, fill: object
 ) -> TensorLike:
     """The largest window of the aspect ratio of `size` inside the images, or the smallest one around them."""
-    h, w = dim(images, axes[0]), dim(images, axes[1])
+    h, w = p.dim(images, axes[0]), p.dim(images, axes[1])
     pick = smaller if crop else larger
     wanted = pick(h, share(w, *size)), pick(w, share(h, *size[::-1]))
     for axis, n, length in zip(axes, (h, w), wanted, strict=True):
@@ -231,26 +210,26 @@ def resize(
         images = _with_aspect(images, axes, size, crop_to_aspect_ratio, fill_value)
     if interpolation == "nearest":
         return _nearest(_nearest(images, axes[0], size[0]), axes[1], size[1])
-    y = cast(images, compute_dtype(images))
+    y = p.cast(images, compute_dtype(images))
     for axis, length in zip(axes, size, strict=True):
-        n = dim(y, axis)
+        n = p.dim(y, axis)
         if not isinstance(n, int) or n != length:
-            step = n / length if isinstance(n, int) else divide(cast(n, dtype_of(y)), length)
+            step = n / length if isinstance(n, int) else p.divide(p.cast(n, p.dtype_of(y)), length)
             y = _resampled(y, axis, length, step, 0.0, interpolation, antialias)
-    return restore(y, dtype_of(images))
+    return restore(y, p.dtype_of(images))
 
 
 def _reflected(i: Tensor, n: Tensor) -> Tensor:
     # d c b a | a b c d | d c b a
-    i = mod(i, multiply(n, 2))
-    return minimum(i, subtract(subtract(multiply(n, 2), 1), i))
+    i = p.mod(i, p.multiply(n, 2))
+    return p.minimum(i, p.subtract(p.subtract(p.multiply(n, 2), 1), i))
 
 
 def _mirrored(i: Tensor, n: Any) -> Tensor:
     # c d c b | a b c d | c b a b
-    period = larger(multiply(highest(n), 2), 1)
-    i = mod(i, period)
-    return minimum(i, subtract(period, i)) if not isinstance(n, int) or n > 1 else zeros_like(i)
+    period = larger(p.multiply(highest(n), 2), 1)
+    i = p.mod(i, period)
+    return p.minimum(i, p.subtract(period, i)) if not isinstance(n, int) or n > 1 else zeros_like(i)
 
 
 def _clipped(i: Tensor, n: Tensor) -> Tensor:
@@ -260,7 +239,7 @@ def _clipped(i: Tensor, n: Tensor) -> Tensor:
 _INSIDE: dict[str, Any] = {
     "constant": _clipped,
     "nearest": _clipped,
-    "wrap": mod,
+    "wrap": p.mod,
     "mirror": _mirrored,
     "reflect": _reflected,
 }
@@ -269,19 +248,19 @@ _INSIDE: dict[str, Any] = {
 def _near(at: Tensor, n: Any, order: int, mode: str) -> list[tuple[Any, Any, Any]]:
     """The places along one axis that make up the values at coordinates: (position, whether it is inside, weight)."""
     if mode in ("constant", "nearest"):  # beyond that nothing changes, and far out an index would overflow
-        at = clip(at, -1.0, cast(n, dtype_of(at)))
+        at = clip(at, -1.0, p.cast(n, p.dtype_of(at)))
     if order == 0:
         below, weights = half_away(at), [None]
     else:
-        below = floor(at)
-        share_of_next = subtract(at, below)
-        weights = [subtract(1.0, share_of_next), share_of_next]
-    below = cast(below, "int32")
+        below = p.floor(at)
+        share_of_next = p.subtract(at, below)
+        weights = [p.subtract(1.0, share_of_next), share_of_next]
+    below = p.cast(below, "int32")
     out = []
     for i, weight in enumerate(weights):
-        place = add(below, i) if i else below
+        place = p.add(below, i) if i else below
         inside = _INSIDE[mode](place, n)
-        out.append((inside, equal(place, inside) if mode == "constant" else None, weight))
+        out.append((inside, p.equal(place, inside) if mode == "constant" else None, weight))
     return out
 
 
@@ -302,21 +281,21 @@ def _values_at(rows: Any, sizes: Any, coordinates: list[Any], base: Any, order: 
     for corner in itertools.product(*per_axis):
         place, valid, weight = base, None, None
         for (i, inside, w), n in zip(corner, sizes, strict=True):
-            place = i if place is None else add(multiply(place, n), i)
-            valid = inside if valid is None else logical_and(valid, inside)
-            weight = w if weight is None else multiply(weight, w)
-        value = take(rows, place, 0)
+            place = i if place is None else p.add(p.multiply(place, n), i)
+            valid = inside if valid is None else p.logical_and(valid, inside)
+            weight = w if weight is None else p.multiply(weight, w)
+        value = p.take(rows, place, 0)
         extra = len(rows.shape) - 1
         if valid is not None:
-            value = where(_widened(valid, extra), value, fill)
+            value = p.where(_widened(valid, extra), value, fill)
         if weight is not None:
-            value = multiply(value, _widened(weight, extra))
-        total = value if total is None else add(total, value)
+            value = p.multiply(value, _widened(weight, extra))
+        total = value if total is None else p.add(total, value)
     return total
 
 
 def _widened(x: TensorLike, axes: int) -> TensorLike:
-    return expand_dims(x, tuple(range(-axes, 0))) if axes else x
+    return p.expand_dims(x, tuple(range(-axes, 0))) if axes else x
 
 
 _FILL_MODES = option("fill_mode", *_INSIDE)
@@ -362,11 +341,11 @@ def map_coordinates(
             f"got {tuple(coordinates.shape)}."
         )
     kind = compute_dtype(inputs)
-    at = cast(coordinates, kind)
-    sizes = [dim(inputs, i) for i in range(rank)]
-    places = [get_item(at, i) for i in range(rank)]
-    y = _values_at(reshape(cast(inputs, kind), (-1,)), sizes, places, None, order, fill_mode, fill_value)
-    return restore(y, dtype_of(inputs), half_away)
+    at = p.cast(coordinates, kind)
+    sizes = [p.dim(inputs, i) for i in range(rank)]
+    places = [p.get_item(at, i) for i in range(rank)]
+    y = _values_at(p.reshape(p.cast(inputs, kind), (-1,)), sizes, places, None, order, fill_mode, fill_value)
+    return restore(y, p.dtype_of(inputs), half_away)
 
 
 def images_at(
@@ -375,21 +354,21 @@ def images_at(
     """Images at places of shape (1 or batch, rows, columns); `images` may be one image or a batch, in either layout."""
     _, channels = spatial_axes(images, layout)
     single = len(images.shape) == 3
-    x = cast(images, compute_dtype(images))
-    x = moveaxis(expand_dims(x, 0) if single else x, channels - len(images.shape), -1)
-    batch, h, w, c = shape(x)
-    base = reshape(arange(batch), (-1, 1, 1))
+    x = p.cast(images, compute_dtype(images))
+    x = moveaxis(p.expand_dims(x, 0) if single else x, channels - len(images.shape), -1)
+    batch, h, w, c = p.shape(x)
+    base = p.reshape(p.arange(batch), (-1, 1, 1))
     order = int(interpolation == "bilinear")
-    y = _values_at(reshape(x, (-1, c)), (h, w), [ys, xs], base, order, mode, fill)
+    y = _values_at(p.reshape(x, (-1, c)), (h, w), [ys, xs], base, order, mode, fill)
     y = moveaxis(y, -1, channels - len(images.shape))
-    return restore(squeeze(y, 0) if single else y, dtype_of(images), half_away)
+    return restore(p.squeeze(y, 0) if single else y, p.dtype_of(images), half_away)
 
 
 def _grid(images: TensorLike, layout: str) -> tuple[Tensor, Tensor]:
     """Coordinates of pixels: y of shape (height, 1), x of shape (1, width)."""
     (h, w), _ = spatial_axes(images, layout)
     kind = compute_dtype(images)
-    return along(cast(arange(dim(images, h)), kind), 2, 0), along(cast(arange(dim(images, w)), kind), 2, 1)
+    return along(p.cast(p.arange(p.dim(images, h)), kind), 2, 0), along(p.cast(p.arange(p.dim(images, w)), kind), 2, 1)
 
 
 _BETWEEN = option("interpolation", "nearest", "bilinear")
@@ -448,23 +427,23 @@ def affine_transform(
     layout = str(data_format)
     y, x = _grid(images, layout)
     _check_rows(images, "transform", transform, (8,))
-    rows = reshape(cast(transform, compute_dtype(images)), (-1, 8, 1, 1))
-    a0, a1, a2, b0, b1, b2, c0, c1 = (get_item(rows, (builtins.slice(None), i)) for i in range(8))
-    k = add(add(multiply(c0, x), multiply(c1, y)), 1.0)
-    xs = divide(add(add(multiply(a0, x), multiply(a1, y)), a2), k)
-    ys = divide(add(add(multiply(b0, x), multiply(b1, y)), b2), k)
+    rows = p.reshape(p.cast(transform, compute_dtype(images)), (-1, 8, 1, 1))
+    a0, a1, a2, b0, b1, b2, c0, c1 = (p.get_item(rows, (slice(None), i)) for i in range(8))
+    k = p.add(p.add(p.multiply(c0, x), p.multiply(c1, y)), 1.0)
+    xs = p.divide(p.add(p.add(p.multiply(a0, x), p.multiply(a1, y)), a2), k)
+    ys = p.divide(p.add(p.add(p.multiply(b0, x), p.multiply(b1, y)), b2), k)
     return images_at(images, ys, xs, interpolation, fill_mode, fill_value, layout)
 
 
 def homography(source: Tensor, target: Tensor) -> Tensor:
     """The transforms (n, 8) that take points `target` to `source`, both of shape (n, 4, 2)."""
-    u, v = get_item(source, (..., 0)), get_item(source, (..., 1))
-    x, y = get_item(target, (..., 0)), get_item(target, (..., 1))
+    u, v = p.get_item(source, (..., 0)), p.get_item(source, (..., 1))
+    x, y = p.get_item(target, (..., 0)), p.get_item(target, (..., 1))
     one, zero = ones_like(x), zeros_like(x)
-    for_u = stack([x, y, one, zero, zero, zero, negative(multiply(x, u)), negative(multiply(y, u))], -1)
-    for_v = stack([zero, zero, zero, x, y, one, negative(multiply(x, v)), negative(multiply(y, v))], -1)
-    found = solve(concatenate([for_u, for_v], -2), expand_dims(concatenate([u, v], -1), -1))
-    return squeeze(found, -1)
+    for_u = p.stack([x, y, one, zero, zero, zero, p.negative(p.multiply(x, u)), p.negative(p.multiply(y, u))], -1)
+    for_v = p.stack([zero, zero, zero, x, y, one, p.negative(p.multiply(x, v)), p.negative(p.multiply(y, v))], -1)
+    found = p.solve(p.concatenate([for_u, for_v], -2), p.expand_dims(p.concatenate([u, v], -1), -1))
+    return p.squeeze(found, -1)
 
 
 @op(3, prepare=_PLACES, home="image")
@@ -505,7 +484,7 @@ def perspective_transform(
     for what, points in (("start_points", start_points), ("end_points", end_points)):
         _check_rows(images, what, points, (4, 2))
     kind = compute_dtype(images)
-    source, target = (reshape(cast(p, kind), (-1, 4, 2)) for p in (start_points, end_points))
+    source, target = (p.reshape(p.cast(x, kind), (-1, 4, 2)) for x in (start_points, end_points))
     transform = homography(source, target)
     return affine_transform(images, transform, interpolation, "constant", fill_value, data_format)
 
@@ -552,10 +531,10 @@ def elastic_transform(
     """
     layout = str(data_format)
     (h, w), _ = spatial_axes(images, layout)
-    batch = dim(images, 0) if len(images.shape) == 4 else 1
-    noise = kr.normal((batch, dim(images, h), dim(images, w), 2), 0.0, sigma, compute_dtype(images), seed)
+    batch = p.dim(images, 0) if len(images.shape) == 4 else 1
+    noise = kr.normal((batch, p.dim(images, h), p.dim(images, w), 2), 0.0, sigma, compute_dtype(images), seed)
     reach = 2 * math.ceil(3 * sigma) + 1
-    field = multiply(blurred(noise, (reach, reach), (sigma, sigma), "channels_last"), alpha)
+    field = p.multiply(blurred(noise, (reach, reach), (sigma, sigma), "channels_last"), alpha)
     return displaced(images, field, interpolation, fill_mode, fill_value, layout)
 
 
@@ -563,5 +542,5 @@ def displaced(
     images: TensorLike, field: TensorLike, interpolation: str, mode: str, fill: object, layout: str
 ) -> Tensor:
     """Images whose pixels come from elsewhere: by `field`, (batch, height, width, 2), further down and to the right."""
-    ys, xs = (add(grid, get_item(field, (..., i))) for i, grid in enumerate(_grid(images, layout)))
+    ys, xs = (p.add(grid, p.get_item(field, (..., i))) for i, grid in enumerate(_grid(images, layout)))
     return images_at(images, ys, xs, interpolation, mode, fill, layout)

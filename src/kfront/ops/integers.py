@@ -6,11 +6,8 @@ from kfront.core.dtypes import integral
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.control import while_loop
-from kfront.ops.primitives.arithmetic import abs, add, floor_divide, mod, multiply
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import equal, not_equal
-from kfront.ops.primitives.reductions import any
 
 
 @op(2, integral, fuse=True, home="numpy")
@@ -34,16 +31,16 @@ def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
     [4, 1]
     """
     if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
-        return add(x1, x2)
-    zero = multiply(add(x1, x2), 0)
-    a, b = (abs(add(x, zero)) for x in (x1, x2))
+        return p.add(x1, x2)
+    zero = p.multiply(p.add(x1, x2), 0)
+    a, b = (p.abs(p.add(x, zero)) for x in (x1, x2))
 
     def step(a: TensorLike, b: TensorLike) -> tuple[Tensor, Tensor]:
-        done = equal(b, 0)
-        rest = mod(a, where(done, 1, b))
-        return where(done, a, b), where(done, 0, rest)
+        done = p.equal(b, 0)
+        rest = p.mod(a, p.where(done, 1, b))
+        return p.where(done, a, b), p.where(done, 0, rest)
 
-    return while_loop(lambda a, b: any(not_equal(b, 0)), step, (a, b))[0]
+    return while_loop(lambda a, b: p.any(p.not_equal(b, 0)), step, (a, b))[0]
 
 
 @op(2, integral, fuse=True, home="numpy")
@@ -67,4 +64,4 @@ def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
     [12, 6]
     """
     divisor = gcd(x1, x2)
-    return multiply(floor_divide(abs(x1), where(equal(divisor, 0), 1, divisor)), abs(x2))
+    return p.multiply(p.floor_divide(p.abs(x1), p.where(p.equal(divisor, 0), 1, divisor)), p.abs(x2))

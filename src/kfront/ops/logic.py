@@ -11,22 +11,7 @@ from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.typing import Tensor, TensorLike
-from kfront.ops.primitives.arithmetic import abs, add, multiply, subtract
-from kfront.ops.primitives.creation import convert_to_tensor
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import (
-    equal,
-    isfinite,
-    isnan,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    not_equal,
-)
-from kfront.ops.primitives.reductions import all, any
-from kfront.ops.primitives.shapes import expand_dims
+from kfront.ops import primitives as p
 from kfront.ops.shapes import ravel
 
 
@@ -47,7 +32,7 @@ def logical_xor(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.logical_xor([True, True], [True, False])).tolist()
     [False, True]
     """
-    return not_equal(logical_not(x1), logical_not(x2))
+    return p.not_equal(p.logical_not(x1), p.logical_not(x2))
 
 
 @op(dtype=keep, fuse=True, home="numpy")
@@ -66,7 +51,7 @@ def isposinf(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.isposinf([float("inf"), float("-inf")])).tolist()
     [True, False]
     """
-    return equal(x, math.inf)
+    return p.equal(x, math.inf)
 
 
 @op(dtype=keep, fuse=True, home="numpy")
@@ -85,7 +70,7 @@ def isneginf(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.isneginf([float("inf"), float("-inf")])).tolist()
     [False, True]
     """
-    return equal(x, -math.inf)
+    return p.equal(x, -math.inf)
 
 
 @op(2, floating, zeros="filled", fuse=True, home="numpy", call_args=("x1", "x2", "rtol", "atol"))
@@ -108,10 +93,10 @@ def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e
     >>> ops.convert_to_numpy(ops.isclose([1.0, 2.0], [1.0, 2.1])).tolist()
     [True, False]
     """
-    near = less_equal(abs(subtract(x1, x2)), add(atol, multiply(rtol, abs(x2))))
-    finite = logical_and(isfinite(x1), isfinite(x2))
-    out = logical_or(logical_and(near, finite), equal(x1, x2))
-    return logical_or(out, logical_and(isnan(x1), isnan(x2))) if equal_nan else out
+    near = p.less_equal(p.abs(p.subtract(x1, x2)), p.add(atol, p.multiply(rtol, p.abs(x2))))
+    finite = p.logical_and(p.isfinite(x1), p.isfinite(x2))
+    out = p.logical_or(p.logical_and(near, finite), p.equal(x1, x2))
+    return p.logical_or(out, p.logical_and(p.isnan(x1), p.isnan(x2))) if equal_nan else out
 
 
 @op(2, floating, home="numpy", class_name="AllClose")
@@ -134,7 +119,7 @@ def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1
     >>> bool(ops.allclose([1.0, 2.0], [1.0, 2.1]))
     False
     """
-    return all(isclose(x1, x2, rtol, atol, equal_nan))
+    return p.all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
 @op(2, promote, home="numpy", class_name="IsIn")
@@ -156,8 +141,8 @@ def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bo
     >>> ops.convert_to_numpy(ops.isin([1, 2, 3], [2, 5])).tolist()
     [False, True, False]
     """
-    found = any(equal(expand_dims(x1, -1), ravel(x2)), -1)
-    return logical_not(found) if invert else found
+    found = p.any(p.equal(p.expand_dims(x1, -1), ravel(x2)), -1)
+    return p.logical_not(found) if invert else found
 
 
 @function("numpy", call_args=("condlist", "choicelist", "default"))
@@ -191,14 +176,14 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
             f"[select] expected as many conditions as choices, at least one, got {len(conditions)} and {len(choices)}."
         )
 
-    choices = [convert_to_tensor(c) for c in choices]
+    choices = [p.convert_to_tensor(c) for c in choices]
     if is_no_tensor(default) or isinstance(default, tuple):
         raise ArgumentTypeError(f"[select] expected a number or a tensor as `default`, got {default!r}.")
-    kinds = [dtype_of(c) for c in choices]
-    kind = result_type(*kinds, type(default) if _scalar(default) else dtype_of(default))
+    kinds = [p.dtype_of(c) for c in choices]
+    kind = result_type(*kinds, type(default) if _scalar(default) else p.dtype_of(default))
     out = default
     for condition, choice, own in zip(reversed(conditions), reversed(choices), reversed(kinds), strict=True):
-        out = where(condition, choice if own == kind else cast(choice, kind), out)
+        out = p.where(condition, choice if own == kind else p.cast(choice, kind), out)
     return out
 
 

@@ -11,16 +11,10 @@ from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.options import above_zero
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import epsilon
-from kfront.ops.primitives.arithmetic import add, divide, multiply, negative, subtract
-from kfront.ops.primitives.elementary import exp, log, log1p
-from kfront.ops.primitives.indexing import take_along_axis, where
-from kfront.ops.primitives.logic import greater_equal, less, logical_and
-from kfront.ops.primitives.nn import log_softmax
-from kfront.ops.primitives.reductions import mean, sum
-from kfront.ops.primitives.shapes import dim, expand_dims, squeeze
 
 
 def _loss_rule(target: object, output: Tensor) -> tuple[object, object]:
@@ -36,10 +30,10 @@ def _same_shape(name: str, target: Tensor, output: Tensor) -> None:
 
 def _log_probabilities(output: TensorLike, from_logits: bool, axis: int) -> Tensor:
     if from_logits:
-        return log_softmax(output, axis)
+        return p.log_softmax(output, axis)
     eps = epsilon(None)
-    output = divide(output, sum(output, axis, True))
-    return log(_inside(output, eps))
+    output = p.divide(output, p.sum(output, axis, True))
+    return p.log(_inside(output, eps))
 
 
 def _inside(x: TensorLike, eps: float) -> Any:
@@ -72,7 +66,7 @@ def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool =
     _same_shape("categorical_crossentropy", target, output)
     if not len(target.shape):
         raise ShapeError("[categorical_crossentropy] expected `target` of rank >= 1, got a scalar.")
-    return negative(sum(multiply(target, _log_probabilities(output, from_logits, axis)), axis))
+    return p.negative(p.sum(p.multiply(target, _log_probabilities(output, from_logits, axis)), axis))
 
 
 def _sparse_loss_rule(target: object, output: Tensor) -> tuple[object, object]:
@@ -109,7 +103,7 @@ def sparse_categorical_crossentropy(
         raise ShapeError("[sparse_categorical_crossentropy] expected `output` of rank >= 1, got a scalar.")
     a = shapes.axis_of(axis, rank)
     if len(target.shape) == rank and target.shape[a] == 1:
-        target = squeeze(target, a)
+        target = p.squeeze(target, a)
     t, o = tuple(target.shape), tuple(output.shape)
     rest = o[:a] + o[a + 1 :]
     if len(t) != len(rest) or any(None not in p and p[0] != p[1] for p in zip(t, rest, strict=True)):
@@ -117,9 +111,9 @@ def sparse_categorical_crossentropy(
             f"[sparse_categorical_crossentropy] expected `target` of shape {rest} for `output` of shape {o}, got {t}."
         )
     logs = _log_probabilities(output, from_logits, axis)
-    inside = logical_and(greater_equal(target, 0), less(target, dim(output, a)))
-    picked = take_along_axis(logs, expand_dims(where(inside, target, 0), a), a)
-    return where(inside, negative(squeeze(picked, a)), 0.0)
+    inside = p.logical_and(p.greater_equal(target, 0), p.less(target, p.dim(output, a)))
+    picked = p.take_along_axis(logs, p.expand_dims(p.where(inside, target, 0), a), a)
+    return p.where(inside, p.negative(p.squeeze(picked, a)), 0.0)
 
 
 @op(2, _loss_rule, fuse=True, home="nn")
@@ -145,13 +139,13 @@ def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = Fals
     """
     _same_shape("binary_crossentropy", target, output)
     if from_logits:
-        positive = greater_equal(output, 0)  # not relu and abs: the gradient at 0 would be wrong
-        smooth = log1p(exp(where(positive, negative(output), output)))
-        return add(subtract(where(positive, output, 0.0), multiply(output, target)), smooth)
+        positive = p.greater_equal(output, 0)  # not relu and abs: the gradient at 0 would be wrong
+        smooth = p.log1p(p.exp(p.where(positive, p.negative(output), output)))
+        return p.add(p.subtract(p.where(positive, output, 0.0), p.multiply(output, target)), smooth)
     output = _inside(output, epsilon(None))
-    right = multiply(target, log(output))
-    wrong = multiply(subtract(1.0, target), log(subtract(1.0, output)))
-    return negative(add(right, wrong))
+    right = p.multiply(target, p.log(output))
+    wrong = p.multiply(p.subtract(1.0, target), p.log(p.subtract(1.0, output)))
+    return p.negative(p.add(right, wrong))
 
 
 @op(2, floating, fuse=True, home="nn", class_name="PSNR")
@@ -178,5 +172,5 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Tensor:
     """
     max_val = above_zero("psnr", "max_val", max_val)
     _same_shape("psnr", x1, x2)
-    error = mean(square(subtract(x1, x2)))
-    return subtract(20 * math.log10(max_val), multiply(10 / math.log(10), log(error)))
+    error = p.mean(square(p.subtract(x1, x2)))
+    return p.subtract(20 * math.log10(max_val), p.multiply(10 / math.log(10), p.log(error)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,17 +11,9 @@ from kfront.core.dtypes import floating, keep, promote, result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import op
 from kfront.core.typing import Axis, Size, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.diagonals import diagonal
 from kfront.ops.elementwise import square
-from kfront.ops.primitives.arithmetic import abs, add, divide, mod, multiply, power, sign, subtract
-from kfront.ops.primitives.creation import arange, eye
-from kfront.ops.primitives.dtypes import cast, dtype_of, eps
-from kfront.ops.primitives.elementary import log, sqrt
-from kfront.ops.primitives.indexing import get_item, where
-from kfront.ops.primitives.linalg import cholesky, einsum, inv, lu_factor, matmul, solve_triangular, svd
-from kfront.ops.primitives.logic import equal, greater, not_equal
-from kfront.ops.primitives.reductions import max, min, prod, sum
-from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, reshape, shape, stack
 from kfront.ops.reductions import count_nonzero
 from kfront.ops.shapes import moveaxis, ravel, swapaxes
 
@@ -45,9 +36,9 @@ def dot(x1: Tensor, x2: Tensor) -> Tensor:
     11
     """
     if not len(x1.shape) or not len(x2.shape):
-        return multiply(x1, x2)
+        return p.multiply(x1, x2)
     if len(x2.shape) <= 2 and len(x1.shape) <= 2:
-        return matmul(x1, x2)
+        return p.matmul(x1, x2)
     return tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,)))
 
 
@@ -94,7 +85,9 @@ def tensordot(x1: Any, x2: Tensor, axes: int | Sequence[int | Sequence[int]] = 2
     for i, j in zip(left, right, strict=True):
         second[j] = first[i]
     out = "".join([first[i] for i in rest1] + [second[j] for j in rest2])
-    return cast(einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2), dtype_of(x1))  # einsum of int8 is int32
+    return p.cast(
+        p.einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2), p.dtype_of(x1)
+    )  # einsum of int8 is int32
 
 
 @op(2, promote, fuse=True, home="numpy")
@@ -120,7 +113,7 @@ def vdot(x1: Tensor, x2: Tensor) -> Tensor:
     counts = {shapes.product(x.shape) for x in (x1, x2)} - {None}
     if len(counts) > 1:
         raise ShapeError(f"expected as many elements in both, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}.")
-    return matmul(ravel(x1), ravel(x2))
+    return p.matmul(ravel(x1), ravel(x2))
 
 
 @op(2, promote, fuse=True, home="numpy")
@@ -141,7 +134,7 @@ def inner(x1: Tensor, x2: Tensor) -> Tensor:
     [3, 7]
     """
     if not len(x1.shape) or not len(x2.shape):
-        return multiply(x1, x2)
+        return p.multiply(x1, x2)
     return tensordot(x1, x2, ((-1,), (-1,)))
 
 
@@ -162,7 +155,7 @@ def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.outer([1, 2], [3, 4])).tolist()
     [[3, 4], [6, 8]]
     """
-    return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
+    return p.multiply(p.expand_dims(ravel(x1), 1), p.expand_dims(ravel(x2), 0))
 
 
 @op(2, promote, fuse=True, home="numpy")
@@ -182,12 +175,12 @@ def kron(x1: Tensor, x2: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.kron([[1, 2]], [[1], [1]])).tolist()
     [[1, 2], [1, 2]]
     """
-    rank = builtins.max(len(x1.shape), len(x2.shape))
-    sides = [(1,) * (rank - len(x.shape)) + shape(x) for x in (x1, x2)]
-    a = reshape(x1, _spread(sides[0], first=True))
-    b = reshape(x2, _spread(sides[1], first=False))
+    rank = max(len(x1.shape), len(x2.shape))
+    sides = [(1,) * (rank - len(x.shape)) + p.shape(x) for x in (x1, x2)]
+    a = p.reshape(x1, _spread(sides[0], first=True))
+    b = p.reshape(x2, _spread(sides[1], first=False))
     joined = [_times(i, j) for i, j in zip(*sides, strict=True)]
-    return reshape(multiply(a, b), joined)
+    return p.reshape(p.multiply(a, b), joined)
 
 
 def _spread(dims: Any, first: bool) -> list[Any]:
@@ -195,7 +188,7 @@ def _spread(dims: Any, first: bool) -> list[Any]:
 
 
 def _times(i: Size, j: Size) -> int | Tensor:
-    return i * j if isinstance(i, int) and isinstance(j, int) else multiply(i, j)
+    return i * j if isinstance(i, int) and isinstance(j, int) else p.multiply(i, j)
 
 
 @op(2, promote, fuse=True, home="numpy")
@@ -230,15 +223,15 @@ def cross(
     sizes = (a.shape[-1], b.shape[-1])
     if any(n not in (2, 3, None) for n in sizes):
         raise ShapeError(f"[cross] expected 2 or 3 components, got {sizes[0]} and {sizes[1]}.")
-    p, q = ([get_item(v, (..., i)) for i in range(n or 3)] for v, n in zip((a, b), sizes, strict=True))
-    z = subtract(multiply(p[0], q[1]), multiply(p[1], q[0]))
+    u, w = ([p.get_item(v, (..., i)) for i in range(n or 3)] for v, n in zip((a, b), sizes, strict=True))
+    z = p.subtract(p.multiply(u[0], w[1]), p.multiply(u[1], w[0]))
     if sizes == (2, 2):
         return z
-    zero = multiply(p[0], 0)
-    p3, q3 = (p[2] if len(p) > 2 else zero), (q[2] if len(q) > 2 else zero)
-    x = subtract(multiply(p[1], q3), multiply(p3, q[1]))
-    y = subtract(multiply(p3, q[0]), multiply(p[0], q3))
-    return moveaxis(stack([x, y, z], -1), -1, axisc)
+    zero = p.multiply(u[0], 0)
+    u3, w3 = (u[2] if len(u) > 2 else zero), (w[2] if len(w) > 2 else zero)
+    x = p.subtract(p.multiply(u[1], w3), p.multiply(u3, w[1]))
+    y = p.subtract(p.multiply(u3, w[0]), p.multiply(u[0], w3))
+    return moveaxis(p.stack([x, y, z], -1), -1, axisc)
 
 
 @op(dtype=floating, fuse=True, home="numpy")
@@ -258,12 +251,12 @@ def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
     >>> float(sign), round(float(log), 4)
     (-1.0, 1.7918)
     """
-    lu, pivots = lu_factor(x)
+    lu, pivots = p.lu_factor(x)
     d = diagonal(lu, 0, -2, -1)
-    n = dim(pivots, -1)
-    swaps = sum(cast(not_equal(pivots, arange(n)), "int32"), -1)
-    parity = subtract(1.0, multiply(2.0, cast(mod(swaps, 2), dtype_of(d))))
-    return multiply(parity, prod(sign(d), -1)), sum(log(abs(d)), -1)
+    n = p.dim(pivots, -1)
+    swaps = p.sum(p.cast(p.not_equal(pivots, p.arange(n)), "int32"), -1)
+    parity = p.subtract(1.0, p.multiply(2.0, p.cast(p.mod(swaps, 2), p.dtype_of(d))))
+    return p.multiply(parity, p.prod(p.sign(d), -1)), p.sum(p.log(p.abs(d)), -1)
 
 
 @op(dtype=floating, fuse=True, home="math")
@@ -282,7 +275,7 @@ def logdet(x: TensorLike) -> Tensor:
     >>> round(float(ops.logdet(ops.array([[2.0, 0.0], [0.0, 3.0]]))), 4)
     1.7918
     """
-    return multiply(2.0, sum(log(diagonal(cholesky(x), 0, -2, -1)), -1))
+    return p.multiply(2.0, p.sum(p.log(diagonal(p.cholesky(x), 0, -2, -1)), -1))
 
 
 @op(dtype=floating, fuse=True, home="linalg")
@@ -304,10 +297,10 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
     """
     shapes.rank_at_least(x, 2)
     factor = swapaxes(x, -1, -2) if upper else x
-    n = dim(x, -1)
-    unit = broadcast_to(eye(n, None, 0, dtype_of(x)), shape(x))
-    half = solve_triangular(factor, unit, True)
-    return matmul(swapaxes(half, -1, -2), half)
+    n = p.dim(x, -1)
+    unit = p.broadcast_to(p.eye(n, None, 0, p.dtype_of(x)), p.shape(x))
+    half = p.solve_triangular(factor, unit, True)
+    return p.matmul(swapaxes(half, -1, -2), half)
 
 
 @op(dtype=keep, fuse=True, home="linalg")
@@ -336,14 +329,14 @@ def matrix_power(x: Tensor, n: int) -> Tensor:
     if len(x.shape) < 2 or (None not in x.shape[-2:] and x.shape[-1] != x.shape[-2]):
         raise ShapeError(f"expected square matrices (..., m, m), got shape {tuple(x.shape)}.")
     if n == 0:
-        return broadcast_to(eye(dim(x, -1), dtype=dtype_of(x)), shape(x))
-    base, rest = inv(x) if n < 0 else x, builtins.abs(n) - 1
+        return p.broadcast_to(p.eye(p.dim(x, -1), dtype=p.dtype_of(x)), p.shape(x))
+    base, rest = p.inv(x) if n < 0 else x, abs(n) - 1
     out = base
     while rest:
         if rest % 2:
-            out = matmul(out, base)
+            out = p.matmul(out, base)
         rest //= 2
-        base = matmul(base, base) if rest else base
+        base = p.matmul(base, base) if rest else base
     return out
 
 
@@ -364,12 +357,12 @@ def pinv(x: Tensor, rcond: float | None = None) -> Tensor:
     >>> tuple(ops.pinv(ops.ones((3, 2))).shape)
     (2, 3)
     """
-    u, s, vh = svd(x, False, True)
+    u, s, vh = p.svd(x, False, True)
     if rcond is None:
-        rcond = 10.0 * builtins.max(*(shapes.known(d) or 1 for d in x.shape[-2:])) * eps(dtype_of(s))
-    small = greater(multiply(max(s, -1, True), rcond), s)
-    inverse = where(small, 0.0, divide(1.0, where(small, 1.0, s)))
-    return matmul(multiply(swapaxes(vh, -1, -2), expand_dims(inverse, -2)), swapaxes(u, -1, -2))
+        rcond = 10.0 * max(*(shapes.known(d) or 1 for d in x.shape[-2:])) * p.eps(p.dtype_of(s))
+    small = p.greater(p.multiply(p.max(s, -1, True), rcond), s)
+    inverse = p.where(small, 0.0, p.divide(1.0, p.where(small, 1.0, s)))
+    return p.matmul(p.multiply(swapaxes(vh, -1, -2), p.expand_dims(inverse, -2)), swapaxes(u, -1, -2))
 
 
 @op(2, floating, fuse=True, home="linalg")
@@ -392,8 +385,8 @@ def lstsq(a: Tensor, b: TensorLike, rcond: float | None = None) -> Tensor:
     [1.0, 2.0]
     """
     if rcond is None:
-        rcond = builtins.max(*(shapes.known(d) or 1 for d in a.shape[-2:])) * eps(dtype_of(a))
-    return matmul(pinv(a, rcond), b)
+        rcond = max(*(shapes.known(d) or 1 for d in a.shape[-2:])) * p.eps(p.dtype_of(a))
+    return p.matmul(pinv(a, rcond), b)
 
 
 @op(dtype=floating, fuse=True, home="linalg")
@@ -413,11 +406,11 @@ def matrix_rank(x: Tensor, tol: Any = None) -> Tensor:
     >>> int(ops.matrix_rank(ops.array([[1.0, 2.0], [2.0, 4.0]])))
     1
     """
-    s = svd(x, False, False)
+    s = p.svd(x, False, False)
     if tol is None:
-        size = builtins.max(*(shapes.known(d) or 1 for d in x.shape[-2:]))
-        tol = multiply(max(s, -1, True), size * eps(dtype_of(s)))
-    return count_nonzero(greater(s, tol), -1)
+        size = max(*(shapes.known(d) or 1 for d in x.shape[-2:]))
+        tol = p.multiply(p.max(s, -1, True), size * p.eps(p.dtype_of(s)))
+    return count_nonzero(p.greater(s, tol), -1)
 
 
 @op(dtype=floating, zeros="filled", fuse=True, home="linalg")
@@ -446,7 +439,7 @@ def norm(x: Tensor, ord: int | float | str | None = None, axis: Axis = None, kee
     rank = len(x.shape)
     axes = shapes.axes_of(axis, rank)
     if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        return _root(sum(square(x), axes, keepdims))
+        return _root(p.sum(square(x), axes, keepdims))
     if len(axes) == 1:
         return _vector_norm(x, ord, axes[0], keepdims)
     if len(axes) == 2:
@@ -455,26 +448,26 @@ def norm(x: Tensor, ord: int | float | str | None = None, axis: Axis = None, kee
 
 
 def _root(total: Tensor) -> Tensor:
-    zero = equal(total, 0)  # the gradient of sqrt at 0 is infinite; that of a norm is taken as 0
-    return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
+    zero = p.equal(total, 0)  # the gradient of sqrt at 0 is infinite; that of a norm is taken as 0
+    return p.where(zero, 0.0, p.sqrt(p.where(zero, 1.0, total)))
 
 
 def _vector_norm(x: TensorLike, ord: object, axis: int, keepdims: bool) -> Tensor:
     if not isinstance(ord, (int, float)):
         raise ArgumentError(f"[norm] expected `ord` to be a number for vectors, got {ord!r}.")
     if ord == math.inf:
-        return max(abs(x), axis, keepdims)
+        return p.max(p.abs(x), axis, keepdims)
     if ord == -math.inf:
-        return min(abs(x), axis, keepdims)
+        return p.min(p.abs(x), axis, keepdims)
     if ord == 0:
-        return sum(cast(not_equal(x, 0), dtype_of(x)), axis, keepdims)
+        return p.sum(p.cast(p.not_equal(x, 0), p.dtype_of(x)), axis, keepdims)
     if ord == 1:
-        return sum(abs(x), axis, keepdims)
-    total = sum(power(abs(x), float(ord)), axis, keepdims)
+        return p.sum(p.abs(x), axis, keepdims)
+    total = p.sum(p.power(p.abs(x), float(ord)), axis, keepdims)
     if ord < 0:
-        return power(total, 1.0 / ord)
-    zero = equal(total, 0)  # as in `_root`
-    return where(zero, 0.0, power(where(zero, 1.0, total), 1.0 / ord))
+        return p.power(total, 1.0 / ord)
+    zero = p.equal(total, 0)  # as in `_root`
+    return p.where(zero, 0.0, p.power(p.where(zero, 1.0, total), 1.0 / ord))
 
 
 def _matrix_norm(x: TensorLike, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Tensor:
@@ -482,12 +475,12 @@ def _matrix_norm(x: TensorLike, ord: Any, axes: tuple[int, ...], keepdims: bool)
         raise ArgumentError(f"[norm] expected `ord` 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}.")
     x = moveaxis(x, axes, (-2, -1))
     if ord in ("nuc", 2, -2):
-        s = svd(x, False, False)
-        out = sum(s, -1) if ord == "nuc" else max(s, -1) if ord == 2 else min(s, -1)
+        s = p.svd(x, False, False)
+        out = p.sum(s, -1) if ord == "nuc" else p.max(s, -1) if ord == 2 else p.min(s, -1)
     else:
-        sums = sum(abs(x), -2 if ord in (1, -1) else -1)
-        out = max(sums, -1) if ord > 0 else min(sums, -1)
-    return expand_dims(out, tuple(sorted(axes))) if keepdims else out
+        sums = p.sum(p.abs(x), -2 if ord in (1, -1) else -1)
+        out = p.max(sums, -1) if ord > 0 else p.min(sums, -1)
+    return p.expand_dims(out, tuple(sorted(axes))) if keepdims else out
 
 
 def _linear_rule(*dtypes: object) -> tuple[object, object]:
@@ -515,8 +508,8 @@ def linear(x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None) ->
     >>> ops.convert_to_numpy(linear(ops.array([[1.0, 2.0]]), ops.array([[3.0], [4.0]]), ops.array([0.5]))).tolist()
     [[11.5]]
     """
-    y = matmul(x, kernel)
-    return y if bias is None else add(y, bias)
+    y = p.matmul(x, kernel)
+    return y if bias is None else p.add(y, bias)
 
 
 @op(2, floating, fuse=True, home="math", class_name="CDist")
@@ -541,6 +534,6 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     """
     for given in (x, y):
         shapes.rank_at_least(given, 2)
-    total = sum(square(subtract(expand_dims(x, -2), expand_dims(y, -3))), -1)
-    zero = equal(total, 0)
-    return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
+    total = p.sum(square(p.subtract(p.expand_dims(x, -2), p.expand_dims(y, -3))), -1)
+    zero = p.equal(total, 0)
+    return p.where(zero, 0.0, p.sqrt(p.where(zero, 1.0, total)))

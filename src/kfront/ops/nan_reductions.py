@@ -9,23 +9,16 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, keep
 from kfront.core.op import op
 from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import optional_dtype
-from kfront.ops.primitives.arithmetic import add, ceil, divide, floor, maximum, multiply, round, subtract
-from kfront.ops.primitives.dtypes import cast, dtype_of, is_floating
-from kfront.ops.primitives.elementary import sqrt
-from kfront.ops.primitives.indexing import take_along_axis, where
-from kfront.ops.primitives.logic import isnan, logical_not
-from kfront.ops.primitives.reductions import all, argmax, argmin, cumprod, cumsum, max, min, prod, sum
-from kfront.ops.primitives.shapes import expand_dims, reshape, squeeze
-from kfront.ops.primitives.sorting import sort
 from kfront.ops.shapes import moveaxis
 from kfront.ops.statistics import METHODS, to_last
 
 
 def _filled(x: TensorLike, value: Any) -> TensorLike:
     """`x` with NaN replaced."""
-    return where(isnan(x), value, x) if is_floating(x) else x
+    return p.where(p.isnan(x), value, x) if p.is_floating(x) else x
 
 
 @op(fuse=True, home="numpy")
@@ -46,7 +39,7 @@ def nansum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> float(ops.nansum([1.0, float("nan"), 3.0]))
     4.0
     """
-    return sum(_filled(x, 0.0), axis, keepdims)
+    return p.sum(_filled(x, 0.0), axis, keepdims)
 
 
 @op(fuse=True, home="numpy")
@@ -67,7 +60,7 @@ def nanprod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> float(ops.nanprod([2.0, float("nan"), 3.0]))
     6.0
     """
-    return prod(_filled(x, 1.0), axis, keepdims)
+    return p.prod(_filled(x, 1.0), axis, keepdims)
 
 
 @op(dtype=floating, fuse=True, home="numpy")
@@ -93,9 +86,9 @@ def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def _mean(parts: Any, x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
     """The sum of `parts`, divided by the count of what is not NaN in `x`."""
-    count = sum(cast(logical_not(isnan(x)), "float32"), axis, keepdims)
-    total = sum(parts, axis, keepdims)
-    return divide(total, cast(count, dtype_of(total)))
+    count = p.sum(p.cast(p.logical_not(p.isnan(x)), "float32"), axis, keepdims)
+    total = p.sum(parts, axis, keepdims)
+    return p.divide(total, p.cast(count, p.dtype_of(total)))
 
 
 @op(dtype=floating, fuse=True, home="numpy")
@@ -116,8 +109,8 @@ def nanvar(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> float(ops.nanvar([1.0, float("nan"), 3.0]))
     1.0
     """
-    deviations = subtract(_filled(x, 0.0), nanmean(x, axis, True))  # NaN for infinities, as their variance is
-    return _mean(where(isnan(x), 0.0, square(deviations)), x, axis, keepdims)
+    deviations = p.subtract(_filled(x, 0.0), nanmean(x, axis, True))  # NaN for infinities, as their variance is
+    return _mean(p.where(p.isnan(x), 0.0, square(deviations)), x, axis, keepdims)
 
 
 @op(dtype=floating, fuse=True, home="numpy")
@@ -138,7 +131,7 @@ def nanstd(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> float(ops.nanstd([1.0, float("nan"), 3.0]))
     1.0
     """
-    return sqrt(nanvar(x, axis, keepdims))
+    return p.sqrt(nanvar(x, axis, keepdims))
 
 
 @op(dtype=keep, fuse=True, home="numpy")
@@ -159,7 +152,7 @@ def nanmax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> float(ops.nanmax([1.0, float("nan"), 3.0]))
     3.0
     """
-    return _extreme(max, -math.inf, x, axis, keepdims)
+    return _extreme(p.max, -math.inf, x, axis, keepdims)
 
 
 @op(dtype=keep, fuse=True, home="numpy")
@@ -180,15 +173,15 @@ def nanmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> float(ops.nanmin([1.0, float("nan"), 3.0]))
     1.0
     """
-    return _extreme(min, math.inf, x, axis, keepdims)
+    return _extreme(p.min, math.inf, x, axis, keepdims)
 
 
 def _extreme(reduce: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
-    if not is_floating(x):
+    if not p.is_floating(x):
         return reduce(x, axis, keepdims)
-    missing = isnan(x)
-    out = reduce(where(missing, neutral, x), axis, keepdims)
-    return where(all(missing, axis, keepdims), math.nan, out)
+    missing = p.isnan(x)
+    out = reduce(p.where(missing, neutral, x), axis, keepdims)
+    return p.where(p.all(missing, axis, keepdims), math.nan, out)
 
 
 @op(dtype=keep, fuse=True, home="numpy")
@@ -209,7 +202,7 @@ def nanargmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) ->
     >>> int(ops.nanargmax([1.0, float("nan"), 3.0]))
     2
     """
-    return _position(argmax, -math.inf, x, axis, keepdims)
+    return _position(p.argmax, -math.inf, x, axis, keepdims)
 
 
 @op(dtype=keep, fuse=True, home="numpy")
@@ -230,15 +223,15 @@ def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) ->
     >>> int(ops.nanargmin([1.0, float("nan"), 3.0]))
     0
     """
-    return _position(argmin, math.inf, x, axis, keepdims)
+    return _position(p.argmin, math.inf, x, axis, keepdims)
 
 
 def _position(find: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
-    if not is_floating(x):
+    if not p.is_floating(x):
         return find(x, axis, keepdims)
-    missing = isnan(x)
-    out = find(where(missing, neutral, x), axis, keepdims)
-    return where(all(missing, axis, keepdims), -1, out)
+    missing = p.isnan(x)
+    out = find(p.where(missing, neutral, x), axis, keepdims)
+    return p.where(p.all(missing, axis, keepdims), -1, out)
 
 
 @op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
@@ -259,7 +252,7 @@ def nancumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -
     >>> ops.convert_to_numpy(ops.nancumsum([1.0, float("nan"), 3.0])).tolist()
     [1.0, 1.0, 4.0]
     """
-    return cumsum(_filled(x, 0.0), axis, dtype)
+    return p.cumsum(_filled(x, 0.0), axis, dtype)
 
 
 @op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
@@ -280,7 +273,7 @@ def nancumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) 
     >>> ops.convert_to_numpy(ops.nancumprod([2.0, float("nan"), 3.0])).tolist()
     [2.0, 2.0, 6.0]
     """
-    return cumprod(_filled(x, 1.0), axis, dtype)
+    return p.cumprod(_filled(x, 1.0), axis, dtype)
 
 
 @op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
@@ -305,7 +298,7 @@ def nanpercentile(
     >>> float(ops.nanpercentile([1.0, float("nan"), 3.0], 50.0))
     2.0
     """
-    return nanquantile(x, divide(q, 100.0), axis, method, keepdims)
+    return nanquantile(x, p.divide(q, 100.0), axis, method, keepdims)
 
 
 @op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
@@ -330,25 +323,25 @@ def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepd
     """
     gone = shapes.axes_of(axis, len(x.shape))
     lines = to_last(x, gone)
-    missing = isnan(lines)
-    ordered = sort(where(missing, math.inf, lines), -1)
-    count = sum(cast(logical_not(missing), dtype_of(q)), -1, True)
-    places = multiply(reshape(q, (-1,)), maximum(subtract(count, 1.0), 0.0))
-    low, high = floor(places), ceil(places)
-    a, b = (take_along_axis(ordered, cast(i, "int32"), -1) for i in (low, high))
+    missing = p.isnan(lines)
+    ordered = p.sort(p.where(missing, math.inf, lines), -1)
+    count = p.sum(p.cast(p.logical_not(missing), p.dtype_of(q)), -1, True)
+    places = p.multiply(p.reshape(q, (-1,)), p.maximum(p.subtract(count, 1.0), 0.0))
+    low, high = p.floor(places), p.ceil(places)
+    a, b = (p.take_along_axis(ordered, p.cast(i, "int32"), -1) for i in (low, high))
     if method == "nearest":
-        out = take_along_axis(ordered, cast(round(places), "int32"), -1)
+        out = p.take_along_axis(ordered, p.cast(p.round(places), "int32"), -1)
     elif method == "midpoint":
-        out = multiply(add(a, b), 0.5)
+        out = p.multiply(p.add(a, b), 0.5)
     elif method == "linear":
-        share = subtract(places, low)
-        out = add(multiply(a, subtract(1.0, share)), multiply(b, share))
+        share = p.subtract(places, low)
+        out = p.add(p.multiply(a, p.subtract(1.0, share)), p.multiply(b, share))
     else:
         out = a if method == "lower" else b
-    out = where(all(missing, -1, True), math.nan, out)
+    out = p.where(p.all(missing, -1, True), math.nan, out)
     scalar = not len(q.shape)
-    out = squeeze(out, -1) if scalar else moveaxis(out, -1, 0)
-    return expand_dims(out, tuple(i + (0 if scalar else 1) for i in gone)) if keepdims and gone else out
+    out = p.squeeze(out, -1) if scalar else moveaxis(out, -1, 0)
+    return p.expand_dims(out, tuple(i + (0 if scalar else 1) for i in gone)) if keepdims and gone else out
 
 
 @op(dtype=floating, fuse=True, home="numpy")

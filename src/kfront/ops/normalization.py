@@ -10,16 +10,11 @@ from kfront.core.dtypes import floating, result_type, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.typing import Axis, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.casting import widen
 from kfront.ops.elementwise import square
 from kfront.ops.matrix import norm
 from kfront.ops.primitives.arguments import epsilon
-from kfront.ops.primitives.arithmetic import add, divide, maximum, minimum, multiply, negative, subtract
-from kfront.ops.primitives.control import stop_gradient
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import rsqrt
-from kfront.ops.primitives.reductions import mean, sum, var
-from kfront.ops.primitives.shapes import dim, reshape
 
 _LARGEST_HALF = 65504.0
 
@@ -46,11 +41,11 @@ def moments(x: TensorLike, axes: Axis, keepdims: bool = False, synchronized: boo
     """
     axes = tuple(axes) if isinstance(axes, (list, tuple)) else axes
     y = widen(x)
-    kind = dtype_of(x)
-    spread = var(y, axes, keepdims)
+    kind = p.dtype_of(x)
+    spread = p.var(y, axes, keepdims)
     if kind == "float16":
-        spread = minimum(spread, _LARGEST_HALF)
-    return cast(mean(y, axes, keepdims), kind), cast(spread, kind)
+        spread = p.minimum(spread, _LARGEST_HALF)
+    return p.cast(p.mean(y, axes, keepdims), kind), p.cast(spread, kind)
 
 
 @op(
@@ -93,13 +88,13 @@ def batch_normalization(
     rank = len(x.shape)
     a = shapes.axis_of(axis, rank)
     line = tuple(-1 if i == a else 1 for i in range(rank))
-    factor = rsqrt(add(variance, epsilon))
+    factor = p.rsqrt(p.add(variance, epsilon))
     if scale is not None:
-        factor = multiply(factor, scale)
-    shift = negative(multiply(mean, factor))
+        factor = p.multiply(factor, scale)
+    shift = p.negative(p.multiply(mean, factor))
     if offset is not None:
-        shift = add(shift, offset)
-    return add(multiply(x, reshape(factor, line)), reshape(shift, line))
+        shift = p.add(shift, offset)
+    return p.add(p.multiply(x, p.reshape(factor, line)), p.reshape(shift, line))
 
 
 def _train_rule(x: Tensor, offset: Tensor, scale: Tensor) -> tuple[object, object]:
@@ -109,7 +104,7 @@ def _train_rule(x: Tensor, offset: Tensor, scale: Tensor) -> tuple[object, objec
 
 @op(("x", "offset", "scale"), _train_rule, prepare={"epsilon": epsilon})
 def batch_normalization_train(
-    x: Tensor, offset: TensorLike, scale: TensorLike, axis: int, epsilon: float
+    x: Tensor, offset: TensorLike | None = None, scale: TensorLike | None = None, axis: int = -1, epsilon: float = 1e-3
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`batch_normalization` by the statistics of the batch itself, which come out as well. Not public.
 
@@ -135,7 +130,7 @@ def batch_normalization_train(
     a = shapes.axis_of(axis, rank)
     mean, variance = moments(x, tuple(i for i in range(rank) if i != a))
     y = batch_normalization(x, mean, variance, axis, offset, scale, epsilon)
-    return y, stop_gradient(mean), stop_gradient(variance)
+    return y, p.stop_gradient(mean), p.stop_gradient(variance)
 
 
 def _along_axes(weight: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -143,7 +138,7 @@ def _along_axes(weight: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
     rank = len(x.shape)
     if len(weight.shape) == rank or axes == tuple(range(rank - len(axes), rank)):
         return weight
-    return reshape(weight, tuple(dim(x, i) if i in axes else 1 for i in range(rank)))
+    return p.reshape(weight, tuple(p.dim(x, i) if i in axes else 1 for i in range(rank)))
 
 
 def _normal_rule(x: Tensor, *weights: object) -> tuple[object, object]:
@@ -165,13 +160,13 @@ def _layer_normalization(
 ) -> Tensor:
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
-    y = subtract(y, mean(y, axes, True))
-    y = multiply(y, rsqrt(add(mean(square(y), axes, True), epsilon)))
+    y = p.subtract(y, p.mean(y, axes, True))
+    y = p.multiply(y, p.rsqrt(p.add(p.mean(square(y), axes, True), epsilon)))
     if gamma is not None:
-        y = multiply(y, cast(_along_axes(gamma, x, axes), dtype_of(y)))
+        y = p.multiply(y, p.cast(_along_axes(gamma, x, axes), p.dtype_of(y)))
     if beta is not None:
-        y = add(y, cast(_along_axes(beta, x, axes), dtype_of(y)))
-    return cast(y, dtype_of(x))
+        y = p.add(y, p.cast(_along_axes(beta, x, axes), p.dtype_of(y)))
+    return p.cast(y, p.dtype_of(x))
 
 
 @in_front_of(_layer_normalization)
@@ -228,10 +223,10 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
     """
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
-    y = multiply(y, rsqrt(add(mean(square(y), axes, True), epsilon)))
+    y = p.multiply(y, p.rsqrt(p.add(p.mean(square(y), axes, True), epsilon)))
     if scale is not None:
-        y = multiply(y, cast(_along_axes(scale, x, axes), dtype_of(y)))
-    return cast(y, dtype_of(x))
+        y = p.multiply(y, p.cast(_along_axes(scale, x, axes), p.dtype_of(y)))
+    return p.cast(y, p.dtype_of(x))
 
 
 @op(dtype=floating, prepare={"epsilon": epsilon}, fuse=True, home="nn")
@@ -260,6 +255,6 @@ def normalize(x: Tensor, axis: int | Sequence[int] = -1, order: float = 2, epsil
         raise ShapeError(f"[normalize] expected `order` to be a number >= 1, got {order!r}.")
     axes = shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))
     if order == 2:
-        total = sum(square(x), axes, True)
-        return multiply(x, rsqrt(maximum(total, epsilon * epsilon)))
-    return divide(x, maximum(norm(x, order, axes[0] if len(axes) == 1 else axes, True), epsilon))
+        total = p.sum(square(x), axes, True)
+        return p.multiply(x, p.rsqrt(p.maximum(total, epsilon * epsilon)))
+    return p.divide(x, p.maximum(norm(x, order, axes[0] if len(axes) == 1 else axes, True), epsilon))

@@ -8,13 +8,8 @@ from kfront.core.op import op
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.casting import widen
-from kfront.ops.primitives.arithmetic import add, divide, multiply, subtract
-from kfront.ops.primitives.creation import arange, convert_to_tensor
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import cos, sin
-from kfront.ops.primitives.indexing import get_item
-from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape, stack
 
 
 @op(1, home="nn")
@@ -36,7 +31,7 @@ def token_positions(inputs: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.token_positions(ops.zeros((2, 3, 8)))).tolist()
     [[0, 1, 2]]
     """
-    steps = expand_dims(arange(dim(inputs, 1), dtype="int32"), 0)
+    steps = p.expand_dims(p.arange(p.dim(inputs, 1), dtype="int32"), 0)
     return steps if state.cache is None or isinstance(inputs, KerasTensor) else state.cache.counted_on(steps)
 
 
@@ -78,23 +73,23 @@ def rotary_embedding(
     if size % 2:
         raise ShapeError(f"[rotary_embedding] expected an even size of heads, got inputs of shape {inputs.shape}.")
     wide = widen(inputs)
-    kind = dtype_of(wide)
-    speeds = convert_to_tensor([base ** (-2 * i / size) for i in range(size // 2)], kind)
-    angles = multiply(expand_dims(divide(cast(positions, kind), factor), -1), speeds)
-    across, along = (expand_dims(f(angles), 2) for f in (sin, cos))
+    kind = p.dtype_of(wide)
+    speeds = p.convert_to_tensor([base ** (-2 * i / size) for i in range(size // 2)], kind)
+    angles = p.multiply(p.expand_dims(p.divide(p.cast(positions, kind), factor), -1), speeds)
+    across, along = (p.expand_dims(f(angles), 2) for f in (p.sin, p.cos))
     first, second = _halves(wide, interleaved)
     turned = (
-        subtract(multiply(first, along), multiply(second, across)),
-        add(multiply(second, along), multiply(first, across)),
+        p.subtract(p.multiply(first, along), p.multiply(second, across)),
+        p.add(p.multiply(second, along), p.multiply(first, across)),
     )
     if interleaved:
-        return cast(reshape(stack(turned, -1), (-1, *(dim(wide, a) for a in (1, 2, 3)))), dtype_of(inputs))
-    return cast(concatenate(turned, -1), dtype_of(inputs))
+        return p.cast(p.reshape(p.stack(turned, -1), (-1, *(p.dim(wide, a) for a in (1, 2, 3)))), p.dtype_of(inputs))
+    return p.cast(p.concatenate(turned, -1), p.dtype_of(inputs))
 
 
 def _halves(x: Tensor, interleaved: bool) -> tuple[Tensor, Tensor]:
     """The first and the second features of all pairs."""
     if interleaved:
-        return get_item(x, (Ellipsis, slice(0, None, 2))), get_item(x, (Ellipsis, slice(1, None, 2)))
+        return p.get_item(x, (Ellipsis, slice(0, None, 2))), p.get_item(x, (Ellipsis, slice(1, None, 2)))
     half = x.shape[-1] // 2
-    return get_item(x, (Ellipsis, slice(None, half))), get_item(x, (Ellipsis, slice(half, None)))
+    return p.get_item(x, (Ellipsis, slice(None, half))), p.get_item(x, (Ellipsis, slice(half, None)))

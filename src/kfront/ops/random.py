@@ -18,47 +18,12 @@ from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import DTypeLike, Seed, Size, Sizes, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.control import while_loop
 from kfront.ops.creation import zeros_like
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import shape_tuple
-from kfront.ops.primitives.arithmetic import (
-    add,
-    divide,
-    floor,
-    floor_divide,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    negative,
-    power,
-    subtract,
-)
-from kfront.ops.primitives.creation import arange, convert_to_tensor, zeros
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import erfinv, exp, log, sqrt
-from kfront.ops.primitives.indexing import get_item, slice, take, where
-from kfront.ops.primitives.logic import (
-    bitwise_and,
-    bitwise_or,
-    bitwise_xor,
-    greater,
-    greater_equal,
-    left_shift,
-    less,
-    less_equal,
-    logical_and,
-    right_shift,
-)
-from kfront.ops.primitives.random import random_normal, random_randint, random_uniform
-from kfront.ops.primitives.reductions import any as any_of
-from kfront.ops.primitives.reductions import argmax
-from kfront.ops.primitives.reductions import sum as sum_of
-from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape
-from kfront.ops.primitives.shapes import shape as shape_of
-from kfront.ops.primitives.sorting import argsort
 
 
 @op(1, fuse=True)
@@ -80,13 +45,15 @@ def random_truncated_normal(key: TensorLike, shape: Sizes, dtype: str) -> Tensor
     >>> -2 < float(random_truncated_normal(ops.array([1, 0]), (), "float32")) < 2
     True
     """
-    return cast(_truncated(random_uniform(key, shape, "float32")), dtype)
+    return p.cast(_truncated(p.random_uniform(key, shape, "float32")), dtype)
 
 
 def _truncated(u: TensorLike) -> Tensor:
     """Truncated normal numbers from uniform ones."""
     half = math.erf(2 / math.sqrt(2))
-    return clip(multiply(erfinv(multiply(subtract(multiply(u, 2.0), 1.0), half)), math.sqrt(2)), -1.9999999, 1.9999999)
+    return clip(
+        p.multiply(p.erfinv(p.multiply(p.subtract(p.multiply(u, 2.0), 1.0), half)), math.sqrt(2)), -1.9999999, 1.9999999
+    )
 
 
 @op(("key", "alpha"))
@@ -166,9 +133,9 @@ def _beta(key: Tensor, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype:
     logs = []
     for number, parameter in enumerate((alpha, beta)):
         own = fold_in(key, number) if number else key
-        u = cast(_open_uniform(fold_in(own, 2), shape), dtype)
-        logs.append(add(log(_gamma(own, add(parameter, 1.0), shape, dtype)), divide(log(u), parameter)))
-    return divide(1.0, add(1.0, exp(subtract(logs[1], logs[0]))))
+        u = p.cast(_open_uniform(fold_in(own, 2), shape), dtype)
+        logs.append(p.add(p.log(_gamma(own, p.add(parameter, 1.0), shape, dtype)), p.divide(p.log(u), parameter)))
+    return p.divide(1.0, p.add(1.0, p.exp(p.subtract(logs[1], logs[0]))))
 
 
 def _gamma(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Tensor:
@@ -183,22 +150,22 @@ def _gamma_of_bits(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> 
 
     As in Marsaglia and Tsang, 2000, "A simple method for generating gamma variables", all rounds at once.
     """
-    alpha = cast(alpha, "float32")
-    small = less(alpha, 1.0)
-    d = subtract(where(small, add(alpha, 1.0), alpha), 1 / 3)
+    alpha = p.cast(alpha, "float32")
+    small = p.less(alpha, 1.0)
+    d = p.subtract(p.where(small, p.add(alpha, 1.0), alpha), 1 / 3)
     normals = _portable_normal(key, [_ROUNDS, *shape])
-    logs = log(_open_uniform(fold_in(key, 3), [_ROUNDS, *shape]))
-    cubes = power(add(1.0, divide(normals, sqrt(multiply(d, 9.0)))), 3)
-    positive = greater(cubes, 0.0)
-    v = where(positive, cubes, 1.0)
-    limit = add(multiply(square(normals), 0.5), multiply(d, add(subtract(1.0, v), log(v))))
-    accepted = logical_and(positive, less(logs, limit))
-    value = get_item(v, 0)
+    logs = p.log(_open_uniform(fold_in(key, 3), [_ROUNDS, *shape]))
+    cubes = p.power(p.add(1.0, p.divide(normals, p.sqrt(p.multiply(d, 9.0)))), 3)
+    positive = p.greater(cubes, 0.0)
+    v = p.where(positive, cubes, 1.0)
+    limit = p.add(p.multiply(square(normals), 0.5), p.multiply(d, p.add(p.subtract(1.0, v), p.log(v))))
+    accepted = p.logical_and(positive, p.less(logs, limit))
+    value = p.get_item(v, 0)
     for i in range(_ROUNDS - 1, -1, -1):
-        value = where(get_item(accepted, i), get_item(v, i), value)
+        value = p.where(p.get_item(accepted, i), p.get_item(v, i), value)
     u = _open_uniform(fold_in(key, 5), shape)
-    boost = where(small, exp(divide(log(u), where(small, alpha, 1.0))), 1.0)
-    return cast(multiply(multiply(d, value), boost), dtype)
+    boost = p.where(small, p.exp(p.divide(p.log(u), p.where(small, alpha, 1.0))), 1.0)
+    return p.cast(p.multiply(p.multiply(d, value), boost), dtype)
 
 
 _FEW = 16  # trials that are counted one by one
@@ -210,35 +177,37 @@ def _binomial_of_bits(key: Tensor, counts: TensorLike, probabilities: TensorLike
     Many trials are uniform numbers of which one in the middle is drawn: it tells on which side of it the others count,
     and half of the trials are left (Devroye, 1986, "Non-Uniform Random Variate Generation", X.4.3).
     """
-    none = zeros(shape, "float32")
-    left = add(none, floor(cast(counts, "float32")))
-    p = add(none, clip(cast(probabilities, "float32"), 0.0, 1.0))
+    none = p.zeros(shape, "float32")
+    left = p.add(none, p.floor(p.cast(counts, "float32")))
+    likely = p.add(none, clip(p.cast(probabilities, "float32"), 0.0, 1.0))
 
-    def halve(key: Tensor, left: TensorLike, p: Tensor, found: TensorLike) -> tuple[object, ...]:
-        middle = add(floor(multiply(left, 0.5)), 1.0)
-        others = maximum(subtract(add(left, 1.0), middle), 1.0)
+    def halve(key: Tensor, left: TensorLike, likely: Tensor, found: TensorLike) -> tuple[object, ...]:
+        middle = p.add(p.floor(p.multiply(left, 0.5)), 1.0)
+        others = p.maximum(p.subtract(p.add(left, 1.0), middle), 1.0)
         a = _gamma_of_bits(fold_in(key, 1), middle, shape, "float32")
         b = _gamma_of_bits(fold_in(key, 2), others, shape, "float32")
-        at = divide(a, add(a, b))
-        many, below = greater(left, _FEW), less(at, p)
-        rest = where(below, divide(subtract(p, at), subtract(1.0, at)), minimum(divide(p, at), 1.0))
+        at = p.divide(a, p.add(a, b))
+        many, below = p.greater(left, _FEW), p.less(at, likely)
+        rest = p.where(
+            below, p.divide(p.subtract(likely, at), p.subtract(1.0, at)), p.minimum(p.divide(likely, at), 1.0)
+        )
         return (
-            cast(random_bits(fold_in(key, 3), [2]), dtype_of(key)),
-            where(many, where(below, subtract(left, middle), subtract(middle, 1.0)), left),
-            where(many, rest, p),
-            where(logical_and(many, below), add(found, middle), found),
+            p.cast(random_bits(fold_in(key, 3), [2]), p.dtype_of(key)),
+            p.where(many, p.where(below, p.subtract(left, middle), p.subtract(middle, 1.0)), left),
+            p.where(many, rest, likely),
+            p.where(p.logical_and(many, below), p.add(found, middle), found),
         )
 
-    start = (key, left, p, none)
-    key, left, p, found = while_loop(lambda key, left, *_: any_of(greater(left, _FEW)), halve, start)
-    trials = less(_open_uniform(fold_in(key, 4), [_FEW, *shape]), p)
-    line = reshape(arange(_FEW, dtype="float32"), (_FEW, *(1 for _ in shape)))
-    return cast(add(found, sum_of(cast(logical_and(trials, less(line, left)), "float32"), 0)), dtype)
+    start = (key, left, likely, none)
+    key, left, likely, found = while_loop(lambda key, left, *_: p.any(p.greater(left, _FEW)), halve, start)
+    trials = p.less(_open_uniform(fold_in(key, 4), [_FEW, *shape]), likely)
+    line = p.reshape(p.arange(_FEW, dtype="float32"), (_FEW, *(1 for _ in shape)))
+    return p.cast(p.add(found, p.sum(p.cast(p.logical_and(trials, p.less(line, left)), "float32"), 0)), dtype)
 
 
 def _portable_normal(key: Tensor, shape: Sizes) -> Tensor:
     u = _open_uniform(key, shape)
-    return multiply(erfinv(subtract(multiply(u, 2.0), 1.0)), math.sqrt(2))
+    return p.multiply(p.erfinv(p.subtract(p.multiply(u, 2.0), 1.0)), math.sqrt(2))
 
 
 @op(("key", "logits"))
@@ -266,11 +235,11 @@ def random_categorical(key: Tensor, logits: TensorLike, num_samples: int, dtype:
 
 
 def _gumbel_max(key: Tensor, logits: TensorLike, num_samples: int, dtype: str) -> Tensor:
-    batch, classes = shape_of(logits)
+    batch, classes = p.shape(logits)
     u = _open_uniform(key, [batch, num_samples, classes])
-    gumbel = negative(log(negative(log(u))))
-    scores = add(cast(expand_dims(logits, 1), "float32"), gumbel)
-    return cast(argmax(scores, -1), dtype)
+    gumbel = p.negative(p.log(p.negative(p.log(u))))
+    scores = p.add(p.cast(p.expand_dims(logits, 1), "float32"), gumbel)
+    return p.cast(p.argmax(scores, -1), dtype)
 
 
 @op(("key", "x"), fuse=True)
@@ -297,7 +266,7 @@ def random_shuffle(key: Tensor, x: TensorLike, axis: int) -> Tensor:
 
 
 def _sorted_by_bits(key: Tensor, x: TensorLike, axis: int) -> Tensor:
-    return take(x, argsort(_bits31(key, [dim(x, axis)]), -1), axis)
+    return p.take(x, p.argsort(_bits31(key, [p.dim(x, axis)]), -1), axis)
 
 
 @op(("key", "inputs"))
@@ -323,12 +292,12 @@ def random_dropout(
     >>> sorted(set(ops.convert_to_numpy(x).tolist()))
     [0.0, 2.0]
     """
-    shape = shape_of(inputs) if noise_shape is None else noise_shape
-    return _kept(inputs, greater_equal(random_uniform(key, shape, "float32"), rate), rate)
+    shape = p.shape(inputs) if noise_shape is None else noise_shape
+    return _kept(inputs, p.greater_equal(p.random_uniform(key, shape, "float32"), rate), rate)
 
 
 def _kept(inputs: TensorLike, mask: TensorLike, rate: float) -> Tensor:
-    return where(mask, divide(inputs, 1.0 - rate), 0.0)
+    return p.where(mask, p.divide(inputs, 1.0 - rate), 0.0)
 
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -336,7 +305,7 @@ _PARITY = 0x1BD11BDA
 
 
 def _rotate(x: TensorLike, r: int) -> Tensor:
-    return bitwise_or(left_shift(x, r), bitwise_and(right_shift(x, 32 - r), (1 << r) - 1))
+    return p.bitwise_or(p.left_shift(x, r), p.bitwise_and(p.right_shift(x, 32 - r), (1 << r) - 1))
 
 
 @op(1)
@@ -362,27 +331,27 @@ def random_bits(key: TensorLike, shape: Sizes) -> Tensor:
     """
     if any_symbolic_shape(shape):
         return Abstract(shapes.given(shape), "int32")
-    k0, k1 = (cast(get_item(key, i), "int32") for i in range(2))
-    keys = (k0, k1, bitwise_xor(bitwise_xor(k0, k1), _PARITY))
+    k0, k1 = (p.cast(p.get_item(key, i), "int32") for i in range(2))
+    keys = (k0, k1, p.bitwise_xor(p.bitwise_xor(k0, k1), _PARITY))
     n = _count(shape)
-    half = floor_divide(add(n, 1), 2) if not isinstance(n, int) else (n + 1) // 2
-    x0 = arange(half)
-    x1 = add(add(x0, half), keys[1])
-    x0 = add(x0, keys[0])
+    half = p.floor_divide(p.add(n, 1), 2) if not isinstance(n, int) else (n + 1) // 2
+    x0 = p.arange(half)
+    x1 = p.add(p.add(x0, half), keys[1])
+    x0 = p.add(x0, keys[0])
     for i in range(5):
         for r in _ROTATIONS[i % 2]:
-            x0 = add(x0, x1)
-            x1 = bitwise_xor(_rotate(x1, r), x0)
-        x0 = add(x0, keys[(i + 1) % 3])
-        x1 = add(add(x1, keys[(i + 2) % 3]), i + 1)
-    flat = concatenate([x0, x1], 0)
-    return reshape(flat if isinstance(n, int) and n % 2 == 0 else slice(flat, [0], [n]), shape)
+            x0 = p.add(x0, x1)
+            x1 = p.bitwise_xor(_rotate(x1, r), x0)
+        x0 = p.add(x0, keys[(i + 1) % 3])
+        x1 = p.add(p.add(x1, keys[(i + 2) % 3]), i + 1)
+    flat = p.concatenate([x0, x1], 0)
+    return p.reshape(flat if isinstance(n, int) and n % 2 == 0 else p.slice(flat, [0], [n]), shape)
 
 
 def _count(shape: Sequence[Any]) -> Any:
     out: Any = 1
     for d in shape:
-        out = out * d if isinstance(out, int) and isinstance(d, int) else multiply(out, d)
+        out = out * d if isinstance(out, int) and isinstance(d, int) else p.multiply(out, d)
     return out
 
 
@@ -394,24 +363,24 @@ def any_symbolic_shape(shape: Sizes) -> bool:
 def fold_in(key: Tensor, number: int) -> Tensor:
     """Another key made from a key and a number."""
     mixed = (number * 0x9E3779B1) & 0x7FFFFFFF
-    return bitwise_xor(key, cast(convert_to_tensor([mixed, 0]), dtype_of(key)))
+    return p.bitwise_xor(key, p.cast(p.convert_to_tensor([mixed, 0]), p.dtype_of(key)))
 
 
 def _bits31(key: Tensor, shape: Sizes) -> Tensor:
     """Integers in [0, 2^31) from the portable bits."""
-    return bitwise_and(random_bits(key, shape), 0x7FFFFFFF)
+    return p.bitwise_and(random_bits(key, shape), 0x7FFFFFFF)
 
 
 def _bits24(key: Tensor, shape: Sizes) -> Tensor:
     """float32 whole numbers in [0, 2^24) from the portable bits."""
-    return cast(bitwise_and(right_shift(random_bits(key, shape), 8), 0xFFFFFF), "float32")
+    return p.cast(p.bitwise_and(p.right_shift(random_bits(key, shape), 8), 0xFFFFFF), "float32")
 
 
 def _open_uniform(key: Tensor, shape: Sizes) -> Tensor:
     """float32 numbers in (0, 1)."""
     if state.portable_random:
-        return multiply(add(_bits24(key, shape), 0.5), 2.0**-24)
-    return add(multiply(random_uniform(key, shape, "float32"), 1.0 - 2.0**-23), 2.0**-24)
+        return p.multiply(p.add(_bits24(key, shape), 0.5), 2.0**-24)
+    return p.add(p.multiply(p.random_uniform(key, shape, "float32"), 1.0 - 2.0**-23), 2.0**-24)
 
 
 def _float_dtype(who: str, dtype: DTypeLike) -> str:
@@ -424,14 +393,14 @@ def _float_dtype(who: str, dtype: DTypeLike) -> str:
 def _scaled(values: TensorLike, factor: object, offset: TensorLike, dtype: str) -> Any:
     """values * factor + offset in `dtype`."""
     if factor.__class__ is not float or factor != 1.0:
-        values = multiply(values, _number(factor, dtype))
+        values = p.multiply(values, _number(factor, dtype))
     if offset.__class__ is not float or offset != 0.0:
-        values = add(values, _number(offset, dtype))
+        values = p.add(values, _number(offset, dtype))
     return values
 
 
 def _number(value: Any, dtype: str) -> float | Tensor:
-    return float(value) if isinstance(value, (int, float)) else cast(value, dtype)
+    return float(value) if isinstance(value, (int, float)) else p.cast(value, dtype)
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
@@ -464,9 +433,9 @@ def normal(
         return Abstract(shapes.given(shape), dtype)
     key = seed_key(seed)
     if state.portable_random:
-        z = cast(_portable_normal(key, shape), dtype)
+        z = p.cast(_portable_normal(key, shape), dtype)
     else:
-        z = random_normal(key, shape, dtype)
+        z = p.random_normal(key, shape, dtype)
     return _scaled(z, stddev, mean, dtype)
 
 
@@ -500,7 +469,7 @@ def truncated_normal(
         return Abstract(shapes.given(shape), dtype)
     key = seed_key(seed)
     if state.portable_random:
-        z = cast(_truncated(_open_uniform(key, shape)), dtype)
+        z = p.cast(_truncated(_open_uniform(key, shape)), dtype)
     else:
         z = random_truncated_normal(key, shape, dtype)
     return _scaled(z, stddev, mean, dtype)
@@ -536,12 +505,12 @@ def uniform(
         return Abstract(shapes.given(shape), dtype)
     key = seed_key(seed)
     if state.portable_random:
-        u = cast(multiply(_bits24(key, shape), 2.0**-24), dtype)
+        u = p.cast(p.multiply(_bits24(key, shape), 2.0**-24), dtype)
     else:
-        u = random_uniform(key, shape, dtype)
+        u = p.random_uniform(key, shape, dtype)
     if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)):
         return _scaled(u, float(maxval - minval), float(minval), dtype)
-    return _scaled(u, subtract(maxval, minval), minval, dtype)
+    return _scaled(u, p.subtract(maxval, minval), minval, dtype)
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
@@ -574,9 +543,9 @@ def randint(shape: Sizes, minval: TensorLike, maxval: Any, dtype: DTypeLike = "i
         return Abstract(shapes.given(shape), dtype)
     key = seed_key(seed)
     if not state.portable_random:
-        return random_randint(key, shape, minval, maxval, dtype)
+        return p.random_randint(key, shape, minval, maxval, dtype)
     width = maxval - minval
-    return cast(add(mod(_bits31(key, shape), width), minval), dtype)
+    return p.cast(p.add(p.mod(_bits31(key, shape), width), minval), dtype)
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
@@ -608,7 +577,7 @@ def gamma(shape: Sizes, alpha: TensorLike, dtype: DTypeLike = None, seed: Seed =
 
 
 def _parameter(value: object, dtype: str) -> Tensor:
-    return cast(convert_to_tensor(value), dtype)
+    return p.cast(p.convert_to_tensor(value), dtype)
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
@@ -729,13 +698,13 @@ def dropout(
     if isinstance(inputs, KerasTensor):
         return inputs
     if noise_shape is not None:
-        noise_shape = tuple(dim(inputs, i) if d is None else d for i, d in enumerate(noise_shape))
+        noise_shape = tuple(p.dim(inputs, i) if d is None else d for i, d in enumerate(noise_shape))
     if rate >= 1:
         return zeros_like(inputs)
     if not state.portable_random:
         return random_dropout(seed_key(seed), inputs, rate, noise_shape)
-    shape = shape_of(inputs) if noise_shape is None else noise_shape
-    return _kept(inputs, less_equal(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31) - 1), rate)
+    shape = p.shape(inputs) if noise_shape is None else noise_shape
+    return _kept(inputs, p.less_equal(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31) - 1), rate)
 
 
 @op(1, keep, home="random")

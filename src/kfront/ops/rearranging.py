@@ -12,11 +12,8 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.shapes import known
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.primitives.arguments import data_format
-from kfront.ops.primitives.creation import convert_to_tensor
-from kfront.ops.primitives.indexing import get_item
-from kfront.ops.primitives.reductions import segment_sum
-from kfront.ops.primitives.shapes import dim, pad, reshape, shape, stack, transpose
 
 
 def _image(name: str, x: Tensor, block_size: object) -> None:
@@ -47,14 +44,14 @@ def depth_to_space(x: Tensor, block_size: int, data_format: str | None = "channe
     _image("depth_to_space", x, block_size)
     k = block_size
     if data_format == "channels_first":
-        n, c, h, w = shape(x)
+        n, c, h, w = p.shape(x)
         _divides("depth_to_space", c, k * k, "channels")
-        x = transpose(reshape(x, (n, c // (k * k), k, k, h, w)), (0, 1, 4, 2, 5, 3))
-        return reshape(x, (n, c // (k * k), h * k, w * k))
-    n, h, w, c = shape(x)
+        x = p.transpose(p.reshape(x, (n, c // (k * k), k, k, h, w)), (0, 1, 4, 2, 5, 3))
+        return p.reshape(x, (n, c // (k * k), h * k, w * k))
+    n, h, w, c = p.shape(x)
     _divides("depth_to_space", c, k * k, "channels")
-    x = transpose(reshape(x, (n, h, w, k, k, c // (k * k))), (0, 1, 3, 2, 4, 5))
-    return reshape(x, (n, h * k, w * k, c // (k * k)))
+    x = p.transpose(p.reshape(x, (n, h, w, k, k, c // (k * k))), (0, 1, 3, 2, 4, 5))
+    return p.reshape(x, (n, h * k, w * k, c // (k * k)))
 
 
 @op(prepare={"data_format": data_format}, fuse=True, home="nn")
@@ -78,16 +75,16 @@ def space_to_depth(x: Tensor, block_size: int, data_format: str | None = "channe
     _image("space_to_depth", x, block_size)
     k = block_size
     if data_format == "channels_first":
-        n, c, h, w = shape(x)
+        n, c, h, w = p.shape(x)
         _divides("space_to_depth", h, k, "height")
         _divides("space_to_depth", w, k, "width")
-        x = transpose(reshape(x, (n, c, h // k, k, w // k, k)), (0, 1, 3, 5, 2, 4))
-        return reshape(x, (n, c * k * k, h // k, w // k))
-    n, h, w, c = shape(x)
+        x = p.transpose(p.reshape(x, (n, c, h // k, k, w // k, k)), (0, 1, 3, 5, 2, 4))
+        return p.reshape(x, (n, c * k * k, h // k, w // k))
+    n, h, w, c = p.shape(x)
     _divides("space_to_depth", h, k, "height")
     _divides("space_to_depth", w, k, "width")
-    x = transpose(reshape(x, (n, h // k, k, w // k, k, c)), (0, 1, 3, 2, 4, 5))
-    return reshape(x, (n, h // k, w // k, c * k * k))
+    x = p.transpose(p.reshape(x, (n, h // k, k, w // k, k, c)), (0, 1, 3, 2, 4, 5))
+    return p.reshape(x, (n, h // k, w // k, c * k * k))
 
 
 def _divides(name: str, n: Tensor, k: int, what: str) -> None:
@@ -145,17 +142,17 @@ def unfold(
     if len(size) != 2 or None in size:
         raise ShapeError(f"[unfold] expected images (batch, channels, height, width) of known size, got {x.shape}.")
     rows, columns = _places(size, kernel, dilation, padding, stride)
-    x = pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    x = p.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
     parts = []
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             top, left = i * dilation[0], j * dilation[1]
             down = slice(top, top + (rows - 1) * stride[0] + 1, stride[0])
             across = slice(left, left + (columns - 1) * stride[1] + 1, stride[1])
-            parts.append(get_item(x, (slice(None), slice(None), down, across)))
-    y = stack(parts, 2)
-    n, c = dim(x, 0), dim(x, 1)
-    return reshape(y, (n, c * len(parts), rows * columns))
+            parts.append(p.get_item(x, (slice(None), slice(None), down, across)))
+    y = p.stack(parts, 2)
+    n, c = p.dim(x, 0), p.dim(x, 1)
+    return p.reshape(y, (n, c * len(parts), rows * columns))
 
 
 def _pairs(kernel: TensorLike, dilation: object, padding: object, stride: object) -> list[tuple[int, int]]:
@@ -202,17 +199,17 @@ def fold(
     size = _pair(output_size, "output_size")
     rows, columns = _places(size, kernel, dilation, padding, stride)
     elements = kernel[0] * kernel[1]
-    n, c = dim(x, 0), dim(x, 1) // elements
+    n, c = p.dim(x, 0), p.dim(x, 1) // elements
     if known(x.shape[2]) not in (None, rows * columns) or (known(x.shape[1]) or 0) % elements:
         raise ShapeError(f"[fold] expected `x` of shape (batch, c * {elements}, {rows * columns}), got {x.shape}.")
     height, width = size[0] + 2 * padding[0], size[1] + 2 * padding[1]
     i, j = np.arange(kernel[0]) * dilation[0], np.arange(kernel[1]) * dilation[1]
     r, s = np.arange(rows) * stride[0], np.arange(columns) * stride[1]
     ids = (i[:, None, None, None] + r[:, None]) * width + (j[:, None, None] + s)
-    flat = transpose(reshape(x, (n, c, elements * rows * columns)), (2, 0, 1))
-    y = segment_sum(flat, convert_to_tensor(ids.ravel().astype("int32")), height * width)
-    y = reshape(transpose(y, (1, 2, 0)), (n, c, height, width))
-    return get_item(y, (slice(None), slice(None), *(slice(p, p + d) for p, d in zip(padding, size, strict=True))))
+    flat = p.transpose(p.reshape(x, (n, c, elements * rows * columns)), (2, 0, 1))
+    y = p.segment_sum(flat, p.convert_to_tensor(ids.ravel().astype("int32")), height * width)
+    y = p.reshape(p.transpose(y, (1, 2, 0)), (n, c, height, width))
+    return p.get_item(y, (slice(None), slice(None), *(slice(p, p + d) for p, d in zip(padding, size, strict=True))))
 
 
 def _groups(side: str, pattern: str) -> list[list[str]]:
@@ -241,10 +238,10 @@ def _rearrange(x: Any, pattern: str, axes_lengths: dict[str, int]) -> Tensor:
     if sorted(names) != sorted(n for g in after for n in g) or len(set(names)) != len(names):
         raise ArgumentError(f"[rearrange] expected the same axes on both sides, each once, got {pattern!r}.")
     lengths = _lengths(x, before, axes_lengths, pattern)
-    x = reshape(x, [lengths[n] for n in names])
+    x = p.reshape(x, [lengths[n] for n in names])
     flat = [n for g in after for n in g]
-    x = transpose(x, tuple(names.index(n) for n in flat))
-    return reshape(x, [_product([lengths[n] for n in g]) for g in after])
+    x = p.transpose(x, tuple(names.index(n) for n in flat))
+    return p.reshape(x, [_product([lengths[n] for n in g]) for g in after])
 
 
 @in_front_of(_rearrange)
@@ -294,7 +291,7 @@ def _spread(
 def _lengths(x: TensorLike, groups: Any, given: dict[str, int], pattern: str) -> dict[str, Any]:
     lengths: dict[str, object] = {}
     for axis, group in enumerate(groups):
-        n = dim(x, axis)
+        n = p.dim(x, axis)
         open_names = [m for m in group if m not in given]
         lengths |= {m: given[m] for m in group if m in given}
         rest = 1

@@ -7,16 +7,9 @@ from typing import Any
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.control import scan
 from kfront.ops.matrix import linear
-from kfront.ops.primitives.arithmetic import add, multiply, subtract
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.elementary import tanh
-from kfront.ops.primitives.indexing import get_item, where
-from kfront.ops.primitives.linalg import matmul
-from kfront.ops.primitives.logic import less
-from kfront.ops.primitives.nn import sigmoid
-from kfront.ops.primitives.shapes import dim, expand_dims, flip, split
 from kfront.ops.shapes import swapaxes
 
 
@@ -30,7 +23,7 @@ def _run(
     cell: Any, init: tuple[object, ...], x: TensorLike, projected: TensorLike, lengths: TensorLike, go_backwards: bool
 ) -> Any:
     """Scan `cell` over time; `init` holds the states, the first of them is the output."""
-    places = arange(dim(x, 1))
+    places = p.arange(p.dim(x, 1))
     times = swapaxes(projected, 0, 1)
 
     def step(states: tuple[Tensor, ...], item: Any) -> Any:
@@ -38,8 +31,8 @@ def _run(
         new = cell(states, z)
         if lengths is None:
             return new, new[0]
-        valid = expand_dims(less(t, lengths), 1)
-        return tuple(where(valid, n, o) for n, o in zip(new, states, strict=True)), where(valid, new[0], 0.0)
+        valid = p.expand_dims(p.less(t, lengths), 1)
+        return tuple(p.where(valid, n, o) for n, o in zip(new, states, strict=True)), p.where(valid, new[0], 0.0)
 
     states, outputs = scan(step, init, (times, places), reverse=go_backwards)
     outputs = swapaxes(outputs, 0, 1)
@@ -48,7 +41,7 @@ def _run(
 
 def _reversed(outputs: TensorLike) -> Tensor:
 
-    return flip(outputs, 1)
+    return p.flip(outputs, 1)
 
 
 @op(("x", "h0", "c0", "kernel", "recurrent_kernel", "bias", "lengths"), _rule)
@@ -89,9 +82,9 @@ def lstm_sequence(
 
     def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Tensor, Tensor]:
         h, c = states
-        i, f, g, o = split(add(z, matmul(h, recurrent_kernel)), 4, -1)
-        c = add(multiply(sigmoid(f), c), multiply(sigmoid(i), tanh(g)))
-        return multiply(sigmoid(o), tanh(c)), c
+        i, f, g, o = p.split(p.add(z, p.matmul(h, recurrent_kernel)), 4, -1)
+        c = p.add(p.multiply(p.sigmoid(f), c), p.multiply(p.sigmoid(i), p.tanh(g)))
+        return p.multiply(p.sigmoid(o), p.tanh(c)), c
 
     outputs, (h, c) = _run(cell, (h0, c0), x, linear(x, kernel, bias), lengths, go_backwards)
     return outputs, h, c
@@ -133,23 +126,23 @@ def gru_sequence(
     """
     state_bias: object = None
     if bias is not None and reset_after and len(bias.shape) == 2:
-        bias, state_bias = get_item(bias, 0), get_item(bias, 1)
+        bias, state_bias = p.get_item(bias, 0), p.get_item(bias, 1)
     units = h0.shape[-1]
-    gates = get_item(recurrent_kernel, (..., slice(None, 2 * units)))
-    candidate = gates if reset_after else get_item(recurrent_kernel, (..., slice(2 * units, None)))
+    gates = p.get_item(recurrent_kernel, (..., slice(None, 2 * units)))
+    candidate = gates if reset_after else p.get_item(recurrent_kernel, (..., slice(2 * units, None)))
 
     def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Tensor]:
         (h,) = states
-        xz, xr, xh = split(z, 3, -1)
+        xz, xr, xh = p.split(z, 3, -1)
         if reset_after:
-            hz, hr, hh = split(linear(h, recurrent_kernel, state_bias), 3, -1)
-            update, reset = sigmoid(add(xz, hz)), sigmoid(add(xr, hr))
-            new = tanh(add(xh, multiply(reset, hh)))
+            hz, hr, hh = p.split(linear(h, recurrent_kernel, state_bias), 3, -1)
+            update, reset = p.sigmoid(p.add(xz, hz)), p.sigmoid(p.add(xr, hr))
+            new = p.tanh(p.add(xh, p.multiply(reset, hh)))
         else:
-            hz, hr = split(matmul(h, gates), 2, -1)
-            update, reset = sigmoid(add(xz, hz)), sigmoid(add(xr, hr))
-            new = tanh(add(xh, matmul(multiply(reset, h), candidate)))
-        return (add(multiply(update, h), multiply(subtract(1.0, update), new)),)
+            hz, hr = p.split(p.matmul(h, gates), 2, -1)
+            update, reset = p.sigmoid(p.add(xz, hz)), p.sigmoid(p.add(xr, hr))
+            new = p.tanh(p.add(xh, p.matmul(p.multiply(reset, h), candidate)))
+        return (p.add(p.multiply(update, h), p.multiply(p.subtract(1.0, update), new)),)
 
     outputs, (h,) = _run(cell, (h0,), x, linear(x, kernel, bias), lengths, go_backwards)
     return outputs, h

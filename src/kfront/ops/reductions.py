@@ -8,14 +8,9 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, is_int, keep
 from kfront.core.op import op
 from kfront.core.typing import Axis, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.creation import ones_like
 from kfront.ops.primitives.arguments import whole
-from kfront.ops.primitives.arithmetic import add, divide, multiply, negative, subtract
-from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.indexing import get_item, scatter_update, where
-from kfront.ops.primitives.logic import bitwise_invert, greater_equal, less, logical_and, not_equal
-from kfront.ops.primitives.reductions import SEGMENTS, max, min, segment_max, segment_rule, segment_sum, sum
-from kfront.ops.primitives.shapes import expand_dims, key_on, reshape, span_on
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
@@ -37,7 +32,7 @@ def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: Any 
     >>> ops.convert_to_numpy(ops.amax([[1, 5], [3, 2]], axis=0)).tolist()
     [3, 5]
     """
-    return max(x, axis, keepdims, initial)
+    return p.max(x, axis, keepdims, initial)
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
@@ -59,7 +54,7 @@ def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: Any 
     >>> ops.convert_to_numpy(ops.amin([[1, 5], [3, 2]], axis=0)).tolist()
     [1, 2]
     """
-    return min(x, axis, keepdims, initial)
+    return p.min(x, axis, keepdims, initial)
 
 
 @op(dtype=keep, fuse=True, home="numpy")
@@ -80,7 +75,7 @@ def ptp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> ops.convert_to_numpy(ops.ptp([[1, 5], [3, 2]], axis=1)).tolist()
     [4, 1]
     """
-    return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
+    return p.subtract(p.max(x, axis, keepdims), p.min(x, axis, keepdims))
 
 
 @op(zeros="filled", fuse=True, home="numpy")
@@ -100,7 +95,7 @@ def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
     >>> int(ops.count_nonzero([0, 3, 4]))
     2
     """
-    return sum(cast(not_equal(x, 0), "int32"), axis)
+    return p.sum(p.cast(p.not_equal(x, 0), "int32"), axis)
 
 
 @op(dtype=keep, prepare={"n": whole("n", 0)}, fuse=True, home="numpy")
@@ -123,12 +118,12 @@ def diff(a: Tensor, n: int = 1, axis: int = -1) -> Tensor:
     """
     for _ in range(n):
         rank = len(a.shape)
-        after, before = a[key_on(rank, axis, slice(1, None))], a[key_on(rank, axis, slice(None, -1))]
-        a = not_equal(after, before) if dtype_of(a) == "bool" else subtract(after, before)
+        after, before = a[p.key_on(rank, axis, slice(1, None))], a[p.key_on(rank, axis, slice(None, -1))]
+        a = p.not_equal(after, before) if p.dtype_of(a) == "bool" else p.subtract(after, before)
     return a
 
 
-@op(2, segment_rule, prepare=SEGMENTS, home="math")
+@op(2, p.segment_rule, prepare=p.SEGMENTS, home="math")
 def segment_min(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
@@ -150,11 +145,11 @@ def segment_min(
     [1, 2]
     """
     # of integers the complement turns the order round without overflow
-    turn = bitwise_invert if is_int(dtype_of(data)) else negative
-    return turn(segment_max(turn(data), segment_ids, num_segments, sorted))
+    turn = p.bitwise_invert if is_int(p.dtype_of(data)) else p.negative
+    return turn(p.segment_max(turn(data), segment_ids, num_segments, sorted))
 
 
-@op(2, segment_rule, prepare=SEGMENTS, home="math")
+@op(2, p.segment_rule, prepare=p.SEGMENTS, home="math")
 def segment_prod(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
@@ -176,11 +171,11 @@ def segment_prod(
     [3, 2]
     """
     if num_segments is None:
-        num_segments = int(max(segment_ids)) + 1
-    base = segment_sum(data, segment_ids, num_segments + 1)
-    inside = logical_and(greater_equal(segment_ids, 0), less(segment_ids, num_segments))
-    places = expand_dims(where(inside, segment_ids, num_segments), 1)
-    out = scatter_update(ones_like(base), places, data, "mul")
+        num_segments = int(p.max(segment_ids)) + 1
+    base = p.segment_sum(data, segment_ids, num_segments + 1)
+    inside = p.logical_and(p.greater_equal(segment_ids, 0), p.less(segment_ids, num_segments))
+    places = p.expand_dims(p.where(inside, segment_ids, num_segments), 1)
+    out = p.scatter_update(ones_like(base), places, data, "mul")
     return out[:num_segments]
 
 
@@ -204,14 +199,14 @@ def trapezoid(y: Tensor, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tens
     4.0
     """
     rank = len(y.shape)
-    after, before = (key_on(rank, axis, span_on(s)) for s in (1, 0))
-    heights = divide(add(get_item(y, after), get_item(y, before)), 2.0)
+    after, before = (p.key_on(rank, axis, p.span_on(s)) for s in (1, 0))
+    heights = p.divide(p.add(p.get_item(y, after), p.get_item(y, before)), 2.0)
     if x is None:
-        return sum(multiply(heights, dx), axis)
+        return p.sum(p.multiply(heights, dx), axis)
     if len(x.shape) == 1:
-        widths = subtract(get_item(x, span_on(1)), get_item(x, span_on(0)))
+        widths = p.subtract(p.get_item(x, p.span_on(1)), p.get_item(x, p.span_on(0)))
         a = shapes.axis_of(axis, rank)
-        widths = reshape(widths, tuple(-1 if i == a else 1 for i in range(rank)))
+        widths = p.reshape(widths, tuple(-1 if i == a else 1 for i in range(rank)))
     else:
-        widths = subtract(get_item(x, after), get_item(x, before))
-    return sum(multiply(heights, widths), axis)
+        widths = p.subtract(p.get_item(x, after), p.get_item(x, before))
+    return p.sum(p.multiply(heights, widths), axis)

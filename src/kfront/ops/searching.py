@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,17 +11,10 @@ from kfront.core.dtypes import keep
 from kfront.core.errors import ArgumentError, DTypeError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Size, Tensor, TensorLike
+from kfront.core.typing import Shape, Size, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.creation import ones_like
 from kfront.ops.primitives.arguments import whole
-from kfront.ops.primitives.arithmetic import floor_divide, mod, subtract
-from kfront.ops.primitives.creation import arange, array
-from kfront.ops.primitives.dtypes import cast, dtype_of, is_floating
-from kfront.ops.primitives.indexing import get_item, slice, take, take_along_axis, where
-from kfront.ops.primitives.logic import greater, isfinite, less, logical_and, logical_not, not_equal
-from kfront.ops.primitives.reductions import all, any, cumsum, segment_sum, sum
-from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape, span_on
-from kfront.ops.primitives.sorting import argsort, searchsorted
 from kfront.ops.shapes import moveaxis
 
 
@@ -49,12 +41,12 @@ def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ..
     """
     if None in shape:
         raise ArgumentError(f"[unravel_index] expected a fully known `shape`, got {tuple(shape)}.")
-    if is_floating(indices):
-        raise DTypeError(f"[unravel_index] expected integers as `indices`, got {dtype_of(indices)}.")
+    if p.is_floating(indices):
+        raise DTypeError(f"[unravel_index] expected integers as `indices`, got {p.dtype_of(indices)}.")
     out: list[Tensor] = []
     for d in reversed(tuple(shape)):
-        out.append(mod(indices, d))
-        indices = floor_divide(indices, d)
+        out.append(p.mod(indices, d))
+        indices = p.floor_divide(indices, d)
     return tuple(reversed(out))
 
 
@@ -70,16 +62,20 @@ def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Tensor:
     Returns:
         int32 tensor of the shape of `x`.
 
+    Raises:
+        ArgumentError: if the axis has no element `kth`.
+
     Example:
 
     >>> from kfront import ops
     >>> int(ops.argpartition([3, 1, 2], 0)[0])
     1
     """
-    n = shapes.product(x.shape) if axis is None else x.shape[shapes.axis_of(axis, len(x.shape))]
+    s: Shape = x.shape  # type: ignore[union-attr]  # the body of an op gets tensors
+    n = shapes.product(s) if axis is None else s[shapes.axis_of(axis, len(s))]
     if n is not None and is_whole(kth) and not -n <= kth < n:
         raise ArgumentError(f"expected `kth` in [{-n}, {n}), got {kth}.")
-    return argsort(x, axis)
+    return p.argsort(x, axis)
 
 
 @op(2, prepare={"k": whole("k", 0)}, fuse=True, home="math")
@@ -100,9 +96,9 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
     >>> ops.convert_to_numpy(ops.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1)).tolist()
     [True, False]
     """
-    score = take_along_axis(predictions, expand_dims(cast(targets, "int32"), -1), -1)
-    better = sum(cast(greater(predictions, score), "int32"), -1)
-    return logical_and(less(better, k), all(isfinite(score), -1))
+    score = p.take_along_axis(predictions, p.expand_dims(p.cast(targets, "int32"), -1), -1)
+    better = p.sum(p.cast(p.greater(predictions, score), "int32"), -1)
+    return p.logical_and(p.less(better, k), p.all(p.isfinite(score), -1))
 
 
 @op(2, zeros="filled", fuse=True, home="numpy")
@@ -122,7 +118,7 @@ def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.digitize([0.5, 1.5], [1.0, 2.0])).tolist()
     [0, 1]
     """
-    return searchsorted(bins, x, "right")
+    return p.searchsorted(bins, x, "right")
 
 
 @op(home="numpy")
@@ -159,25 +155,25 @@ def unique(
     """
     if isinstance(x, KerasTensor):
         return _unique_spec(x, return_index, return_inverse, return_counts, axis, size)
-    x = array(x)
-    table = reshape(x, (-1, 1)) if axis is None else _rows(x, axis)
+    x = p.array(x)
+    table = p.reshape(x, (-1, 1)) if axis is None else _rows(x, axis)
     order = _row_order(table)
-    lines = take(table, order, 0)
-    first = concatenate([ones_like(order, "bool")[:1], _differs(lines)], 0)
-    group = subtract(cumsum(cast(first, "int32")), 1)
-    found = sum(cast(first, "int32"))
-    starts = argsort(cast(logical_not(first), "int32"))
+    lines = p.take(table, order, 0)
+    first = p.concatenate([ones_like(order, "bool")[:1], _differs(lines)], 0)
+    group = p.subtract(p.cumsum(p.cast(first, "int32")), 1)
+    found = p.sum(p.cast(first, "int32"))
+    starts = p.argsort(p.cast(p.logical_not(first), "int32"))
     n = _count(found) if size is None else size
-    starts = _take_first(starts, n, dim(order, 0))
-    values = _values(x, take(order, starts, 0), axis)
+    starts = _take_first(starts, n, p.dim(order, 0))
+    values = _values(x, p.take(order, starts, 0), axis)
     if size is not None:
         values = _refill(values, found, size, fill_value, axis)
-    inverse = take(group, argsort(order), 0)
-    counts = segment_sum(ones_like(group), group, None if size is None else dim(order, 0))
+    inverse = p.take(group, p.argsort(order), 0)
+    counts = p.segment_sum(ones_like(group), group, None if size is None else p.dim(order, 0))
     extra = [
-        (return_index, lambda: take(order, starts, 0)),
-        (return_inverse, lambda: reshape(inverse, x.shape) if axis is None else inverse),
-        (return_counts, lambda: _take_first(counts, n, dim(counts, 0))),
+        (return_index, lambda: p.take(order, starts, 0)),
+        (return_inverse, lambda: p.reshape(inverse, x.shape) if axis is None else inverse),
+        (return_counts, lambda: _take_first(counts, n, p.dim(counts, 0))),
     ]
     out = [values, *(make() for wanted, make in extra if wanted)]
     return out[0] if len(out) == 1 else tuple(out)
@@ -185,20 +181,20 @@ def unique(
 
 def _rows(x: TensorLike, axis: int) -> Tensor:
     x = moveaxis(x, axis, 0)
-    return reshape(x, (dim(x, 0), -1)) if len(x.shape) > 1 else expand_dims(x, 1)
+    return p.reshape(x, (p.dim(x, 0), -1)) if len(x.shape) > 1 else p.expand_dims(x, 1)
 
 
 def _row_order(table: TensorLike) -> Tensor:
     """Stable ascending order of rows: by the last column first, by the first column last."""
-    order = argsort(get_item(table, (builtins.slice(None), -1)))
-    columns = dim(table, 1)
-    for c in reversed(list(builtins.range(columns - 1))):
-        order = take(order, argsort(take(get_item(table, (builtins.slice(None), c)), order, 0)), 0)
+    order = p.argsort(p.get_item(table, (slice(None), -1)))
+    columns = p.dim(table, 1)
+    for c in reversed(list(range(columns - 1))):
+        order = p.take(order, p.argsort(p.take(p.get_item(table, (slice(None), c)), order, 0)), 0)
     return order
 
 
 def _differs(lines: TensorLike) -> Tensor:
-    return any(not_equal(get_item(lines, span_on(1)), get_item(lines, span_on(0))), -1)
+    return p.any(p.not_equal(p.get_item(lines, p.span_on(1)), p.get_item(lines, p.span_on(0))), -1)
 
 
 def _count(found: Tensor) -> int | Tensor:
@@ -211,20 +207,20 @@ def _count(found: Tensor) -> int | Tensor:
 def _take_first(x: TensorLike, n: Size, length: object) -> Tensor:
     """The first n; positions past the end repeat the first element."""
     if isinstance(n, int) and isinstance(length, int) and n > length:
-        return concatenate([x, take(x, arange(n - length) * 0, 0)], 0)
-    return slice(x, [0], [n])
+        return p.concatenate([x, p.take(x, p.arange(n - length) * 0, 0)], 0)
+    return p.slice(x, [0], [n])
 
 
 def _values(x: TensorLike, places: TensorLike, axis: int | None) -> Tensor:
-    return take(reshape(x, (-1,)), places, 0) if axis is None else take(x, places, axis)
+    return p.take(p.reshape(x, (-1,)), places, 0) if axis is None else p.take(x, places, axis)
 
 
 def _refill(values: Tensor, found: TensorLike, size: int, fill_value: Any, axis: int | None) -> Tensor:
     rank = len(values.shape)
     a = 0 if axis is None else shapes.axis_of(axis, rank)
-    valid = reshape(greater(found, arange(size)), tuple(-1 if i == a else 1 for i in builtins.range(rank)))
-    fill = take(values, array([0]), a) if fill_value is None else fill_value
-    return where(valid, values, fill)
+    valid = p.reshape(p.greater(found, p.arange(size)), tuple(-1 if i == a else 1 for i in range(rank)))
+    fill = p.take(values, p.array([0]), a) if fill_value is None else fill_value
+    return p.where(valid, values, fill)
 
 
 def _unique_spec(

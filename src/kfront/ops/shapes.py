@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,22 +13,8 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
 from kfront.core.typing import Size, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
-from kfront.ops.primitives.arithmetic import maximum, minimum, mod, multiply, subtract
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.indexing import get_item, take
-from kfront.ops.primitives.shapes import (
-    broadcast_to,
-    concatenate,
-    dim,
-    expand_dims,
-    flip,
-    key_on,
-    reshape,
-    shape,
-    split,
-    transpose,
-)
 
 
 def _rank(x: Any) -> int:
@@ -53,7 +38,7 @@ def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
     >>> [tuple(part.shape) for part in ops.vsplit(ops.ones((4, 2)), 2)]
     [(2, 2), (2, 2)]
     """
-    return split(x, indices_or_sections, 0)
+    return p.split(x, indices_or_sections, 0)
 
 
 @function("numpy", call_args=("x",))
@@ -73,7 +58,7 @@ def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     >>> [tuple(part.shape) for part in ops.hsplit(ops.ones((4, 2)), 2)]
     [(4, 1), (4, 1)]
     """
-    return split(x, indices_or_sections, 0 if _rank(x) == 1 else 1)
+    return p.split(x, indices_or_sections, 0 if _rank(x) == 1 else 1)
 
 
 @function("numpy", call_args=("x",))
@@ -93,7 +78,7 @@ def dsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
     >>> [tuple(part.shape) for part in ops.dsplit(ops.ones((1, 2, 4)), 2)]
     [(1, 2, 2), (1, 2, 2)]
     """
-    return split(x, indices_or_sections, 2)
+    return p.split(x, indices_or_sections, 2)
 
 
 @op(home="numpy")
@@ -112,7 +97,7 @@ def fliplr(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.fliplr([[1, 2], [3, 4]])).tolist()
     [[2, 1], [4, 3]]
     """
-    return flip(x, 1)
+    return p.flip(x, 1)
 
 
 @op(home="numpy")
@@ -132,7 +117,7 @@ def flipud(x: TensorLike) -> Tensor:
     [[3, 4], [1, 2]]
     """
     shapes.rank_at_least(x, 1)
-    return flip(x, 0)
+    return p.flip(x, 0)
 
 
 @op(zeros="filled", home="numpy")
@@ -152,8 +137,8 @@ def size(x: TensorLike) -> Size:
     6
     """
     out: Any = 1
-    for d in shape(x):
-        out = out * d if isinstance(out, int) and isinstance(d, int) else multiply(out, d)
+    for d in p.shape(x):
+        out = out * d if isinstance(out, int) and isinstance(d, int) else p.multiply(out, d)
     return out
 
 
@@ -167,8 +152,8 @@ def padded_by_index(x: Tensor, pad_width: Sequence[Sequence[int]], mode: str) ->
     """
     for axis, (before, after) in enumerate(pad_width):
         if before or after:
-            n = dim(x, axis)
-            x = take(x, _source(arange(-before, n + after), n, mode), axis)
+            n = p.dim(x, axis)
+            x = p.take(x, _source(p.arange(-before, n + after), n, mode), axis)
     return x
 
 
@@ -177,10 +162,10 @@ def _source(places: TensorLike, n: Tensor, mode: str) -> Tensor:
     if mode == "edge":
         return clip(places, 0, n - 1)
     if mode == "wrap":
-        return mod(places, n)
+        return p.mod(places, n)
     edge = int(mode == "symmetric")  # whether the edge itself comes twice
-    places = mod(places, maximum(2 * n - 2 + 2 * edge, 1))
-    return minimum(places, subtract(2 * n - 2 + edge, places))
+    places = p.mod(places, p.maximum(2 * n - 2 + 2 * edge, 1))
+    return p.minimum(places, p.subtract(2 * n - 2 + edge, places))
 
 
 @op(zeros="kept", home="numpy")
@@ -218,7 +203,7 @@ def ravel(x: TensorLike) -> Tensor:
     >>> ops.convert_to_numpy(ops.ravel([[1, 2], [3, 4]])).tolist()
     [1, 2, 3, 4]
     """
-    return reshape(x, (-1,))
+    return p.reshape(x, (-1,))
 
 
 @op(zeros="moved", fuse=True, home="numpy")
@@ -241,7 +226,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
     """
     order = list(range(len(x.shape)))
     order[axis1], order[axis2] = order[axis2], order[axis1]
-    return transpose(x, tuple(order))
+    return p.transpose(x, tuple(order))
 
 
 @op(zeros="moved", fuse=True, home="numpy")
@@ -273,7 +258,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     order = [i for i in range(rank) if i not in start]
     for to, at in sorted(zip(end, start, strict=True)):
         order.insert(to, at)
-    return transpose(x, tuple(order))
+    return p.transpose(x, tuple(order))
 
 
 @op(2, home="numpy")
@@ -296,7 +281,7 @@ def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
     """
     if axis is None:
         x1, x2, axis = ravel(x1), ravel(x2), 0
-    return concatenate([x1, x2], axis)
+    return p.concatenate([x1, x2], axis)
 
 
 def _at_least(x: Any, rank: int) -> Any:
@@ -305,8 +290,8 @@ def _at_least(x: Any, rank: int) -> Any:
     if have >= rank:
         return x
     if rank == 3:
-        return reshape(x, (1, -1, 1)) if have < 2 else expand_dims(x, 2)
-    return reshape(x, (1,) * (rank - 1) + (-1,))
+        return p.reshape(x, (1, -1, 1)) if have < 2 else p.expand_dims(x, 2)
+    return p.reshape(x, (1,) * (rank - 1) + (-1,))
 
 
 @op("list", fuse=True, home="numpy")
@@ -326,11 +311,11 @@ def hstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     [1, 2, 3]
     """
     xs = [_at_least(x, 1) for x in xs]
-    return concatenate(xs, 0 if len(xs[0].shape) == 1 else 1)
+    return p.concatenate(xs, 0 if len(xs[0].shape) == 1 else 1)
 
 
 def _column(x: Any) -> Any:
-    return expand_dims(_at_least(x, 1), 1) if len(x.shape) < 2 else x
+    return p.expand_dims(_at_least(x, 1), 1) if len(x.shape) < 2 else x
 
 
 @op("list", fuse=True, home="numpy")
@@ -349,7 +334,7 @@ def column_stack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.column_stack([[1, 2], [3, 4]])).tolist()
     [[1, 3], [2, 4]]
     """
-    return concatenate([_column(x) for x in xs], 1)
+    return p.concatenate([_column(x) for x in xs], 1)
 
 
 @op("list", fuse=True, home="numpy")
@@ -368,7 +353,7 @@ def vstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.vstack([[1, 2], [3, 4]])).tolist()
     [[1, 2], [3, 4]]
     """
-    return concatenate([_at_least(x, 2) for x in xs], 0)
+    return p.concatenate([_at_least(x, 2) for x in xs], 0)
 
 
 @op("list", fuse=True, home="numpy")
@@ -387,7 +372,7 @@ def dstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     >>> tuple(ops.dstack([ops.ones((2, 3)), ops.ones((2, 3))]).shape)
     (2, 3, 2)
     """
-    return concatenate([_at_least(x, 3) for x in xs], 2)
+    return p.concatenate([_at_least(x, 3) for x in xs], 2)
 
 
 @op(zeros="filled", home="core")
@@ -412,11 +397,11 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
     [[1, 2], [3, 4]]
     """
     rank = len(x.shape)
-    n = num if num is not None else dim(x, axis)
+    n = num if num is not None else p.dim(x, axis)
     if not isinstance(n, int):
         raise ShapeError(f"[unstack] expected axis {axis} of known length, got shape {x.shape}; pass `num`.")
 
-    return [get_item(x, key_on(rank, axis, i)) for i in range(n)]
+    return [p.get_item(x, p.key_on(rank, axis, i)) for i in range(n)]
 
 
 @function("numpy", call_args=("x",))
@@ -444,15 +429,15 @@ def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int =
     if is_no_tensor(x) or not shapes.shape_of(x):
         raise ArgumentTypeError(f"[array_split] expected a tensor with an axis, got {x!r}.")
     if isinstance(indices_or_sections, int):
-        n = dim(x, axis)
+        n = p.dim(x, axis)
         if indices_or_sections < 1:
             raise ArgumentError(f"[array_split] expected at least one section, got {indices_or_sections}.")
         if not isinstance(n, int):
             raise ShapeError(f"[array_split] expected axis {axis} of known length, got shape {x.shape}.")
         small, longer = divmod(n, indices_or_sections)
         sizes = [small + 1] * longer + [small] * (indices_or_sections - longer)
-        indices_or_sections = [builtins.sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
-    return split(x, indices_or_sections, axis)
+        indices_or_sections = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    return p.split(x, indices_or_sections, axis)
 
 
 @op("list", name="meshgrid", home="numpy", call_args=("*x",))
@@ -461,11 +446,11 @@ def _meshgrid(xs: Sequence[TensorLike] | Tensor, indexing: str) -> tuple[Tensor,
     order = list(range(len(lines)))
     if indexing == "xy" and len(lines) > 1:
         order[0], order[1] = 1, 0
-    grid = [dim(lines[i], 0) for i in order]
+    grid = [p.dim(lines[i], 0) for i in order]
     out = []
     for i, line in enumerate(lines):
         place = order.index(i)
-        out.append(broadcast_to(reshape(line, tuple(-1 if j == place else 1 for j in range(len(lines)))), grid))
+        out.append(p.broadcast_to(p.reshape(line, tuple(-1 if j == place else 1 for j in range(len(lines)))), grid))
     return tuple(out)
 
 
@@ -519,7 +504,7 @@ def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
     if k == 0:
         return array
     if k == 2:
-        return flip(array, (a, b))
+        return p.flip(array, (a, b))
     if k == 1:
-        return swapaxes(flip(array, b), a, b)
-    return flip(swapaxes(array, a, b), b)
+        return swapaxes(p.flip(array, b), a, b)
+    return p.flip(swapaxes(array, a, b), b)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -13,18 +12,9 @@ from kfront.core.op import in_front_of, op
 from kfront.core.options import positive
 from kfront.core.shapes import known
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import option
-from kfront.ops.primitives.arithmetic import add, divide, floor_divide, multiply, subtract
-from kfront.ops.primitives.creation import arange, array, convert_to_tensor, ones
-from kfront.ops.primitives.dtypes import dtype_of
-from kfront.ops.primitives.elementary import cos
-from kfront.ops.primitives.fourier import irfft_of_parts, real_and_imaginary, rfft, transform_dtype
-from kfront.ops.primitives.indexing import get_item, take, where
-from kfront.ops.primitives.logic import greater
-from kfront.ops.primitives.nn import conv
-from kfront.ops.primitives.reductions import segment_sum
-from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, pad, reshape, shape, transpose
 
 
 def _check_frames(name: str, **sizes: object) -> None:
@@ -56,33 +46,33 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
     [[1, 2], [2, 3], [3, 4]]
     """
     _check_frames("extract_sequences", sequence_length=sequence_length, sequence_stride=sequence_stride)
-    n = dim(x, -1)
+    n = p.dim(x, -1)
     if isinstance(n, int):
         if n < sequence_length:
             raise ShapeError(f"[extract_sequences] expected at least {sequence_length} elements, got {n}.")
         count: object = (n - sequence_length) // sequence_stride + 1
     else:
-        count = add(floor_divide(subtract(n, sequence_length), sequence_stride), 1)
-    starts = multiply(arange(count), sequence_stride)
-    return take(x, add(expand_dims(starts, 1), arange(sequence_length)), -1)
+        count = p.add(p.floor_divide(p.subtract(n, sequence_length), sequence_stride), 1)
+    starts = p.multiply(p.arange(count), sequence_stride)
+    return p.take(x, p.add(p.expand_dims(starts, 1), p.arange(sequence_length)), -1)
 
 
 def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
     """A window of `length` in the middle of `fft_length` places."""
     if window is None:
-        return ones((fft_length,), dtype)
+        return p.ones((fft_length,), dtype)
     if isinstance(window, str):
         weights = {"hann": 0.5, "hamming": 0.54}.get(window)
         if weights is None:
             raise ArgumentError(f"[stft] expected `window` to be 'hann', 'hamming', a tensor or None, got {window!r}.")
-        angle = multiply(arange(0, length, 1, dtype), 2 * math.pi / length)
-        w = subtract(weights, multiply(cos(angle), 1.0 - weights))
+        angle = p.multiply(p.arange(0, length, 1, dtype), 2 * math.pi / length)
+        w = p.subtract(weights, p.multiply(p.cos(angle), 1.0 - weights))
     else:
-        w = array(window, dtype)
+        w = p.array(window, dtype)
         if len(w.shape) != 1 or known(w.shape[0]) not in (None, length):
             raise ShapeError(f"[stft] expected `window` of shape ({length},), got {tuple(w.shape)}.")
     left = (fft_length - length) // 2
-    return pad(w, ((left, fft_length - length - left),))
+    return p.pad(w, ((left, fft_length - length - left),))
 
 
 @op(fuse=True, home="math", class_name="STFT")
@@ -122,10 +112,10 @@ def stft(
         raise ArgumentError(f"[stft] expected `fft_length` >= {sequence_length}, got {fft_length}.")
     if center:
         half = fft_length // 2
-        x = pad(x, (*((0, 0),) * (len(x.shape) - 1), (half, half)), "reflect")
+        x = p.pad(x, (*((0, 0),) * (len(x.shape) - 1), (half, half)), "reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)
-    frames = multiply(frames, _window(window, sequence_length, fft_length, transform_dtype(dtype_of(x))))
-    return rfft(frames, fft_length)
+    frames = p.multiply(frames, _window(window, sequence_length, fft_length, p.transform_dtype(p.dtype_of(x))))
+    return p.rfft(frames, fft_length)
 
 
 @op(2, name="istft", fuse=True, home="math", call_args=("x",), class_name="ISTFT")
@@ -139,28 +129,28 @@ def _istft(
     window: TensorLike | str | None,
     center: bool,
 ) -> Tensor:
-    frames = irfft_of_parts(real, imag, fft_length)
-    *lead, count, _ = shape(frames)
+    frames = p.irfft_of_parts(real, imag, fft_length)
+    *lead, count, _ = p.shape(frames)
     if not isinstance(count, int):
         raise ShapeError(f"[istft] expected a known number of frames, got shape {tuple(frames.shape)}.")
-    w = _window(window, sequence_length, fft_length, dtype_of(frames))
+    w = _window(window, sequence_length, fft_length, p.dtype_of(frames))
     total = (count - 1) * sequence_stride + fft_length
     places = [i * sequence_stride + j for i in range(count) for j in range(fft_length)]
-    ids = convert_to_tensor(places, "int32")
-    y = reshape(multiply(frames, w), (-1, count * fft_length))
-    y = transpose(segment_sum(transpose(y), ids, total))
-    weight = reshape(broadcast_to(square(w), (count, fft_length)), (-1,))
-    norm = segment_sum(weight, ids, total)
-    y = where(greater(norm, 1e-10), divide(y, where(greater(norm, 1e-10), norm, 1.0)), y)
+    ids = p.convert_to_tensor(places, "int32")
+    y = p.reshape(p.multiply(frames, w), (-1, count * fft_length))
+    y = p.transpose(p.segment_sum(p.transpose(y), ids, total))
+    weight = p.reshape(p.broadcast_to(square(w), (count, fft_length)), (-1,))
+    norm = p.segment_sum(weight, ids, total)
+    y = p.where(p.greater(norm, 1e-10), p.divide(y, p.where(p.greater(norm, 1e-10), norm, 1.0)), y)
     start = fft_length // 2 if center else 0
     if length is not None:
         end = start + length
     else:
         end = total - fft_length // 2 if center else total
-    y = get_item(y, (builtins.slice(None), builtins.slice(start, end)))
+    y = p.get_item(y, (slice(None), slice(start, end)))
     if length is not None and length > total - start:
-        y = pad(y, ((0, 0), (0, length - (total - start))))
-    return reshape(y, (*lead, -1))
+        y = p.pad(y, ((0, 0), (0, length - (total - start))))
+    return p.reshape(y, (*lead, -1))
 
 
 @in_front_of(_istft)
@@ -200,7 +190,9 @@ def istft(
     for name, n in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride), ("length", length)):
         if n is not None or name != "length":
             positive("istft", name, n)
-    return _istft(*real_and_imaginary("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)
+    return _istft(
+        *p.real_and_imaginary("istft", x), sequence_length, sequence_stride, fft_length, length, window, center
+    )
 
 
 _CORRELATE_MODES = option("mode", "valid", "same", "full")
@@ -230,13 +222,13 @@ def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> Tensor:
     m, n = (shapes.known(x.shape[0]) if len(x.shape) == 1 else None for x in (x1, x2))
     if m is None or n is None:
         raise ShapeError(f"[correlate] expected two tensors of known shape (n,), got {x1.shape} and {x2.shape}.")
-    padded = reshape(pad(x1, ((n - 1, n - 1),)), (1, -1, 1))
-    full = reshape(conv(padded, reshape(x2, (-1, 1, 1)), 1, "valid", "channels_last"), (-1,))
+    padded = p.reshape(p.pad(x1, ((n - 1, n - 1),)), (1, -1, 1))
+    full = p.reshape(p.conv(padded, p.reshape(x2, (-1, 1, 1)), 1, "valid", "channels_last"), (-1,))
     small, large = sorted((m, n))
     start = {"full": 0, "valid": small - 1, "same": (n - 1) // 2 if m >= n else m // 2}[mode]
     length = {"full": m + n - 1, "valid": large - small + 1, "same": large}[mode]
-    return get_item(full, _range(start, length))
+    return p.get_item(full, _range(start, length))
 
 
 def _range(start: int, length: int) -> Any:
-    return builtins.slice(start, start + length)
+    return slice(start, start + length)

@@ -12,20 +12,11 @@ from kfront.core.errors import ArgumentError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Axis, Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.creation import linspace
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import option
-from kfront.ops.primitives.arithmetic import add, ceil, divide, floor, multiply, round, subtract
-from kfront.ops.primitives.creation import array
-from kfront.ops.primitives.dtypes import cast, dtype_of, is_floating
-from kfront.ops.primitives.elementary import sqrt
-from kfront.ops.primitives.indexing import take, where
-from kfront.ops.primitives.linalg import matmul
-from kfront.ops.primitives.logic import equal, greater_equal, isnan, less_equal, logical_and
-from kfront.ops.primitives.reductions import any, max, mean, min, segment_sum, sum
-from kfront.ops.primitives.shapes import dim, expand_dims, reshape, transpose
-from kfront.ops.primitives.sorting import searchsorted, sort
 from kfront.ops.shapes import moveaxis, swapaxes
 
 
@@ -48,12 +39,12 @@ def average(x: Tensor, axis: Axis = None, weights: Tensor | None = None) -> Tens
     3.0
     """
     if weights is None:
-        return mean(x, axis)
+        return p.mean(x, axis)
     rank = len(x.shape)
     if len(weights.shape) == 1 and rank > 1 and isinstance(axis, int):
-        weights = reshape(weights, tuple(-1 if i == axis % rank else 1 for i in range(rank)))
-        return divide(sum(multiply(x, weights), axis), sum(weights, axis))
-    return divide(sum(multiply(x, weights), axis), sum(weights, axis))
+        weights = p.reshape(weights, tuple(-1 if i == axis % rank else 1 for i in range(rank)))
+        return p.divide(p.sum(p.multiply(x, weights), axis), p.sum(weights, axis))
+    return p.divide(p.sum(p.multiply(x, weights), axis), p.sum(weights, axis))
 
 
 METHODS = option("method", "linear", "lower", "higher", "midpoint", "nearest")
@@ -80,20 +71,20 @@ def quantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims
     [1.5, 3.0]
     """
     gone = shapes.axes_of(axis, len(x.shape))
-    ordered = sort(to_last(x, gone), -1)
-    n = dim(ordered, -1)
-    place = multiply(q, cast(subtract(n, 1), dtype_of(q)))
-    low, high = floor(place), ceil(place)
-    a, b = (take(ordered, cast(i, "int32"), -1) for i in (low, high))
-    out = _between(a, b, subtract(place, low), place, method, ordered)
+    ordered = p.sort(to_last(x, gone), -1)
+    n = p.dim(ordered, -1)
+    place = p.multiply(q, p.cast(p.subtract(n, 1), p.dtype_of(q)))
+    low, high = p.floor(place), p.ceil(place)
+    a, b = (p.take(ordered, p.cast(i, "int32"), -1) for i in (low, high))
+    out = _between(a, b, p.subtract(place, low), place, method, ordered)
     rank = len(q.shape)
     if rank:
         out = moveaxis(out, tuple(range(-rank, 0)), tuple(range(rank)))
-    if len(gone) and is_floating(x):
-        bad = any(isnan(ordered), -1)
-        out = where(bad, math.nan, out)
+    if len(gone) and p.is_floating(x):
+        bad = p.any(p.isnan(ordered), -1)
+        out = p.where(bad, math.nan, out)
     if keepdims:
-        out = expand_dims(out, tuple(rank + a for a in gone)) if gone else out
+        out = p.expand_dims(out, tuple(rank + a for a in gone)) if gone else out
     return out
 
 
@@ -104,21 +95,21 @@ def _between(a: TensorLike, b: TensorLike, share: Any, place: Any, method: str, 
     if method == "higher":
         return b
     if method == "midpoint":
-        return multiply(add(a, b), 0.5)
+        return p.multiply(p.add(a, b), 0.5)
     if method == "nearest":
-        return take(ordered, cast(round(place), "int32"), -1)
-    return add(a, multiply(subtract(b, a), share))
+        return p.take(ordered, p.cast(p.round(place), "int32"), -1)
+    return p.add(a, p.multiply(p.subtract(b, a), share))
 
 
 def to_last(x: Tensor, gone: tuple[int, ...]) -> Tensor:
     """The axes `gone` moved to the end and joined into one."""
     rank = len(x.shape)
     if len(gone) == rank:
-        return reshape(x, (-1,))
+        return p.reshape(x, (-1,))
     kept = [i for i in range(rank) if i not in gone]
     if len(gone) == 1:
-        return transpose(x, (*kept, *gone))
-    return reshape(transpose(x, (*kept, *gone)), (*(dim(x, i) for i in kept), -1))
+        return p.transpose(x, (*kept, *gone))
+    return p.reshape(p.transpose(x, (*kept, *gone)), (*(p.dim(x, i) for i in kept), -1))
 
 
 @op(dtype=floating, fuse=True, home="numpy")
@@ -164,7 +155,7 @@ def percentile(
     >>> float(ops.percentile([1.0, 2.0, 3.0], 50.0))
     2.0
     """
-    return quantile(x, divide(q, 100.0), axis, method, keepdims)
+    return quantile(x, p.divide(q, 100.0), axis, method, keepdims)
 
 
 @op(dtype=floating, fuse=True, home="numpy")
@@ -184,11 +175,11 @@ def corrcoef(x: Tensor) -> Tensor:
     (2, 2)
     """
     if len(x.shape) == 1:
-        return reshape(corrcoef(expand_dims(x, 0)), ())
-    x = subtract(x, mean(x, -1, True))
-    products = matmul(x, swapaxes(x, 0, 1))
-    length = sqrt(sum(square(x), -1))
-    out = divide(divide(products, expand_dims(length, 1)), expand_dims(length, 0))
+        return p.reshape(corrcoef(p.expand_dims(x, 0)), ())
+    x = p.subtract(x, p.mean(x, -1, True))
+    products = p.matmul(x, swapaxes(x, 0, 1))
+    length = p.sqrt(p.sum(square(x), -1))
+    out = p.divide(p.divide(products, p.expand_dims(length, 1)), p.expand_dims(length, 0))
     return clip(out, -1.0, 1.0)
 
 
@@ -209,10 +200,10 @@ def cov(x: Tensor) -> Tensor:
     [[1.0, -1.0], [-1.0, 1.0]]
     """
     if len(x.shape) == 1:
-        return reshape(cov(expand_dims(x, 0)), ())
-    x = subtract(x, mean(x, -1, True))
-    count = cast(dim(x, 1), dtype_of(x)) if x.shape[1] is None else float(x.shape[1])
-    return divide(matmul(x, swapaxes(x, 0, 1)), subtract(count, 1.0))
+        return p.reshape(cov(p.expand_dims(x, 0)), ())
+    x = p.subtract(x, p.mean(x, -1, True))
+    count = p.cast(p.dim(x, 1), p.dtype_of(x)) if x.shape[1] is None else float(x.shape[1])
+    return p.divide(p.matmul(x, swapaxes(x, 0, 1)), p.subtract(count, 1.0))
 
 
 @op(home="numpy")
@@ -241,18 +232,18 @@ def histogram(x: TensorLike, bins: int = 10, range: Sequence[float] | None = Non
         raise ArgumentError(f"[histogram] expected `bins` to be an int >= 1, got {bins!r}.")
     if range is not None and (len(range) != 2 or range[0] >= range[1]):
         raise ArgumentError(f"[histogram] expected `range` as (lowest, highest), got {range!r}.")
-    x = reshape(cast(x, to_float(dtype_of(x))), (-1,))
+    x = p.reshape(p.cast(x, to_float(p.dtype_of(x))), (-1,))
     if isinstance(x, KerasTensor):
         return Abstract((bins,), x.dtype), Abstract((bins + 1,), x.dtype)
     if range is not None:
-        low, high = (array(float(v), dtype_of(x)) for v in range)
+        low, high = (p.array(float(v), p.dtype_of(x)) for v in range)
     else:
-        low, high = min(x), max(x)
-        flat = equal(low, high)
-        low, high = where(flat, subtract(low, 0.5), low), where(flat, add(high, 0.5), high)
+        low, high = p.min(x), p.max(x)
+        flat = p.equal(low, high)
+        low, high = p.where(flat, p.subtract(low, 0.5), low), p.where(flat, p.add(high, 0.5), high)
     limits = linspace(low, high, bins + 1)
-    place = subtract(searchsorted(limits, x, "right"), 1)
-    place = where(equal(x, high), bins - 1, place)
-    inside = logical_and(greater_equal(x, low), less_equal(x, high))
-    counts = segment_sum(cast(inside, dtype_of(x)), clip(place, 0, bins - 1), bins)
+    place = p.subtract(p.searchsorted(limits, x, "right"), 1)
+    place = p.where(p.equal(x, high), bins - 1, place)
+    inside = p.logical_and(p.greater_equal(x, low), p.less_equal(x, high))
+    counts = p.segment_sum(p.cast(inside, p.dtype_of(x)), clip(place, 0, bins - 1), bins)
     return counts, limits

@@ -12,9 +12,8 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import AnyCallable, Tensor
+from kfront.ops import primitives as p
 from kfront.ops.control import vectorized_map
-from kfront.ops.primitives.creation import convert_to_tensor
-from kfront.ops.primitives.shapes import broadcast_to, reshape
 from kfront.transforms.gradients import jvp as transform
 
 _SIGNATURE = re.compile(r"\([^()]*\)(,\([^()]*\))*->\([^()]*\)(,\([^()]*\))*")
@@ -79,7 +78,7 @@ def vectorize(
 
 
 def _tensor(x: Any) -> Any:
-    return x if isinstance(x, KerasTensor) else convert_to_tensor(x)
+    return x if isinstance(x, KerasTensor) else p.convert_to_tensor(x)
 
 
 def _mapped(call: AnyCallable, tensors: Sequence[Tensor], ranks: list[int]) -> Any:
@@ -93,9 +92,9 @@ def _mapped(call: AnyCallable, tensors: Sequence[Tensor], ranks: list[int]) -> A
     if None in loop:
         raise ShapeError(f"[vectorize] expected known leading dimensions, got {loop}.")
     cores = [d[len(d) - r :] for d, r in zip(dims, ranks, strict=True)]
-    flat = [reshape(broadcast_to(t, (*loop, *c)), (-1, *c)) for t, c in zip(tensors, cores, strict=True)]
+    flat = [p.reshape(p.broadcast_to(t, (*loop, *c)), (-1, *c)) for t, c in zip(tensors, cores, strict=True)]
     out = vectorized_map(lambda rows: call(*rows), tuple(flat))
-    return tree.map_structure(lambda y: reshape(y, (*loop, *shapes.shape_of(y)[1:])), out)
+    return tree.map_structure(lambda y: p.reshape(y, (*loop, *shapes.shape_of(y)[1:])), out)
 
 
 @function("linalg")
@@ -127,5 +126,5 @@ def jvp(fun: AnyCallable, primals: Any, tangents: Any, has_aux: bool = False) ->
         slope = tree.map_structure(lambda y: Abstract(y.shape, y.dtype) if isinstance(y, KerasTensor) else y, result)
         return (result, slope, rest) if has_aux else (result, slope)
 
-    primals, tangents = (tuple(map(convert_to_tensor, x)) for x in (primals, tangents))
+    primals, tangents = (tuple(map(p.convert_to_tensor, x)) for x in (primals, tangents))
     return transform(fun, primals, tangents, has_aux)

@@ -10,32 +10,27 @@ from kfront.config import floatx
 from kfront.core.arguments import check_count
 from kfront.core.op_registry import function
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import i0, square
-from kfront.ops.primitives.arithmetic import abs, add, divide, maximum, multiply, subtract
-from kfront.ops.primitives.creation import arange
-from kfront.ops.primitives.dtypes import cast
-from kfront.ops.primitives.elementary import cos, sqrt
-from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import equal
 
 
 def _window(name: str, x: Tensor, shape_of_t: Callable[[Tensor], Tensor]) -> Tensor:
     """`shape_of_t` on t from 0 to 1 over `x` places; a single place is 1."""
     check_count(name, "x", x, 0)
     if isinstance(x, int):
-        t = divide(arange(x, dtype=floatx()), float(max(x - 1, 1)))
-        return shape_of_t(t) if x != 1 else add(multiply(t, 0.0), 1.0)
-    last = maximum(subtract(x, 1), 1)
-    t = divide(cast(arange(x), floatx()), cast(last, floatx()))
-    return where(equal(x, 1), 1.0, shape_of_t(t))
+        t = p.divide(p.arange(x, dtype=floatx()), float(max(x - 1, 1)))
+        return shape_of_t(t) if x != 1 else p.add(p.multiply(t, 0.0), 1.0)
+    last = p.maximum(p.subtract(x, 1), 1)
+    t = p.divide(p.cast(p.arange(x), floatx()), p.cast(last, floatx()))
+    return p.where(p.equal(x, 1), 1.0, shape_of_t(t))
 
 
 def _cosines(*weights: float) -> Callable[[Any], Any]:
     def run(t: Tensor) -> Any:
         out: Any = weights[0]
         for k, w in enumerate(weights[1:], 1):
-            out = add(multiply(cos(multiply(t, 2 * math.pi * k)), w), out)
+            out = p.add(p.multiply(p.cos(p.multiply(t, 2 * math.pi * k)), w), out)
         return out
 
     return run
@@ -57,7 +52,7 @@ def bartlett(x: Tensor) -> Tensor:
     >>> ops.convert_to_numpy(ops.bartlett(5)).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    return _window("bartlett", x, lambda t: subtract(1.0, abs(subtract(multiply(t, 2.0), 1.0))))
+    return _window("bartlett", x, lambda t: p.subtract(1.0, p.abs(p.subtract(p.multiply(t, 2.0), 1.0))))
 
 
 @function("numpy")
@@ -136,7 +131,7 @@ def kaiser(x: Tensor, beta: TensorLike) -> Tensor:
     """
 
     def shape_of_t(t: Tensor) -> Tensor:
-        inside = clip(subtract(1.0, square(subtract(multiply(t, 2.0), 1.0))), 0.0, 1.0)
-        return divide(i0(multiply(sqrt(inside), beta)), i0(cast(beta, floatx())))
+        inside = clip(p.subtract(1.0, square(p.subtract(p.multiply(t, 2.0), 1.0))), 0.0, 1.0)
+        return p.divide(i0(p.multiply(p.sqrt(inside), beta)), i0(p.cast(beta, floatx())))
 
     return _window("kaiser", x, shape_of_t)

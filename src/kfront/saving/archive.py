@@ -204,7 +204,7 @@ class ArchiveWriter:
         file: a seekable binary file, opened for reading and writing.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.base = file.tell()
         self.entries: list[tuple[bytes, int, int, int]] = []  # name, crc, size, offset of its header
@@ -280,7 +280,7 @@ class ArchiveReader:
         SavingError: it is no zip file, or damaged.
     """
 
-    def __init__(self, file: Any, what: str) -> None:
+    def __init__(self, file: BinaryIO, what: str) -> None:
         self.file, self.what = file, what
         file.seek(0, os.SEEK_END)
         self.total = file.tell()

@@ -65,11 +65,11 @@ class _Target(io.RawIOBase):
         """Move."""
         return self._try(offset, self.file.seek, offset, whence)
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: memoryview) -> int:
         """Read."""
         return self._try(len(buffer), self.file.readinto, buffer)
 
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Write, if nothing has failed yet."""
         return self._try(len(data), self.file.write, data)
 
@@ -108,7 +108,7 @@ class H5Writer:
         file: a file opened for reading and writing.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._open = contextlib.ExitStack()
         self._file = self._open.enter_context(new_file(file))
         self._groups: dict[tuple[str, ...], object] = {(): self._file.id}
@@ -116,7 +116,7 @@ class H5Writer:
         self._text = h5t.py_create(h5py.string_dtype(), logical=True)
         self._text_in_memory = h5t.py_create(h5py.string_dtype())
 
-    def group(self, path: tuple[str, ...]) -> Any:
+    def group(self, path: tuple[str, ...]) -> h5g.GroupID:
         """The group of that path, made on first use."""
         found = self._groups.get(path)
         if found is None:
@@ -170,7 +170,7 @@ class Dataset:
 
     __slots__ = ("_data", "_id", "_start", "dtype", "in_place", "path", "shape")
 
-    def __init__(self, handle: Any, path: str, reader: H5Reader) -> None:
+    def __init__(self, handle: h5d.DatasetID, path: str, reader: H5Reader) -> None:
         self._id, self.path = handle, path
         self.shape, self.dtype, native = _checked(handle, path, reader)
         start = handle.get_offset()
@@ -243,7 +243,7 @@ def _mapped(file: object) -> _Mapped | None:
     return None if data is None else _Mapped(data, base)
 
 
-def _checked(handle: Any, path: str, reader: H5Reader) -> tuple[tuple[int, ...], str, bool]:
+def _checked(handle: h5d.DatasetID, path: str, reader: H5Reader) -> tuple[tuple[int, ...], str, bool]:
     """Shape and dtype name of a dataset that holds plain numbers inside the file, and whether they are as in memory."""
     plist = handle.get_create_plist()
     if plist.get_external_count() > 0:
@@ -279,7 +279,7 @@ def _check_chunks(chunk: tuple[int, ...], shape: tuple[int, ...], path: str) -> 
         raise UnsafeFileError(f"[load] expected chunks no larger than the array {shape}, got {tuple(chunk)} at {path}.")
 
 
-def _dtype_of(handle: Any, path: str, reader: H5Reader) -> tuple[str, bool]:
+def _dtype_of(handle: h5d.DatasetID, path: str, reader: H5Reader) -> tuple[str, bool]:
     """Name of the dtype, and whether its values are in the file as in memory."""
     kind = handle.get_type()
     if kind.equal(h5t.NATIVE_FLOAT):
@@ -307,7 +307,7 @@ class H5Reader:
         SavingError: it is not HDF5.
     """
 
-    def __init__(self, file: Any, what: str) -> None:
+    def __init__(self, file: BinaryIO, what: str) -> None:
         self.what = what
         with reading(what):
             self._size = file.seek(0, os.SEEK_END)
@@ -323,7 +323,7 @@ class H5Reader:
         """The text attributes of the file."""
         return Texts(self._source, self._file, self.what)
 
-    def group(self, path: tuple[str, ...]) -> Any:
+    def group(self, path: tuple[str, ...]) -> h5g.GroupID | None:
         """The group of that path, or None if it is not there."""
         if path in self._groups:
             return self._groups[path]
@@ -332,7 +332,7 @@ class H5Reader:
         self._groups[path] = found
         return found
 
-    def _open(self, parent: Any, path: tuple[str, ...], opener: Any) -> object:
+    def _open(self, parent: h5g.GroupID, path: tuple[str, ...], opener: Any) -> object:
         where = "/".join(path)
         with reading(where):
             name = path[-1].encode()

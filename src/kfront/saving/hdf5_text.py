@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import BinaryIO
 
 import h5py
 import numpy as np
@@ -40,7 +40,7 @@ class Texts:
         UnsafeFileError: its addresses are not those of a plain file.
     """
 
-    def __init__(self, file: Any, h5: h5py.File, what: str) -> None:
+    def __init__(self, file: BinaryIO, h5: h5py.File, what: str) -> None:
         self._file, self._what = file, what
         self._size = file.seek(0, 2)
         # no writer uses a piece of the file twice, and what is rightly read twice are headers
@@ -219,12 +219,12 @@ def _decoded(value: bytes, name: str) -> str:
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def write_text(group: Any, name: str, value: str) -> None:
+def write_text(group: h5py.Group, name: str, value: str) -> None:
     """A text attribute of an h5py group."""
     group.attrs[name] = value
 
 
-def write_texts(group: Any, name: str, values: list[str]) -> None:
+def write_texts(group: h5py.Group, name: str, values: list[str]) -> None:
     """A list of texts as an attribute, in pieces named ``name0``, ``name1`` … where it is too long for one."""
     if not values:
         group.attrs[name] = np.empty(0)

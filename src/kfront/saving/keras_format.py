@@ -149,7 +149,7 @@ class _Contents:
             self.assets = list(self.assets)
 
 
-def _write(contents: _Contents, form: str, filepath: object, overwrite: bool) -> None:
+def _write(contents: _Contents, form: str, filepath: Any, overwrite: bool) -> None:
     if form == "file":
         _write_members(contents, ArchiveWriter(filepath))
     elif form == "archive":

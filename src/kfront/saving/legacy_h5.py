@@ -40,7 +40,7 @@ _WEIGHTS, _OPTIMIZER, _TOP = "model_weights", "optimizer_weights", "top_level_mo
 class _Source:
     """A legacy file that is open for reading."""
 
-    def __init__(self, file: object, what: str) -> None:
+    def __init__(self, file: BinaryIO, what: str) -> None:
         self.what = what
         self.reader = H5Reader(file, what)
         with reading(what):
@@ -324,7 +324,7 @@ def write_legacy_model(model: Model, file: BinaryIO, include_optimizer: bool = T
                 _write_arrays(h5.create_group(_OPTIMIZER), [(v.path, v) for v in model.optimizer.variables])
 
 
-def _write_versions(model: Model, group: object) -> None:
+def _write_versions(model: Model, group: h5py.Group) -> None:
     write_text(group, "backend", model._backend.name)
     write_text(group, "keras_version", KERAS_API)
 
@@ -336,7 +336,7 @@ def _json(value: object) -> str:
         raise SavingError(f"[save_model] expected `get_config` to return plain values, got: {error}.") from None
 
 
-def _write_weights(model: Model, group: Any) -> None:
+def _write_weights(model: Model, group: h5py.Group) -> None:
     _write_versions(model, group)
     layers = model.layers
     write_texts(group, "layer_names", [x.name for x in layers])
@@ -349,7 +349,7 @@ def _write_weights(model: Model, group: Any) -> None:
     _write_arrays(group.create_group(_TOP), [(v.path, v) for v in own])
 
 
-def _new_group(group: Any, name: str) -> object:
+def _new_group(group: h5py.Group, name: str) -> h5py.Group:
     if name in group or "/" in name or name in (".", "..", ""):
         raise SavingError(
             f"[save_model] expected layers with different plain names for the '.h5' format, got {guard.shown(name)}; "
@@ -358,7 +358,7 @@ def _new_group(group: Any, name: str) -> object:
     return group.create_group(name)
 
 
-def _write_arrays(group: Any, named: Sequence[tuple[str, object]]) -> None:
+def _write_arrays(group: h5py.Group, named: Sequence[tuple[str, object]]) -> None:
     """Arrays by the paths of their variables; a number makes equal paths different."""
     names: dict[str, Any] = {}
     for path, variable in named:
@@ -388,7 +388,7 @@ def _old_entry(data: Config) -> dict[str, object]:
     return {**_old_form(data), **{k: data[k] for k in ("name", "inbound_nodes") if k in data}}
 
 
-def _training_config(model: Any) -> dict[str, object]:
+def _training_config(model: Model) -> dict[str, object]:
     given = model._compile_arguments
     out = {k: _old_value(given.get(k)) for k in ("loss", "loss_weights", "metrics", "weighted_metrics")}
     out["loss"] = _named_loss(out["loss"])

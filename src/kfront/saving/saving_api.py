@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from kfront.core.errors import SavingError
 from kfront.core.files import atomic_write
@@ -61,7 +61,7 @@ def save_weights(
     if not getattr(model, "built", True):
         raise SavingError(f"[save_weights] expected a built model, got {model.name!r}, which has no weights; call it.")
     if hasattr(filepath, "write"):
-        write_collected(collect(model), filepath)
+        write_collected(collect(model), cast("BinaryIO", filepath))
         return None
     path = str(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
     endings = (".weights.h5", ".weights.json" if max_shard_size is not None else ".safetensors")

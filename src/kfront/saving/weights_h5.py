@@ -95,7 +95,7 @@ def write_weights(model: Model, file: BinaryIO) -> None:
     write_collected(collect(model), file)
 
 
-def write_collected(items: Iterable[Item], file: object) -> None:
+def write_collected(items: Iterable[Item], file: BinaryIO) -> None:
     """The same for what `collect` gave."""
     writer = H5Writer(file)
     try:
@@ -143,7 +143,7 @@ class Difference:
 class _Plan:
     """What will be read into what, and what does not fit."""
 
-    def __init__(self, model: Any, reader: H5Reader, skip: Sequence[object] = ()) -> None:
+    def __init__(self, model: Model, reader: H5Reader, skip: Sequence[object] = ()) -> None:
         self.reader = reader
         self.pairs: list[tuple[Any, Dataset]] = []
         self.custom: list[tuple[str, Any, Store]] = []
@@ -268,7 +268,7 @@ def _build_optimizers(model: Model, reader: H5Reader) -> None:
 
 def read_weights(
     model: Model,
-    file: object,
+    file: BinaryIO,
     what: str,
     skip_mismatch: bool = False,
     strict_optimizer: bool = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from kfront.core.errors import DataError
 from kfront.training.data import ArrayData
 
 if TYPE_CHECKING:
-    from kfront.models.model import Model
+    from kfront.training.trainer import Trainer
 
 
-def check_labels(model: Any, data: object) -> None:
+def check_labels(model: Trainer, data: object) -> None:
     """Labels that are NaN or outside the classes.
 
     Args:
@@ -47,7 +47,7 @@ def check_labels(model: Any, data: object) -> None:
         )
 
 
-def _classes(model: Model) -> int | None:
+def _classes(model: Trainer) -> int | None:
     """The number of classes when the loss is a plain sparse categorical crossentropy."""
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "name", None)

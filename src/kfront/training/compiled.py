@@ -11,11 +11,12 @@ from kfront.core.errors import ArgumentError, DataError
 from kfront.core.naming import to_snake_case
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
-from kfront.core.typing import Backend, Config, Nested, Size, Tensor
+from kfront.core.typing import AnyCallable, Backend, Config, Nested, Size, Tensor
 from kfront.losses.base import LossFunctionWrapper, whole_of_replicas
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
+    from kfront.metrics import Metric
 
 
 def _is_spec(x: object) -> bool:
@@ -89,10 +90,10 @@ class CompiledLoss:
 
     def __init__(self, loss: object, weights: object = None) -> None:
         self.loss, self.weights = loss, weights
-        self.terms: list[tuple[Any, float, int]] | None = None
+        self.terms: list[tuple[AnyCallable, float, int]] | None = None
         self.names: list[str] = []
-        self.trackers: list[Any] = []  # of the terms
-        self.results: list[object] = []  # the same in the order in which the losses were given
+        self.trackers: list[Metric] = []  # of the terms
+        self.results: list[Metric] = []  # the same in the order in which the losses were given
 
     def build(self, y_true: Nested[Tensor], y_pred: Nested[Tensor], names: list[str] | None) -> None:
         """Match losses to outputs; done once, on the first batch or its specs."""
@@ -159,7 +160,7 @@ def _place(given: object, path: tuple[object, ...]) -> list[int]:
     return place
 
 
-def _tracker(name: str) -> object:
+def _tracker(name: str) -> Metric:
     made = metrics.Mean(name=name.replace("/", "_"))  # of variables; results have the name with the path
     made.name = name
     return made
@@ -282,7 +283,7 @@ class CompiledMetrics:
         structure.version += 1
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Metric]:
         """The Metric objects."""
         return [m for m, _, _ in self.items or ()]
 

@@ -76,7 +76,7 @@ class LazyLogs(dict):
         self._fill()
         return dict.__repr__(self)
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return dict, (self.copy(),)
 
 

@@ -7,7 +7,7 @@ import itertools
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -19,13 +19,16 @@ from kfront.core.errors import DataError
 from kfront.core.spec import is_text
 from kfront.core.state import distribution_on, named
 from kfront.core.tracking import structure
-from kfront.core.typing import Backend
+from kfront.core.typing import Backend, CallbacksLike, Config
 from kfront.training.data import Data, make_data
 from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, to_array
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.progress import Progress
 
 if TYPE_CHECKING:
+    from kfront.callbacks import CallbackList, History
+    from kfront.models.model import Model
+    from kfront.training.data.base import Batch
     from kfront.training.trainer import Trainer
 
 
@@ -35,8 +38,8 @@ class Plan(NamedTuple):
     epochs: int
     initial_epoch: int
     steps: int | None
-    verbose: Any
-    callbacks: Any
+    verbose: int | str
+    callbacks: CallbacksLike
 
 
 class Validation(NamedTuple):
@@ -54,7 +57,7 @@ class Validation(NamedTuple):
         return (epoch + 1) % self.freq == 0 if isinstance(self.freq, int) else (epoch + 1) in self.freq
 
 
-def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
+def _callback_list(model: Trainer, plan: Plan, data: Data, history: bool) -> CallbackList:
     if isinstance(plan.callbacks, callback_module.CallbackList):
         return plan.callbacks
     verbose = 1 if plan.verbose == "auto" else int(plan.verbose)
@@ -62,7 +65,7 @@ def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
         plan.callbacks,
         add_history=history,
         add_progbar=verbose != 0,
-        model=model,
+        model=cast("Model", model),
         verbose=verbose,
         epochs=plan.epochs,
         steps=data.steps if plan.steps is None else plan.steps,
@@ -82,7 +85,7 @@ def _feed3(batch: tuple[object, object, object], b: Backend, fresh: bool = False
     return feed(x, b, fresh), None if y is None else feed(y, b, fresh), None if w is None else feed(w, b, fresh)
 
 
-def _first(iterator: Iterator[object], what: str) -> tuple[Any, Iterator[Any]]:
+def _first(iterator: Iterator[Batch], what: str) -> tuple[Batch, Iterator[Batch]]:
     """The first batch, and an iterator that still yields it."""
     try:
         first = next(iterator)
@@ -94,7 +97,7 @@ def _first(iterator: Iterator[object], what: str) -> tuple[Any, Iterator[Any]]:
 # ---- fit ------------------------------------------------------------------------------------------------------------
 
 
-def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
+def fit(model: Trainer, data: Data, plan: Plan, validation: Validation) -> History:
     """Run the epochs; returns the History."""
     plan = plan._replace(epochs=_within(plan.epochs, config.max_epochs()))
     callbacks = _callback_list(model, plan, data, history=True)
@@ -118,13 +121,13 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
         return model.history
 
 
-def _compare(model: Any, call: str, data: Data, **more: object) -> None:
+def _compare(model: Trainer, call: str, data: Data, **more: object) -> None:
     """Before a loop, or an epoch of one: do all processes begin the same?"""
     now = distribution_on(model._backend)
     if now is None:
         return
 
-    def facts() -> dict[str, Any]:
+    def facts() -> Config:
         shapes = "".join(str(v.shape) for v in model.variables)
         out = {"call": call, "model": digest(shapes), **more}
         if now.auto_shard_dataset and not data.apart:  # all of them are given the same batches
@@ -137,8 +140,8 @@ def _compare(model: Any, call: str, data: Data, **more: object) -> None:
 
 @contextlib.contextmanager
 def _ready(
-    model: Trainer, data: Data, batches: Iterator[Any], most: int | None, followed: bool, done: int = 0
-) -> Iterator[Iterator[Any]]:
+    model: Trainer, data: Data, batches: Iterator[Batch], most: int | None, followed: bool, done: int = 0
+) -> Iterator[Iterator[Batch]]:
     """The batches of an epoch, made ahead where that helps, as the steps of all processes take them.
 
     Args:
@@ -162,14 +165,20 @@ class _Run:
     """
 
     def __init__(
-        self, model: Any, data: Data, plan: Plan, callbacks: Any, progress: Progress | None, asked: int | None
+        self,
+        model: Trainer,
+        data: Data,
+        plan: Plan,
+        callbacks: CallbackList,
+        progress: Progress | None,
+        asked: int | None,
     ) -> None:
         self.model, self.data, self.plan, self.asked = model, data, plan, asked
         self.callbacks, self.progress = callbacks, progress
         self.first, self.done = plan.initial_epoch, 0
         self.begun = False  # whether the epoch that comes has an iterator already
         self.taken: int = 0  # batches that earlier epochs took from it
-        self.batches: Iterator[Any] | None = None
+        self.batches: Iterator[Batch] | None = None
         if progress is not None and progress.resumed is not None:
             self.first, self.done = progress.resumed["epoch"], progress.resumed["batch"]
             self.taken = progress.taken
@@ -196,14 +205,13 @@ class _Run:
         steps = size if limit is None else min(limit, size or limit)
         self.model._steps().expect(batch, self.data.remainder if reached else 0, steps)
 
-    def _begin_epoch(self) -> Iterator[Any]:
+    def _begin_epoch(self) -> Iterator[Batch]:
         """The iterator of the epoch: a new one if the last epoch left none."""
         _compare(self.model, "fit", self.data)
         self.data.on_epoch_begin()
         if self.batches is not None and self.data.steps is None:
-            ended = object()
-            batch = next(self.batches, ended)
-            self.batches = None if batch is ended else itertools.chain((batch,), self.batches)
+            batch = next(self.batches, None)
+            self.batches = None if batch is None else itertools.chain((batch,), self.batches)
         if self.batches is None:
             self.taken = 0
             if self.progress is not None:
@@ -265,11 +273,11 @@ class _Run:
 class _Validator:
     """Evaluates between epochs; its data are prepared on first use and kept."""
 
-    def __init__(self, model: object, plan: Validation, callbacks: object, progress: Progress | None) -> None:
+    def __init__(self, model: Trainer, plan: Validation, callbacks: CallbackList, progress: Progress | None) -> None:
         self.model, self.plan, self.callbacks, self.progress = model, plan, callbacks, progress
         self.data: Data | None = None
 
-    def run(self, epoch: int) -> dict[str, Any]:
+    def run(self, epoch: int) -> Config:
         """Results as ``val_…``, empty when this epoch has no validation."""
         if not self.plan.due(epoch):
             return {}
@@ -286,7 +294,7 @@ class _Validator:
             self.data.close()
 
 
-def _train_epoch(model: Any, batches: Iterator[Any], data: Data, callbacks: Any, done: int) -> int:
+def _train_epoch(model: Trainer, batches: Iterator[Batch], data: Data, callbacks: CallbackList, done: int) -> int:
     """Train on batches, of which `done` came before; how many that makes together."""
     b, fields = model._backend, model.__dict__
     per_call = model.steps_per_execution
@@ -338,7 +346,7 @@ def _warn_short(done: int, asked: int | None) -> None:
 
 
 def _run_grouped(
-    model: Trainer, kind: str, batches: Iterator[Any], per_call: int, callbacks: object, done: int = 0
+    model: Trainer, kind: str, batches: Iterator[Batch], per_call: int, callbacks: object, done: int = 0
 ) -> int:
     """`steps_per_execution` batches per call of the device loop; how many that makes with the `done` before."""
     b, fields = model._backend, model.__dict__
@@ -357,7 +365,7 @@ def _run_grouped(
     return step
 
 
-def _validation_data(model: Any, validation: Validation) -> Data:
+def _validation_data(model: Trainer, validation: Validation) -> Data:
     v = validation.data
     if isinstance(v, (tuple, list)) and len(v) in (2, 3):
         x, y, w = (*v, None)[:3]
@@ -371,7 +379,7 @@ def _validation_data(model: Any, validation: Validation) -> Data:
 # ---- evaluate and predict -------------------------------------------------------------------------------------------
 
 
-def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
+def evaluate(model: Trainer, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
     """Results by name over all batches."""
     with model._backend.distributor.together():
         _compare(model, "evaluate", data)
@@ -399,7 +407,7 @@ def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str,
     return logs
 
 
-def _test_batches(model: Any, batches: Iterator[Any], data: Data, callbacks: Any) -> None:
+def _test_batches(model: Trainer, batches: Iterator[Batch], data: Data, callbacks: CallbackList) -> None:
     b, fields = model._backend, model.__dict__
     function = model._steps().test_function()
     hooks = callbacks.test_batch_hooks
@@ -473,7 +481,7 @@ class _Outputs:
 
     def __init__(self, backend: Backend) -> None:
         self.to_numpy = backend.to_numpy
-        self.parts: list[Any] = []
+        self.parts: list[object] = []
         self.waiting: list[object] = []
 
     def add(self, out: object) -> None:
@@ -505,7 +513,9 @@ def _join(parts: list[Any]) -> Any:
 # ---- single batches -------------------------------------------------------------------------------------------------
 
 
-def one_batch(model: Any, x: object, y: Any, sample_weight: object, class_weight: Any = None) -> tuple[Any, Any, Any]:
+def one_batch(
+    model: Trainer, x: object, y: Any, sample_weight: object, class_weight: Any = None
+) -> tuple[Any, Any, Any]:
     """Arrays of one batch as native tensors."""
     b = model._backend
 

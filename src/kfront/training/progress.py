@@ -28,6 +28,8 @@ from kfront.training.logs import python_logs
 
 if TYPE_CHECKING:
     from kfront.callbacks import CallbackList
+    from kfront.training.data import Data
+    from kfront.training.trainer import Trainer
 
 # ---- generators of random numbers ------------------------------------------------------------------------------------
 
@@ -47,7 +49,7 @@ def random_state(engines: Any) -> Config:
     }
 
 
-def set_random_state(saved: Config) -> None:
+def set_random_state(saved: Any) -> None:
     """Set the generators to what `random_state` gave, those of engines that are not loaded left out."""
     version, words, gauss = saved["python"]
     python_random.setstate((version, tuple(words.tolist()), gauss))
@@ -75,7 +77,7 @@ class Progress:
         stored: model -> the variables that the callback writes into a weights file; snapshots hold the others.
     """
 
-    def __init__(self, model: Any, data: Any, callbacks: CallbackList) -> None:
+    def __init__(self, model: Trainer, data: Data, callbacks: CallbackList) -> None:
         self.model, self.data, self.callbacks = model, data, callbacks
         self._engines = [named(n) for n in sorted({model._backend.name, *data.engines})]
         self._mark: object = None
@@ -90,9 +92,9 @@ class Progress:
         data.watch(self._random)
 
     @classmethod
-    def of(cls, model: object, data: object, callbacks: Any) -> Progress | None:
+    def of(cls, model: Trainer, data: Data, callbacks: CallbackList) -> Progress | None:
         """The state of a run, if one of its callbacks has a method `follow`, which takes it."""
-        followers = [c for c in callbacks.callbacks if hasattr(c, "follow")]
+        followers: list[Any] = [c for c in callbacks.callbacks if hasattr(c, "follow")]
         if not followers:
             return None
         made = cls(model, data, callbacks)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.core import tree
-from kfront.core.rng import global_seed_generator
+from kfront.core.rng import SeedGenerator, global_seed_generator
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import AnyCallable, Backend, T, Tensor
 from kfront.layers.call_signature import call_info
@@ -19,7 +19,8 @@ from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 
 if TYPE_CHECKING:
-    from kfront.models.model import Model
+    from kfront.core.variable import Variable
+    from kfront.training.trainer import Trainer
 
 
 class StepMaker:
@@ -34,13 +35,13 @@ class StepMaker:
         regularized: whether a trainable weight has a regularizer.
     """
 
-    def __init__(self, model: Any, trainer: type) -> None:
+    def __init__(self, model: Trainer, trainer: type) -> None:
         self.model, self._trainer = model, trainer
         self.takes_training = call_info(type(model)).training
         self.regularized = True
         self._made: dict[object, Any] = {}
-        self.train_variables: list[Any] = []
-        self.other_variables: list[Any] = []
+        self.train_variables: list[Variable] = []
+        self.other_variables: list[Variable] = []
         self._looked: Any = None
         self._seen: Any = None
         self._own_loss = getattr(model.compute_loss, "__func__", None) is not self._default("compute_loss")
@@ -76,10 +77,10 @@ class StepMaker:
         self.test_variables = [*{id(v): v for v in (*self.forward_variables, *model.metrics_variables)}.values()]
         self.regularized = any(v.regularizer is not None for v in self.train_variables)
 
-    def _global_seeds(self) -> list[Any]:
+    def _global_seeds(self) -> list[SeedGenerator]:
         return [global_seed_generator()]
 
-    def _settings(self) -> tuple[Any, ...]:
+    def _settings(self) -> tuple[object, ...]:
         """What a compiled step depends on besides the layers."""
         model = self.model
         optimizer = model.optimizer
@@ -91,7 +92,7 @@ class StepMaker:
             tuple(id(g.state) for g in self._global_seeds()),
         )
 
-    def _structure_key(self) -> tuple[Any, ...]:
+    def _structure_key(self) -> tuple[object, ...]:
         """Changes when layers are frozen, or variables or metrics are added."""
         model = self.model
         ids = (tuple(map(id, found)) for found in (model.trainable_variables, model.variables, model.metrics))
@@ -167,7 +168,7 @@ class StepMaker:
             return self.model.compute_loss(x, y, y_pred, weight, **more)
         return own(y, y_pred, weight)
 
-    def _track(self, model: Model, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: Tensor) -> Any:
+    def _track(self, model: Trainer, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: Tensor) -> Any:
         model._loss_tracker.update_state(whole_of_replicas(loss), _batch_size(x))
         if self._own_metrics:  # its results need not be those of `model.metrics`
             return model.compute_metrics(x, y, y_pred, weight)
@@ -326,12 +327,12 @@ class StepMaker:
             if not b.cannot_trace(error):
                 raise
 
-    def _raw(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Any]]]:
+    def _raw(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Variable]]]:
         """The Python function of a step, and the Variables it may assign."""
         run, pick = self._of_one_replica(kind)
         return self.model._backend.replicated(self.model, run, kind), pick
 
-    def _of_one_replica(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Any]]]:
+    def _of_one_replica(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Variable]]]:
         model = self.model
         if kind == "predict":
             return self._raw_predict(), lambda: self.forward_variables
@@ -386,7 +387,7 @@ class StepMaker:
         new = tuple([v._value for v in g] for g in lists)
         return logs, new[1] if kind == "predict" else new
 
-    def _groups(self, kind: str) -> list[list[Any]]:
+    def _groups(self, kind: str) -> list[list[Variable]]:
         """The variables whose values a step of that form takes."""
         model = self.model
         out = [model.trainable_variables, model.non_trainable_variables]
@@ -410,7 +411,7 @@ def _masks(outputs: object, backend: Backend) -> list[Tensor | None] | None:
     return found if any(m is not None for m in found) else None
 
 
-def _set_masks(outputs: object, masks: list[Any], backend: Backend) -> None:
+def _set_masks(outputs: object, masks: Sequence[Tensor | None], backend: Backend) -> None:
     """Put masks on outputs again: gradients of an engine may return other objects than the model did, without masks."""
     for x, m in zip(tree.flatten(outputs), masks, strict=True):
         if m is not None and backend.get_mask(x) is None:

@@ -21,7 +21,17 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import F, filtered
-from kfront.core.typing import AnyCallable, Config, LossLike, MetricLike, Nested, OptimizerLike, Tensor
+from kfront.core.typing import (
+    AnyCallable,
+    Backend,
+    CallbacksLike,
+    Config,
+    LossLike,
+    MetricLike,
+    Nested,
+    OptimizerLike,
+    Tensor,
+)
 from kfront.losses.base import share_of_replica
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
@@ -34,9 +44,11 @@ from kfront.utils.data_utils import unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
     from kfront.callbacks.history import History
+    from kfront.layers.base import Layer
     from kfront.metrics import Metric
     from kfront.optimizers.base import Optimizer
-
+else:
+    Layer = object  # a `Model` is both
 
 _UNTRAINED: dict[str, object] = {
     "optimizer": None,
@@ -66,23 +78,27 @@ def _also_with_state(step: F) -> F:
     return cast("F", run)
 
 
-class Trainer:
+class Trainer(Layer):
     """The training side of a model; mixed into `Model`."""
 
-    _backend: Any
+    _backend: Backend
     name: str
     built: bool
-    optimizer: Any
+    optimizer: Any  # None until `compile`
     stop_training: bool
+    stop_evaluating: bool
+    history: History
+    _initial_epoch: int | None
+    _last_logs: object
     steps_per_execution: int
     jit_compile: bool | str
-    loss: Any = None  # as given to `compile`
+    loss: LossLike | Nested[LossLike] = None  # as given to `compile`
     compiled: bool = False  # whether `compile` was called
     _has_call: bool
-    _compile_loss: Any
+    _compile_loss: CompiledLoss | None
     _compile_metrics: Any
     _loss_tracker: Any
-    _compile_arguments: dict[str, Any] | None
+    _compile_arguments: Any
     _run_eagerly: bool
 
     def _init_trainer(self) -> None:
@@ -178,7 +194,7 @@ class Trainer:
             found = self.__dict__["_compiled"] = StepMaker(self, Trainer)
         return found
 
-    def get_compile_config(self) -> dict[str, Any] | None:
+    def get_compile_config(self) -> Config | None:
         """The arguments of `compile`, serialized."""
         if not self.compiled:
             return None
@@ -189,9 +205,9 @@ class Trainer:
     def compile_from_config(self, config: Mapping[str, object]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
         self._compile_as(config)
-        if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
+        if self.optimizer is not None and self.built:
             with backend_scope(self._backend), self._backend.scope_of(self):
-                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+                self.optimizer.build(self.trainable_variables)
 
     def _compile_as(self, config: Mapping[str, object]) -> None:
         config = {k: codec.deserialize_keras_object(v) for k, v in config.items()}
@@ -201,9 +217,9 @@ class Trainer:
     # -- losses and metrics -------------------------------------------------------------------------------------------
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Metric]:
         """The loss tracker, the compiled metrics and those of the layers."""
-        out = list(super().metrics)  # type: ignore[misc]
+        out = list(super().metrics)
         if self._loss_tracker is not None:
             out = [self._loss_tracker, *self._compiled_metrics(), *(m for m in out if m is not self._loss_tracker)]
         return out
@@ -235,7 +251,7 @@ class Trainer:
                 out[m.name] = of(m)
             if self._compile_metrics is not None:
                 out.update(self._compile_metrics.result(of))
-            listed = super().metrics  # type: ignore[misc]
+            listed = super().metrics
         for m in listed:  # of a class that lists its own metrics, these and no other
             if m is not self._loss_tracker and m.name not in out:
                 value = of(m)
@@ -270,7 +286,7 @@ class Trainer:
                 raise DataError("[fit] expected targets `y` for the compiled loss, got None.")
             total = self._compile_loss(y, y_pred, sample_weight)
         if state.add_loss_used or self._steps().regularized:
-            for extra in self.losses:  # type: ignore[attr-defined]
+            for extra in self.losses:
                 extra = share_of_replica(extra)
                 total = extra if total is None else total + extra
         if total is None:
@@ -320,7 +336,7 @@ class Trainer:
     def predict_step(self, data: Any) -> Any:
         """The outputs for a batch."""
         x = data[0] if isinstance(data, tuple) else data
-        return self(x, training=False) if self._steps().takes_training else self(x)  # type: ignore[operator]
+        return self(x, training=False) if self._steps().takes_training else self(x)
 
     def make_train_function(self, force: bool = False) -> AnyCallable:
         """The function that runs one training step, compiled as `compile` says."""
@@ -342,7 +358,7 @@ class Trainer:
             self._prepare_here(x, y, sample_weight, train)
 
     def _prepare_here(self, x: Any, y: object, sample_weight: object, train: bool) -> None:
-        unbuilt = not self._all_built  # type: ignore[attr-defined]
+        unbuilt = not self._all_built
         loss: Any = self._compile_loss
         metrics: Any = self._compile_metrics
         lossless = loss is not None and loss.terms is None
@@ -356,18 +372,18 @@ class Trainer:
             if metrics is not None and measured and y is not None:
                 metrics.build(y_spec, y_pred, self._output_names())
         if train and self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            self.optimizer.build(self.trainable_variables)
 
     def _output_spec(self, specs: object, x: Tensor) -> Any:
         """Outputs for symbolic inputs; a model that cannot run on them runs once on the first sample(s)."""
         try:
-            return self(specs)  # type: ignore[operator]
+            return self(specs)
         except (TypeError, AttributeError, NotImplementedError, RuntimeError) as error:
             if getattr(error, "_from_kfront", False):
                 raise
             b = self._backend
             with b.no_grad():
-                return self(tree.map_structure(b.convert, x))  # type: ignore[operator]
+                return self(tree.map_structure(b.convert, x))
 
     # -- fit, evaluate, predict ---------------------------------------------------------------------------------------
 
@@ -378,8 +394,8 @@ class Trainer:
         y: object = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: object = "auto",
-        callbacks: object = None,
+        verbose: int | str = "auto",
+        callbacks: CallbacksLike = None,
         validation_split: float = 0.0,
         validation_data: object = None,
         shuffle: bool | str = True,
@@ -440,10 +456,10 @@ class Trainer:
         x: object = None,
         y: object = None,
         batch_size: int | None = None,
-        verbose: object = "auto",
+        verbose: int | str = "auto",
         sample_weight: object = None,
         steps: int | None = None,
-        callbacks: object = None,
+        callbacks: CallbacksLike = None,
         return_dict: bool = False,
         **kwargs: object,
     ) -> Any:
@@ -476,9 +492,9 @@ class Trainer:
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: object = "auto",
+        verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: object = None,
+        callbacks: CallbacksLike = None,
     ) -> Any:
         """Outputs for data, as NumPy arrays.
 

@@ -72,7 +72,7 @@ class _Held:
         self.value = value
 
 
-def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: object, out_axes: object) -> Any:
+def _vmap(b: Backend, fn: AnyCallable, args: Any, kwargs: Any, in_axes: object, out_axes: object) -> Any:
     in_axes = list(in_axes) if isinstance(in_axes, tuple) else in_axes
     leaves, axes = tree.flatten(list(args)), _axes("in_axes", in_axes, list(args))
     mapped = [i for i, a in enumerate(axes) if a is not None and not (leaves[i] is None or is_layer(leaves[i]))]
@@ -85,7 +85,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: object, out_axes: ob
         if not -rank <= axes[i] < rank:
             raise ShapeError(f"[vmap] expected tensors with an axis {axes[i]}, got shape {b.static_shape(x)}.")
         columns.append(x if axes[i] in (0, -rank) else ops.moveaxis(x, axes[i], 0))
-    sizes = {b.static_shape(x)[0] for x in columns} - {None}
+    sizes = {n for x in columns if (n := b.static_shape(x)[0]) is not None}
     if len(sizes) > 1:
         raise ShapeError(f"[vmap] expected one size of the batch, got {sorted(sizes)}.")
     seen: list[object] = []

@@ -5,13 +5,16 @@ What an estimator must do is laid down in https://scikit-learn.org/stable/develo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotCompiledError, UnsupportedError
 from kfront.models.cloning import clone_model
 from kfront.models.model import Model
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 try:
     import sklearn
@@ -130,7 +133,7 @@ class _Estimator(BaseEstimator):
         self._metadata_request = request
         return self
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.non_deterministic = True  # initial weights and shuffles come from Python's generator
         return tags
@@ -194,7 +197,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
         """
         return self._outputs(X)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # how good it is depends on the model
         return tags
@@ -227,7 +230,7 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
 
     _numeric_targets = True
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
@@ -265,7 +268,7 @@ class SKLearnTransformer(TransformerMixin, _Estimator):
         """
         return self._outputs(X)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = False
         tags.transformer_tags.preserves_dtype = []

@@ -31,7 +31,7 @@ from kfront.core.typing import Nested
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
     from kfront.distribution import Distribution, TensorLayout
-    from kfront.models.model import Model
+    from kfront.training.trainer import Trainer
 
 
 class PlacedVariable(JaxVariable):
@@ -246,7 +246,7 @@ class JaxDistributor(Distributor):
         variable._layout, variable.__class__ = layout, PlacedVariable
         variable._sharding = _short(layout.backend_layout)
 
-    def step(self, run: Closure[Array], kind: str, distribution: Distribution, model: Model) -> Closure[Array]:
+    def step(self, run: Closure[Array], kind: str, distribution: Distribution, model: Trainer) -> Closure[Array]:
         """The step on batches that are split over the devices."""
         feed = _Feed(distribution)
 

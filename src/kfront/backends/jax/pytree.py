@@ -29,6 +29,7 @@ from kfront.core.operation import Node, Operation
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import KerasTensor
 from kfront.core.tracking import PLAIN, structure
+from kfront.core.typing import Config
 
 if TYPE_CHECKING:
     from kfront.layers.base import Layer
@@ -316,7 +317,7 @@ class _Maker:
 # ---- the structure ---------------------------------------------------------------------------------------------------
 
 
-def _names(layer: Any, seen: frozenset[int] = frozenset()) -> dict[int, str]:
+def _names(layer: Layer, seen: frozenset[int] = frozenset()) -> dict[int, str]:
     """By the id of each variable of a layer a name such as ``dense/kernel``; the first public attribute counts.
 
     What `add_weight` files under a name of its own has that only until it becomes an attribute.
@@ -426,7 +427,7 @@ class _Late:
     def __init__(self, cls: type, name: str) -> None:
         self.cls, self.name = cls, name
 
-    def __get__(self, layer: Any, owner: type) -> Any:
+    def __get__(self, layer: Layer | None, owner: type) -> Any:
         if layer is not None and _EMPTY in _fields(layer):
             _fill(layer)
             return getattr(layer, self.name)
@@ -457,7 +458,7 @@ def members(cls: type) -> dict[str, Any]:
     """
     inherited = getattr(cls, "__getattr__", None)
 
-    def __getattr__(self: Any, name: str) -> Any:
+    def __getattr__(self: Layer, name: str) -> Any:
         if _EMPTY in _fields(self):
             _fill(self)
             return getattr(self, name)
@@ -465,7 +466,7 @@ def members(cls: type) -> dict[str, Any]:
             return inherited(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def contents(self: Any) -> dict[str, Any]:
+    def contents(self: Layer) -> Config:
         fields = _fields(self)
         if _EMPTY in fields:
             _fill(self)

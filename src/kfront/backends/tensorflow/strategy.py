@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tensorflow import Tensor
 
     from kfront.core.variable import Variable
-    from kfront.models.model import Model
+    from kfront.training.trainer import Trainer
 
 
 def count() -> int:
@@ -28,7 +28,7 @@ def count() -> int:
     return 1 if context is None else context.num_replicas_in_sync
 
 
-def scope_of(model: Model) -> AbstractContextManager[object]:
+def scope_of(model: Trainer) -> AbstractContextManager[object]:
     """Context in which the variables are made of a model that was made in the scope of a strategy."""
     return nullcontext() if model._strategy is None else model._strategy.scope()
 
@@ -45,7 +45,7 @@ def whole_batches(x: Any) -> Iterator[object]:
     return (tf.nest.map_structure(lambda part: gather(part, 0), batch) for batch in x)
 
 
-def replicated(model: Model, run: Closure[Tensor], kind: str) -> Closure[Tensor]:
+def replicated(model: Trainer, run: Closure[Tensor], kind: str) -> Closure[Tensor]:
     """A step that is given whole batches, run on parts of them; see `Backend.replicated`."""
     strategy = model._strategy
     if strategy is None or strategy.num_replicas_in_sync == 1:

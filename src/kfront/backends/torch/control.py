@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch._higher_order_ops.while_loop import while_loop as loop
+from torch.autograd.function import FunctionCtx
 from torch.utils import _pytree as pytree
 
 from kfront.backends.torch.step import inside_func, transforming
@@ -187,24 +188,24 @@ class _CustomGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(call: Any, *args: object) -> Nested[Tensor]:
+    def forward(call: _Call, *args: object) -> Nested[Tensor]:
         return call(*args)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Nested[Tensor], output: Any) -> None:
+    def setup_context(ctx: FunctionCtx, inputs: Nested[Tensor], output: object) -> None:
         ctx.call, *args = inputs
         ctx.gradient, ctx.call.gradient = ctx.call.gradient, None
         ctx.save_for_backward(*args)
         ctx.save_for_forward(*args)
 
     @staticmethod
-    def jvp(ctx: Any, _: object, *tangents: Any) -> Nested[Tensor]:
+    def jvp(ctx: FunctionCtx, _: object, *tangents: Tensor | None) -> Nested[Tensor]:
         args = ctx.saved_tensors
         tangents = tuple(torch.zeros_like(x) if t is None else t for x, t in zip(args, tangents, strict=True))
         return torch.func.jvp(ctx.call, args, tangents)[1]
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Nested[Tensor]) -> Nested[Tensor]:
+    def backward(ctx: FunctionCtx, *upstream: Nested[Tensor]) -> Nested[Tensor]:
         call, gradient, args = ctx.call, ctx.gradient, ctx.saved_tensors
         if torch.is_grad_enabled() or inside_func():
             call(*args)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+from torch.autograd.function import FunctionCtx
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from kfront.backends.base import Backend
     from kfront.core.variable import Variable
     from kfront.distribution import Distribution, TensorLayout
-    from kfront.models.model import Model
+    from kfront.training.trainer import Trainer
 
 
 Tensor = torch.Tensor
@@ -91,11 +92,11 @@ def _summed(tensor: Tensor) -> Tensor:
 
 class _Total(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, tensor: Tensor) -> Tensor:
         return _summed(tensor)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Nested[Tensor]:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Nested[Tensor]:
         return _Total.apply(gradients[0])
 
 
@@ -316,7 +317,7 @@ class TorchDistributor(Distributor):
             return
         lay_out(variable, layout.backend_layout, None if now is None else now.batch_dim_name)
 
-    def step(self, run: Closure[Tensor], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
+    def step(self, run: Closure[Tensor], kind: str, distribution: Distribution, model: Trainer) -> Closure[Tensor]:
         """The step on this process's part of a batch; `predict` gives the outputs of all parts."""
         count, mine = self.processes()
         if count == 1:
@@ -400,7 +401,7 @@ class TorchDistributor(Distributor):
         return out
 
     @contextmanager
-    def gathered(self, model: Model, logs: Any) -> Iterator[Tensor]:
+    def gathered(self, model: Trainer, logs: Any) -> Iterator[Tensor]:
         """Metrics are those of all processes inside; statistics that layers keep are averaged for good."""
         count, now = self.processes()[0], distribution_on(self.b)
         if count == 1 or (now is not None and now.splits_variables):

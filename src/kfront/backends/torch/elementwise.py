@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import torch
+from torch.autograd.function import FunctionCtx
 
 from kfront.backends.torch.common import TORCH, native
 from kfront.core.dtypes import WEAK, standardize
@@ -115,17 +115,17 @@ class _IncompleteGamma(torch.autograd.Function):
         return torch.special.gammainc(a, x)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
         ctx.save_for_forward(*inputs)
 
     @staticmethod
-    def jvp(ctx: Any, da: Tensor, dx: Tensor) -> Tensor:
+    def jvp(ctx: FunctionCtx, da: Tensor, dx: Tensor) -> Tensor:
         a, x = ctx.saved_tensors
         return da * _slope_by_shape(a, x) + dx * _slope_by_limit(a, x)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: FunctionCtx, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         a, x = ctx.saved_tensors
         slopes = (_slope_by_shape, _slope_by_limit)
         return tuple(upstream[0] * f(a, x) if w else None for f, w in zip(slopes, ctx.needs_input_grad, strict=True))

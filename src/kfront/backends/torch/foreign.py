@@ -76,7 +76,7 @@ class Adopted(TorchVariable):
         value, cast = self._value, scopes.autocast
         return value if cast is None or not value.is_floating_point() else value.to(get("torch").native_dtype(cast))
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return Adopted.__new__, (Adopted,), dict(self.__dict__)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import inspect
 import types
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeGuard
 
 import torch
 from torch.fx.proxy import Proxy
@@ -22,6 +22,7 @@ from torch.nn.parameter import Buffer, UninitializedParameter
 from kfront.backends.torch.common import NAMES, native
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable, VariableParameter, file, is_parameter
 from kfront.core.errors import NotBuiltError
+from kfront.core.typing import AnyCallable, Config
 
 Tensor = torch.Tensor
 _HOOKS = (
@@ -30,7 +31,7 @@ _HOOKS = (
 )
 
 
-class Table(dict[str, Any]):
+class Table(dict[str, Tensor | None]):
     """`_parameters` or `_buffers` of a layer: what torch puts there, as `functional_call` does, the Variables hold.
 
     Attributes:
@@ -39,7 +40,7 @@ class Table(dict[str, Any]):
 
     waiting: bool = False
 
-    def __init__(self, layer: Module, items: Any = ()) -> None:
+    def __init__(self, layer: Module, items: Mapping[str, Tensor | None]) -> None:
         super().__init__(items)
         self.layer = layer
 
@@ -58,33 +59,33 @@ class Table(dict[str, Any]):
         elif name in self.layer.__dict__["_native_names"]:
             self.layer._tracker.forget(name)
 
-    def pop(self, name: str, *default: Any) -> Any:
+    def pop(self, name: str, *default: Tensor | None) -> Tensor | None:
         value = self.get(name, *default)
         if name in self:
             del self[name]
         return value
 
-    def items(self) -> Any:
+    def items(self) -> Iterable[tuple[str, Tensor | None]]:
         if not self.waiting or self.layer.__dict__.get("built", True):
             return super().items()
         return [*super().items(), ("not_built", Unbuilt.of(self.layer))]
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return dict, (dict(self),)
 
 
-def known(layer: Module, name: str) -> Any:
+def known(layer: Module, name: str) -> TorchVariable | None:
     """The Variable that is registered under a name, or None."""
     entry = layer.__dict__["_native_names"].get(name)
     return entry[0] if entry is not None and _is_held(entry[0]) else None
 
 
-def _is_held(thing: Any) -> bool:
+def _is_held(thing: object) -> TypeGuard[TorchVariable]:
     """Whether it is a Variable whose storage the layer's tables hold for it."""
     return isinstance(thing, TorchVariable) and not thing._elsewhere
 
 
-def init_tables(layer: Any) -> None:
+def init_tables(layer: Module) -> None:
     """Give a new layer, or one that was copied, tables that its Variables follow."""
     fields = layer.__dict__
     names = fields.setdefault("_native_names", {})
@@ -103,14 +104,14 @@ class Unbuilt(UninitializedParameter):
     of_layer: str
 
     @classmethod
-    def of(cls, layer: Any) -> Unbuilt:
+    def of(cls, layer: Module) -> Unbuilt:
         """That of a layer."""
         out = cls()
         out.__dict__["of_layer"] = layer.name
         return out
 
     @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: object = None) -> Any:
+    def __torch_function__(cls, func: AnyCallable, types: object, args: Any = (), kwargs: object = None) -> None:
         if func == Tensor.grad.__get__:
             return None
         raise NotBuiltError(
@@ -122,7 +123,7 @@ class Unbuilt(UninitializedParameter):
 class _unlisted:
     """Context in which the placeholder of a layer without weights is not among its parameters."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Module) -> None:
         self.table = layer.__dict__["_parameters"]
 
     def __enter__(self) -> None:
@@ -196,7 +197,7 @@ def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
         _announce(layer, new)
 
 
-def _forget(layer: Any, name: str) -> None:
+def _forget(layer: Module, name: str) -> None:
     fields = layer.__dict__
     thing = fields["_native_names"].pop(name)[0]
     if not isinstance(thing, Module):
@@ -217,7 +218,7 @@ def untrack(layer: Module, attribute: str) -> None:
                 _forget(layer, name)
 
 
-def set_native_attribute(layer: Module, name: str, value: Any) -> bool:
+def set_native_attribute(layer: Module, name: str, value: object) -> bool:
     """Take a Module or tensor as an attribute, as any Module does; under a Variable's name it becomes its storage.
 
     Returns:
@@ -270,7 +271,7 @@ def delete_native_attribute(layer: Module, name: str) -> bool:
 # ---- members of bound classes ----------------------------------------------------------------------------------------
 
 
-def settle(layer: Any) -> None:
+def settle(layer: Module) -> None:
     """Have the Variables hold what is in the tables: torch may have put new objects there, or changed their class."""
     for name, (thing, _) in layer.__dict__["_native_names"].items():
         for table in (layer._parameters, layer._buffers):
@@ -278,7 +279,7 @@ def settle(layer: Any) -> None:
                 thing.take(table[name])
 
 
-def _apply(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+def _apply(self: Module, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Module:
     """`Module._apply` (`.to()`, `.double()` …); Variables and the layer's dtype follow, keys stay on the host."""
     keys = {n: x for n, x in self._buffers.items() if n.endswith(SEED_NAME)}
     with _unlisted(self):
@@ -293,18 +294,18 @@ def _apply(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> A
     return self
 
 
-def _save_to_state_dict(self: Any, *args: Any) -> None:
+def _save_to_state_dict(self: Module, *args: object) -> None:
     with _unlisted(self):
         Module._save_to_state_dict(self, *args)
 
 
-def _load_from_state_dict(self: Any, *args: Any) -> None:
+def _load_from_state_dict(self: Module, *args: object) -> None:
     with _unlisted(self):
         Module._load_from_state_dict(self, *args)
     settle(self)
 
 
-def take_mode(owner: Module, name: str, part: Any) -> None:
+def take_mode(owner: Module, name: str, part: Module | None) -> None:
     """A layer that is put into a module takes over its mode, unless `train` or another module has set one before."""
     mode = owner.__dict__.get("training")  # what `torch.compile` makes asks the module that it is about
     if owner.__dict__.get("_mode_set") is False:
@@ -318,7 +319,7 @@ def take_mode(owner: Module, name: str, part: Any) -> None:
 module.register_module_module_registration_hook(take_mode)
 
 
-def _register_parameter(self: Any, name: str, param: Any) -> None:
+def _register_parameter(self: Module, name: str, param: Parameter | None) -> None:
     """As `Module.register_parameter`; under a Variable's name it becomes its storage."""
     if param is not None and known(self, name) is None:
         Module.register_parameter(self, name, param)
@@ -327,7 +328,7 @@ def _register_parameter(self: Any, name: str, param: Any) -> None:
         self._parameters[name] = param
 
 
-def _deepcopy(self: Any, memo: dict[int, Any]) -> Any:
+def _deepcopy(self: Module, memo: dict[int, object]) -> Module:
     """What `copy.deepcopy` does without it; here because torch gives a parametrized class one of another kind."""
     make, args, state = self.__reduce_ex__(4)[:3]
     out = memo[id(self)] = make(*args)
@@ -335,7 +336,7 @@ def _deepcopy(self: Any, memo: dict[int, Any]) -> Any:
     return out
 
 
-def _ignored_by_ddp(self: Any) -> list[str]:
+def _ignored_by_ddp(self: Module) -> list[str]:
     """Names of the buffers that DistributedDataParallel leaves alone: keys of random ops, which stay on the CPU."""
     return [n for n, _ in self.named_buffers() if n.endswith(SEED_NAME)]
 
@@ -343,7 +344,7 @@ def _ignored_by_ddp(self: Any) -> list[str]:
 _module_call = Module.__call__
 
 
-def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _call(self: Module, *args: Any, **kwargs: Any) -> Any:
     """`Module.__call__`, to which it leaves what is rarely there: hooks, `Module.compile`, `torch.fx`, `torch.jit`."""
     fields = self.__dict__
     if torch._C._get_tracing_state():
@@ -366,7 +367,7 @@ def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
     return self.forward(*args, **kwargs)
 
 
-def _recorded(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _recorded(self: Module, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
     """A call while `torch.fx` records: the layer is one node, as torch's own layers are."""
     proxy = next((x for x in (*args, *kwargs.values()) if isinstance(x, Proxy)), None)
     if proxy is None:
@@ -375,7 +376,7 @@ def _recorded(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return tracer.create_proxy("call_module", tracer.path_of_module(self), args, kwargs)
 
 
-def _signed(run: Any, cls: Any) -> Any:
+def _signed(run: types.FunctionType, cls: type) -> types.FunctionType:
     """A function with the signature of a layer's `call`, by which `torch.export` matches arguments."""
     out = types.FunctionType(run.__code__, run.__globals__, "forward", run.__defaults__, run.__closure__)
     out.__kwdefaults__, out.__signature__ = run.__kwdefaults__, inspect.signature(cls.call)
@@ -386,18 +387,18 @@ def members(cls: type, root: type) -> dict[str, object]:
     """What a layer class bound to torch has besides: calls go through `Module.__call__`, so that hooks fire."""
     own_train = getattr(cls, "train", Module.train)
 
-    def train(self: Any, mode: bool = True) -> Any:
+    def train(self: Module, mode: bool = True) -> Module:
         fields = self.__dict__
         fields["_mode_set"] = True
         for layer in self._modules_held() if self._has_modules else ():
             layer.__dict__["_modes"] = None  # the flags that a call has covered up are of the past
         return own_train(self, mode)
 
-    def set_state(self: Any, saved: dict[str, Any]) -> None:
+    def set_state(self: Module, saved: Config) -> None:
         cls.__setstate__(self, saved)  # type: ignore[attr-defined]
         init_tables(self)
 
-    out: dict[str, Any] = {
+    out: dict[str, object] = {
         "__call__": _call,
         "__setstate__": set_state,
         "_apply": _apply,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.distributed as dist
+from torch.autograd.function import FunctionCtx
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 from torch.distributed.tensor._dtensor_spec import DTensorSpec
@@ -247,7 +248,7 @@ class _Gather(torch.autograd.Function):
     """From the Parameters of a block, DTensors, to what this process computes with, plain tensors."""
 
     @staticmethod
-    def forward(ctx: Any, block: Block, *own: DTensor) -> tuple[Tensor, ...]:
+    def forward(ctx: FunctionCtx, block: Block, *own: DTensor) -> tuple[Tensor, ...]:
         ctx.block, ctx.kinds = block, [x.dtype for x in own]
         ctx.set_materialize_grads(False)  # what was not used has no gradient
         out = block.gather([x._local_tensor for x in own])
@@ -255,7 +256,7 @@ class _Gather(torch.autograd.Function):
         return tuple(out)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
+    def backward(ctx: FunctionCtx, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if not torch.is_grad_enabled():  # all that reads the block has its gradient
             gathering.release(ctx.block)
         return None, *_Scatter.apply(ctx.block, ctx.kinds, *gradients)  # type: ignore[misc]
@@ -265,12 +266,12 @@ class _ForRows(torch.autograd.Function):
     """From a Variable's value to a plain tensor, whose gradient is of this process's rows; `to_local` costs more."""
 
     @staticmethod
-    def forward(ctx: Any, x: DTensor, v: PlacedVariable) -> Tensor:
+    def forward(ctx: FunctionCtx, x: DTensor, v: PlacedVariable) -> Tensor:
         ctx.v = v
         return x._local_tensor.view_as(x._local_tensor)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
         v, g = ctx.v, gradients[0].contiguous()
         if torch.is_grad_enabled():  # for a gradient of it
             return DTensor.from_local(g, v.laid.mesh, v.summed), None
@@ -283,7 +284,9 @@ class _Scatter(torch.autograd.Function):
     """The way back, for gradients; it has a gradient itself."""
 
     @staticmethod
-    def forward(ctx: Any, block: Block, kinds: list[torch.dtype], *gradients: Tensor | None) -> Any:
+    def forward(
+        ctx: FunctionCtx, block: Block, kinds: list[torch.dtype], *gradients: Tensor | None
+    ) -> tuple[DTensor | None, ...]:
         ctx.block, ctx.there = block, [g is not None for g in gradients]
         return tuple(
             None if part is None else DTensor(part.to(kind), v.own._spec, requires_grad=False)
@@ -291,7 +294,7 @@ class _Scatter(torch.autograd.Function):
         )
 
     @staticmethod
-    def backward(ctx: Any, *second: DTensor) -> Any:
+    def backward(ctx: FunctionCtx, *second: DTensor | None) -> tuple[Tensor | None, ...]:
         block = ctx.block
         parts = [
             torch.zeros(shape, dtype=block.dtype, device=block.mesh.device_type) if g is None else g._local_tensor

@@ -8,8 +8,9 @@ Parameter for torch, with the Variable's members besides. It is what an attribut
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import overrides
 from torch.fx.experimental import proxy_tensor
@@ -23,6 +24,7 @@ from kfront.backends.torch.step import inside_func, recorded
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
 from kfront.core.tracking import structure
+from kfront.core.typing import AnyCallable, Config, DTypeLike
 from kfront.core.variable import Variable, parameters
 
 Tensor = torch.Tensor
@@ -45,7 +47,7 @@ class TorchVariable(Variable):
     own: Tensor
     places: tuple[tuple[Module, str], ...] = ()
     _aliased_by_autograd = False
-    _reference: Any = None  # a Variable beside whose shards its own are, in an optimizer
+    _reference: Variable | None = None  # a Variable beside whose shards its own are, in an optimizer
     _elsewhere = False  # whether the storage belongs to a module of its own
 
     def _make(self, value: Tensor) -> None:
@@ -107,12 +109,12 @@ class TorchVariable(Variable):
             Tensor.requires_grad_(mine, self._trainable)
 
     @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
+    def __torch_function__(cls, func: AnyCallable, types: object, args: object = (), kwargs: object = None) -> Any:
         """torch's own functions take Variables."""
         args, kwargs = tree_map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs or {}))
         return func(*args, **kwargs)
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(self, func: AnyCallable, types: object, args: object, kwargs: object) -> Any:
         """NumPy's functions take it as an array; else they call a tensor's methods, which have other arguments."""
         args, kwargs = tree_map(lambda x: x.numpy() if isinstance(x, Variable) else x, (args, kwargs))
         return func(*args, **kwargs)
@@ -139,7 +141,7 @@ class TorchVariable(Variable):
         for layer, name in self.places:
             file(layer, name, self)
 
-    def _lay_out_like(self, reference: Any) -> None:
+    def _lay_out_like(self, reference: Variable | None) -> None:
         self._reference = reference
         if reference is not None and hasattr(reference.own, "placements") and not hasattr(self.own, "placements"):
             self.become(_laid_out(self.own, reference.own))
@@ -171,7 +173,7 @@ class TorchVariable(Variable):
                 if held is not shown and isinstance(held, (TorchVariable, Parameter)):
                     object.__setattr__(layer, attribute, shown)
 
-    def _shown(self, layer: Any) -> Any:
+    def _shown(self, layer: Module) -> Variable:
         """What an attribute of `layer` holds: the Parameter; the Variable where there is none, or where it casts.
 
         A layer whose compute dtype is another reads its weights in that dtype. kfront's own do so by `read`; in a
@@ -183,7 +185,7 @@ class TorchVariable(Variable):
         casts = layer.__dict__.get("_scope_dtype") is not None
         return self if casts and not type(layer)._unbound.__module__.startswith("kfront.") else value
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> Config:
         return {k: v for k, v in super()._state().items() if k not in ("places", "_reference")}
 
 
@@ -194,14 +196,14 @@ class Displaced(TorchVariable):
     """
 
     _listed = False
-    own: Any = None
+    own: Tensor | None = None
 
     @property
     def _place(self) -> tuple[Module, str]:
         return self.places[0]
 
     @property
-    def _value(self) -> Any:
+    def _value(self) -> Tensor:
         return getattr(*self._place)
 
     def _write(self, value: Tensor) -> None:
@@ -237,7 +239,7 @@ class _Default:
     def __init__(self, name: str, default: object) -> None:
         self.name, self.default = name, default
 
-    def __get__(self, layer: Any, owner: type) -> Any:
+    def __get__(self, layer: Module | None, owner: type) -> Any:
         entry = None if layer is None else layer.__dict__["_native_names"].get(self.name)
         if entry is not None and type(entry[0]) is Displaced:
             raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}", name=self.name, obj=layer)
@@ -264,7 +266,7 @@ def file(layer: Module, name: str, variable: TorchVariable) -> None:
     dict.__setitem__(fields[there], name, own)
 
 
-def _laid_out(value: Tensor, mine: Any) -> Tensor:
+def _laid_out(value: Tensor, mine: Tensor) -> Tensor:
     """A whole value as shards, where the storage is a DTensor, and the other way round."""
     if hasattr(mine, "placements") == hasattr(value, "placements"):
         return value
@@ -293,13 +295,13 @@ class VariableParameter(Parameter, Variable):
     """
 
     __torch_function__ = torch._C._disabled_torch_function_impl
-    _handle: Any = None
+    _handle: TorchVariable | None = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         """Nothing: ``Parameter(own)`` calls it."""
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensor:
         """The tensor: this one, or what stands in its place; in the autocast dtype inside such a scope."""
         handle = self._handle
         return self if handle is None or (handle._value is self and state.autocast is None) else handle.value
@@ -307,11 +309,11 @@ class VariableParameter(Parameter, Variable):
     def __repr__(self) -> str:
         return repr(Tensor._make_subclass(Parameter, self.data, self.requires_grad))
 
-    def numpy(self, *, force: bool = False) -> Any:
+    def numpy(self, *, force: bool = False) -> np.ndarray:
         """The value as a NumPy array (a copy)."""
         return self._handle.numpy()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
         return VariableBase.__array__(self, dtype, copy)
 
     __array_function__ = TorchVariable.__array_function__
@@ -329,25 +331,25 @@ class VariableParameter(Parameter, Variable):
             return self._handle is not None and self._handle._trainable
         return Tensor.requires_grad.__get__(self)  # type: ignore[attr-defined]
 
-    requires_grad: Any = property(_get_requires_grad, _set_requires_grad)
+    requires_grad = property(_get_requires_grad, _set_requires_grad)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Any:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Whether autograd gives it a gradient; its Variable is trained or not accordingly."""
         self._set_requires_grad(requires_grad)
         return self
 
-    def detach(self) -> Any:
+    def detach(self) -> Tensor:
         """The tensor without history. ``Parameter(own)`` insists on its own type; `weight_norm` calls that."""
         out = super().detach()
         if not torch.compiler.is_compiling() and sys._getframe(1).f_code is _NEW_PARAMETER:
             return out.as_subclass(VariableParameter)
         return out
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[int, object]) -> Parameter:
         out = memo[id(self)] = Parameter(self.data.clone(), self.requires_grad)
         return out
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         """Alone it is a Parameter; the layer that holds it makes it a VariableParameter again."""
         return torch._utils._rebuild_parameter, (self.data, self.requires_grad, {})
 
@@ -356,7 +358,7 @@ class ReplacedParameter(VariableParameter):
     """A VariableParameter in whose place something else stands for a time; torch's functions get that."""
 
     @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
+    def __torch_function__(cls, func: AnyCallable, types: object, args: object = (), kwargs: object = None) -> Any:
         args, kwargs = tree_map(lambda x: x.value if type(x) is ReplacedParameter else x, (args, kwargs or {}))
         return func(*args, **kwargs)
 

@@ -143,7 +143,7 @@ class GATConv(_Attention):
     (3, 8)
     """
 
-    kernel: Any = None
+    kernel: VariableLike | None = None
     source_attention: VariableLike | None = None
     target_attention: VariableLike | None = None
 
@@ -201,7 +201,7 @@ class GATv2Conv(_Attention):
     (3, 8)
     """
 
-    kernel: Any = None
+    kernel: VariableLike | None = None
     target_kernel: object = None
     attention: VariableLike | None = None
     share_weights: bool

@@ -93,7 +93,7 @@ class GCNConv(_Convolution):
     """
 
     _extra = 1
-    kernel: Any = None
+    kernel: VariableLike | None = None
     _normalise = normalisers(aggregate=UNWRITTEN)
     self_loops: bool
 
@@ -162,7 +162,7 @@ class SAGEConv(_Convolution):
     (3, 4)
     """
 
-    kernel: Any = None
+    kernel: VariableLike | None = None
     neighbour_kernel: VariableLike | None = None
     normalize: bool
 
@@ -311,11 +311,11 @@ class EdgeConditionedConv(_Convolution):
     """
 
     _extra = 1
-    kernel: Any = None
+    kernel: VariableLike | None = None
     edge_kernel: VariableLike | None = None
-    edge_bias: Any = None
+    edge_bias: VariableLike | None = None
     hidden_kernel: VariableLike | None = None
-    hidden_bias: Any = None
+    hidden_bias: VariableLike | None = None
     hidden_units: int | None
 
     def __init__(

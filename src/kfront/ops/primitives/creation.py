@@ -106,6 +106,9 @@ def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None
     Returns:
         tensor of rank 1.
 
+    Raises:
+        ArgumentTypeError: if `start` is None.
+
     Example:
 
     >>> from kfront import ops
