@@ -16,6 +16,7 @@ from benchmarks import models
 from benchmarks.bench import Bench
 from benchmarks.files import file_memory, files, table_files
 from benchmarks.generation import generating
+from benchmarks.hub import hub
 from benchmarks.layer_rows import compiled_layers, eager_layers
 from benchmarks.once import epochs
 from benchmarks.strings import string_layers
@@ -333,6 +334,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "updates": updates,
     "inference": inference,
     "generate": generating,
+    "hub": hub,
     "small": small_calls,
     "calls": python_calls,
     "first": first_step,

@@ -32,6 +32,18 @@ def _numbers(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape, dtype="float32")
 
 
+def _loop(large: bool) -> list[Call]:
+    """A loop that fills the rows of an array, each computed from the one before."""
+
+    def step(i: Any, row: Any, rows: Any, weight: Any) -> tuple[Any, ...]:
+        row = kfront.ops.tanh(kfront.ops.matmul(row, weight))
+        return i + 1, row, kfront.ops.slice_update(rows, (i, 0), row), weight
+
+    n, width = (100, 64) if large else (16, 4)
+    start = np.array(0, "int32"), _numbers(1, width), np.zeros((n, width), "float32"), _numbers(width, width)
+    return [Call((lambda i, *_: i < n, step, start, n), tolerance=0.0)]
+
+
 def _indices(high: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, high, shape).astype("int32")
 
@@ -186,6 +198,7 @@ CASES: dict[str, Callable[[bool], list[Call]]] = {
     "separable_conv": _separable,
     "sparse_categorical_crossentropy": _crossentropy,
     "take": _taken,
+    "while_loop": _loop,
     "top_k": lambda large: (
         [Call((_numbers(64, 10000) if large else _numbers(3, 20), 5, True), (0,))]
         + ([] if large else [Call((np.round(_numbers(3, 20)), 5, True), (0,))])

@@ -5,6 +5,8 @@ import tempfile
 import keras
 import numpy as np
 
+import kfront
+
 rng = np.random.default_rng(0)
 keras.utils.set_random_seed(0)
 
@@ -62,6 +64,29 @@ for i in range(3, 8):
     assert int(np.argmax(causal.predict(seen, verbose=0)[0, -1])) == tokens[0, i], (i, tokens)
 causal.compile("adam", sampler=keras_hub.samplers.TopKSampler(3, seed=1), jit_compile=keras.config.backend() != "torch")
 assert keras.ops.convert_to_numpy(causal.generate(prompt, stop_token_ids=None)["token_ids"]).shape == (1, 8)
+
+# the loop of a sampler is recorded on torch: it gives the tokens of the plain loop
+long = {k: np.pad(v, ((0, 1), (0, 24))) for k, v in prompt.items()}
+long["token_ids"][1, :5], long["padding_mask"][1, :5] = (1, 2, 3, 4, 5), 1
+samplers = [keras_hub.samplers.TopKSampler(5, seed=1), keras_hub.samplers.BeamSampler(2), "greedy"]
+if keras.config.backend() == "torch":
+    for body, model in (
+        (models.GPT2Backbone(**size, num_heads=2, max_sequence_length=32), models.GPT2CausalLM),
+        (models.LlamaBackbone(**size, **heads), models.LlamaCausalLM),
+        (models.GemmaBackbone(**size, **heads, head_dim=4), models.GemmaCausalLM),
+    ):
+        for w in body.weights:
+            w.assign(rng.normal(size=w.shape))
+        causal = model(backbone=body, preprocessor=None)
+        for sampler in samplers:
+            written = []
+            for tuned in (False, True):
+                kfront.config.set_tuned_kernels(tuned)
+                if isinstance(sampler, keras_hub.samplers.TopKSampler):
+                    sampler.seed_generator.state.assign([1, 0])
+                causal.compile("adam", sampler=sampler)
+                written.append(np.asarray(causal.generate(long, stop_token_ids=(99,))["token_ids"]))
+            assert np.array_equal(*written), (model.__name__, sampler)
 
 x = rng.normal(size=(2, 4, 8)).astype("float32")
 attention = keras_hub.layers.CachedMultiHeadAttention(num_heads=2, key_dim=4)

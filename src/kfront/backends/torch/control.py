@@ -93,13 +93,7 @@ def _fresh(tree: Nested[Tensor]) -> Nested[Tensor]:
 def while_loop(
     cond: Closure[Tensor], body: Closure[Tensor], loop_vars: Nested[Tensor], maximum_iterations: int | None = None
 ) -> Nested[Tensor]:
-    several = isinstance(loop_vars, (tuple, list))
-
-    def step(*now: Nested[Tensor]) -> tuple[Tensor, ...]:
-        new = body(*now)
-        return tuple(_tensors(v) for v in (new if several and isinstance(new, (tuple, list)) else (new,)))
-
-    now = tuple(_tensors(v) for v in loop_vars) if several else (_tensors(loop_vars),)
+    step, now = begun(body, loop_vars)
     if torch.compiler.is_compiling():
         now = _while_compiled(cond, step, now, maximum_iterations)
     else:
@@ -107,7 +101,18 @@ def while_loop(
         while (maximum_iterations is None or done < maximum_iterations) and cond(*now):
             now = step(*now)
             done += 1
-    return now if several else now[0]
+    return now if isinstance(loop_vars, (tuple, list)) else now[0]
+
+
+def begun(body: Closure[Tensor], loop_vars: Nested[Tensor]) -> tuple[Closure[Tensor], tuple[Nested[Tensor], ...]]:
+    """A loop's step and what it starts with, both on a tuple of tensors."""
+    several = isinstance(loop_vars, (tuple, list))
+
+    def step(*now: Nested[Tensor]) -> tuple[Tensor, ...]:
+        new = body(*now)
+        return tuple(_tensors(v) for v in (new if several and isinstance(new, (tuple, list)) else (new,)))
+
+    return step, tuple(_tensors(v) for v in loop_vars) if several else (_tensors(loop_vars),)
 
 
 def _while_compiled(

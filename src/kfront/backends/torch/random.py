@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from kfront.backends.torch.common import current_device, native
+from kfront.backends.torch.recording import drawing, whole
 from kfront.backends.torch.step import computing, recorded
 from kfront.core.op import OPS
 from kfront.core.rng import SeedGenerator
@@ -53,6 +54,7 @@ def ambient() -> bool:
     return state.stateless is None and not state.portable_random
 
 
+@drawing
 def ambient_key() -> Tensor | None:
     """A key from torch's generator, None where a seed must give it."""
     if not ambient() or torch.compiler.is_compiling():
@@ -100,6 +102,7 @@ def _next(mine: Tensor) -> Tensor:
     return key
 
 
+@drawing
 def next_key(variable: Variable) -> Tensor:
     """The value of a SeedGenerator's state, which moves on by one."""
     mine = variable._value
@@ -132,6 +135,7 @@ def seeded(key: Tensor, device: torch.device | None = None) -> tuple[torch.Gener
     return generator, device
 
 
+@whole
 def random_normal(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     kind = native(dtype)
     if torch.compiler.is_compiling():
@@ -141,6 +145,7 @@ def random_normal(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=kind, device=device)
 
 
+@whole
 def random_uniform(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     kind = native(dtype)
     if torch.compiler.is_compiling():
@@ -149,6 +154,7 @@ def random_uniform(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=kind, device=device)
 
 
+@whole
 def random_randint(
     key: Tensor, shape: ShapeLike, minval: Tensor | int, maxval: Tensor | int, dtype: DTypeLike
 ) -> Tensor:
@@ -160,6 +166,7 @@ def random_randint(
     return torch.randint(int(minval), int(maxval), shape, generator=generator, device=device).to(kind)
 
 
+@whole
 def random_gamma(key: Tensor, alpha: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_gamma"].body(key, alpha, shape, dtype)  # type: ignore[misc]
@@ -168,6 +175,7 @@ def random_gamma(key: Tensor, alpha: Tensor, shape: ShapeLike, dtype: DTypeLike)
     return torch._standard_gamma(alpha, seeded(key, alpha.device)[0]).to(native(dtype))
 
 
+@whole
 def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_binomial"].body(key, counts, probabilities, shape, dtype)  # type: ignore[misc]
@@ -187,6 +195,7 @@ def dropout(inputs: Tensor, rate: float, noise_shape: ShapeLike | None, seed: Se
     return OPS["dropout"].body(inputs, rate, noise_shape, seed)  # type: ignore[misc]
 
 
+@whole
 def random_shuffle(key: Tensor, x: Tensor, axis: int) -> Tensor:
     if state.portable_random or torch.compiler.is_compiling():
         return OPS["random_shuffle"].body(key, x, axis)  # type: ignore[misc]
@@ -250,6 +259,7 @@ def bits_at(key: Tensor, shape: tuple[int, ...], offset: tuple[int, ...], local:
     return torch.where(low, x0, x1)
 
 
+@whole
 def random_bits(key: Tensor, shape: ShapeLike) -> Tensor:
     return _lanes(key, math.prod(shape)).reshape(shape)
 

@@ -1,0 +1,179 @@
+"""What runs a recorded step: a Python function that consists of its calls."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import torch
+
+from kfront.backends.torch.recording import FEW, Recorder, _Call, _Ref, _tensors_in
+
+Tensor = torch.Tensor
+_KEPT = 1 << 20  # bytes up to which a tensor that is the same in each step is kept
+
+
+class Replay:
+    """The calls of a recording as a function of its inputs.
+
+    Equal calls are made once, those that depend on no input once for all steps, and those whose results nobody needs
+    never.
+
+    Args:
+        recording: what was recorded, with what calls do with memory.
+
+    Attributes:
+        run: the function; it gives a tuple of tensors.
+    """
+
+    def __init__(self, recording: Recorder) -> None:
+        self._memory, self._written = recording.memory, recording.written
+        self._as: dict[int, int] = dict(recording.views)  # number -> that of an equal tensor
+        self._constants: dict[int, Tensor] = dict(recording.others)
+        self._by_value: dict[Hashable, int] = {}
+        calls = self._simplified(recording.calls, set(range(recording.count)))
+        results = _with(recording.result, self._as)
+        self.run = _Source(self._constants).function(recording.count, _needed(calls, results), results)
+
+    def _steady(self, number: int) -> bool:
+        """Whether nobody writes to a tensor."""
+        return self._memory[number] not in self._written
+
+    def _simplified(self, calls: Sequence[_Call], there: set[int]) -> list[_Call]:
+        """Calls without those whose results are `there` already."""
+        known: dict[Hashable, _Call] = {}
+        left = []
+        for call in calls:
+            outs = _made(call)
+            if call.pure and all(r in there or r in self._as or r in self._constants for r in outs):
+                self._as.update((r, self._as.get(self._as[r], self._as[r])) for r in outs if r in self._as)
+                continue
+            if not self._as.keys().isdisjoint(call.used):
+                args, kwargs, used = (_with(x, self._as) for x in call[1:4])
+                call = call._replace(args=args, kwargs=kwargs, used=used)
+            if call.pure and all(map(self._steady, (*call.used, *outs))):
+                if all(r in self._constants for r in call.used) and self._computed(call, outs):
+                    continue
+                key = _key((call.function, call.args, call.kwargs))
+                first = known.setdefault(key, call) if key is not None else call
+                if first is not call:
+                    self._as.update(zip(outs, _made(first), strict=True))
+                    continue
+            there.update(outs)
+            left.append(call)
+        return left
+
+    def _computed(self, call: _Call, outs: list[_Ref]) -> bool:
+        """Whether the results of a call that depends on no input are kept as constants now."""
+        made = _with(call.args, self._constants), _with(call.kwargs, self._constants)
+        result = call.function(*made[0], **made[1])
+        values = [x for x in (result if call.several else [result]) if x is not None]
+        given = {x.untyped_storage()._cdata for x in _tensors_in(made)}
+        if sum(x.nbytes for x in values if x.untyped_storage()._cdata not in given) > _KEPT:
+            return False
+        for number, x in zip(outs, values, strict=True):
+            self._constants[number] = x
+            if x.numel() <= FEW and x.is_cpu:
+                first = self._by_value.setdefault((x.dtype, x.shape, x.stride(), str(x.tolist())), number)
+                if first != number:
+                    self._as[number] = first
+        return True
+
+
+def _needed(calls: list[_Call], results: list[_Ref]) -> list[_Call]:
+    """Those whose results are needed, or that do something else."""
+    needed, left = set(results), []
+    for call in reversed(calls):
+        if not call.pure or not needed.isdisjoint(_made(call)):
+            needed.update(call.used)
+            left.append(call)
+    return left[::-1]
+
+
+class _Source:
+    """Writes the function.
+
+    Args:
+        constants: number -> tensor that is the same in each step.
+    """
+
+    def __init__(self, constants: dict[int, Tensor]) -> None:
+        self.constants, self.names = constants, dict[str, Any]()
+        self.registers: dict[int, str] = {}
+
+    def function(self, inputs: int, calls: list[_Call], results: list[_Ref]) -> Callable[..., tuple[Tensor, ...]]:
+        last = {r: i for i, c in enumerate(calls) for r in (*c.used, *_made(c))}
+        last.update((r, len(calls)) for r in results)
+        self.registers = {i: f"i{i}" for i in range(inputs)}
+        free, lines, count = list[str](), list[str](), itertools.count()
+        for i, call in enumerate(calls):
+            text = f"{self._global('f', call.function)}({self._arguments(call)})"
+            made = [r for r in _made(call) if r not in self.registers]
+            self.registers.update((r, free.pop() if free else f"r{next(count)}") for r in made)
+            outs = ", ".join("_" if r is None else self.registers[r] for r in call.outs)
+            lines.append(f"    {outs}{',' * call.several} = {text}")
+            used = {r for r in (*call.used, *made) if last[r] == i}
+            free.extend(self.registers[r] for r in sorted(used) if self.registers.get(r, "i")[0] == "r")
+        given = ", ".join(f"i{i}" for i in range(inputs))
+        gives = "".join(f"{self._text(r)}, " for r in results)
+        source = "\n".join([f"def run({given}):", *lines, f"    return ({gives})"])
+        exec(compile(source, "<recorded step>", "exec"), self.names)
+        return self.names["run"]
+
+    def _arguments(self, call: _Call) -> str:
+        return ", ".join([*map(self._text, call.args), *(f"{k}={self._text(v)}" for k, v in call.kwargs.items())])
+
+    def _global(self, letter: str, value: Any) -> str:
+        name = f"{letter}{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def _text(self, x: Any) -> str:
+        if type(x) is _Ref:
+            return self.registers[x] if x in self.registers else self._global("c", self.constants[x])
+        if x is None or type(x) in (int, bool):
+            return repr(x)
+        if type(x) in (tuple, list) and _holds(x):
+            inner = "".join(f"{self._text(v)}, " for v in x)
+            return f"({inner})" if type(x) is tuple else f"[{inner}]"
+        if type(x) is dict and _holds(x):
+            return "{" + "".join(f"{k!r}: {self._text(v)}, " for k, v in x.items()) + "}"
+        return self._global("k", x)
+
+
+def _made(call: _Call) -> list[_Ref]:
+    return [r for r in call.outs if r is not None]
+
+
+def _holds(x: Any) -> bool:
+    """Whether there is a tensor in an argument."""
+    if isinstance(x, (tuple, list)):
+        return any(map(_holds, x))
+    return any(map(_holds, x.values())) if type(x) is dict else type(x) is _Ref
+
+
+def _with(x: Any, values: dict[int, Any]) -> Any:
+    """Arguments with some numbers replaced."""
+    if type(x) is _Ref:
+        new = values.get(x, x)
+        return _Ref(new) if type(new) is int else new
+    if type(x) in (tuple, list):
+        return type(x)([_with(v, values) for v in x])
+    return {k: _with(v, values) for k, v in x.items()} if type(x) is dict else x
+
+
+def _key(x: Any) -> Hashable:
+    """What is equal for equal calls; None for arguments that cannot be compared."""
+    if isinstance(x, (tuple, list)):
+        inner = tuple(map(_key, x))
+        return None if None in inner else (type(x), inner)
+    if isinstance(x, dict):
+        return _key([v for pair in x.items() for v in pair])
+    if isinstance(x, slice):
+        return _key((slice, x.start, x.stop, x.step))
+    if isinstance(x, float):
+        return (float, repr(x))
+    if x is None:
+        return "None"
+    return (type(x), x) if getattr(type(x), "__hash__", None) is not None else None
