@@ -39,6 +39,7 @@ from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
 from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
+from kfront.backends.torch.decoding import DecodeLoop
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
 from kfront.backends.torch.variable import TorchVariable, VariableParameter
@@ -112,8 +113,6 @@ class TorchBackend(Backend):
 
     def decode_loop(self, variables: Callable[[], Sequence[Variable]]) -> Callable[..., Any]:
         """See `Backend.decode_loop`."""
-        from kfront.backends.torch.decoding import DecodeLoop  # it loads torch's tracer, and SymPy with that
-
         return DecodeLoop(variables)
 
     # -- tensors ------------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def _traits(func: Any) -> _Traits | None:
         func is torch.ops.aten._local_scalar_dense.default or Tag.data_dependent_output in tags,
         Tag.nondeterministic_seeded in tags,
         Tag.dynamic_output_shape in tags or Tag.inplace_view in tags,
-        next((i for i, a in enumerate(arguments) if a.name == "dropout_p"), None),
+        next((i for i, a in enumerate(arguments) if a.name in ("dropout_p", "dropout")), None),
         tuple(i for i, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write),
     )
     return found if any(found[:3]) or found.written else None
