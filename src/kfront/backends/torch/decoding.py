@@ -78,6 +78,4 @@ def _recorded(step: Callable[..., Sequence[Tensor]], inputs: list[Tensor]) -> Re
     with recorder:
         results = step(*given)
     recorder.finish(results)
-    import sys
-
     return recorder
