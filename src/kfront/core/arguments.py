@@ -89,7 +89,7 @@ def check(op: Any, operands: Sequence[object], static: Sequence[object]) -> None
     """
     names = op.tensors * len(operands) if op.listed else op.tensors
     for name, value in zip(names, operands, strict=False):
-        if is_no_tensor(value) and not (value is None and name in op.optional):
+        if is_no_tensor(value) and not (value is None and name in op.nullable):
             raise ArgumentTypeError(f"[{op.name}] expected `{name}` to be a tensor, got {value!r}.")
     for name, value in zip(op.static, static, strict=True):
         if not _fits(wanted := op.annotations.get(name, ""), value):

@@ -86,6 +86,7 @@ class Op(Declared):
         positional = names[: code.co_argcount]
         pairs = zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
         self.optional = frozenset(n for n, default in pairs if default is None)
+        self.nullable = self.optional | {n for n, a in fn.__annotations__.items() if "None" in str(a).split(" | ")}
         self.cast_always = frozenset() if self.rule is None or self.static_dtype else self._cast_always()
         self.plans: dict[object, tuple[str | None, ...]] = {}
         self.inferred: dict[object, object] = {}
@@ -180,7 +181,7 @@ class Op(Declared):
     def plan(self, dtypes: Sequence[object], static: tuple[Any, ...]) -> tuple[str | None, ...]:
         """The dtype that each operand is converted to, None to leave it as it is."""
         for name, have in zip(self.tensors, dtypes, strict=False):
-            if have is None and name not in self.optional:
+            if have is None and name not in self.nullable:
                 raise ArgumentTypeError(f"expected `{name}` to be a tensor, got None.")
         cast, _ = self.dtype_of(dtypes, static)
         wanted = cast if isinstance(cast, (tuple, list)) else (cast,) * len(dtypes)

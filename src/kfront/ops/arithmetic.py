@@ -14,7 +14,7 @@ from kfront.ops.primitives.arguments import missing
 
 
 @op(3, numeric, weak=True, zeros="filled", home="numpy", call_args=("x",))
-def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
+def clip(x: TensorLike, x_min: TensorLike | None, x_max: TensorLike | None) -> Tensor:
     """Values below `x_min` become `x_min`, values above `x_max` become `x_max`.
 
     Args:
