@@ -113,7 +113,8 @@ def tests(session: nox.Session) -> None:
     """
     python = _shared(session)
     chosen = [a for a in session.posargs if a != "--whole"]
-    workers = [] if any(a.startswith("-n") for a in chosen) else ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    by_file = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    workers = [] if any(a.startswith("-n") for a in chosen) else by_file
     sample = [] if session.posargs else ["--sample", _turn()]
     session.run(python, "-m", "pytest", *workers, *sample, *(chosen or ["tests"]), env=TEST_ENV, external=True)
     if not chosen:  # apart: collecting doctests imports every file, and the scripts among the tests set things

@@ -95,12 +95,20 @@ class Definition(NamedTuple):
 def definitions(source: str) -> dict[str, Definition]:
     """The definitions of a file by name; lines of decorators are part of them."""
     found = {}
-    for node in ast.parse(source).body:
+    tree = ast.parse(source)
+    short = {a.asname for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names if a.asname}
+    for node in tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         lines = frozenset(range(first, (node.end_lineno or first) + 1))
-        uses = frozenset(x.id for x in ast.walk(node) if isinstance(x, ast.Name))
+        uses = frozenset(x.id for x in ast.walk(node) if isinstance(x, ast.Name)) | attributes(node, short)
         found |= dict.fromkeys(_names_of(node), Definition(lines, uses))
     return found
+
+
+def attributes(tree: ast.AST, names: set[str]) -> set[str]:
+    """What is read of modules of these names, as `add` in ``p.add``."""
+    read = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name))
+    return {n.attr for n in read if n.value.id in names}
 
 
 def _names_of(node: ast.stmt) -> list[str]:
@@ -163,13 +171,22 @@ class Sources:
                 module = ".".join(filter(None, parts))
                 found.setdefault(module, set()).update(a.name for a in node.names)
                 for alias in node.names:
-                    found.setdefault(f"{module}.{alias.name}", set())  # which may be a module
+                    whole = f"{module}.{alias.name}"
+                    found.setdefault(whole, set())  # which may be a module
+                    for part in self._joined(whole):
+                        used = attributes(self.tree(path), {alias.asname or alias.name})
+                        found.setdefault(part, set()).update(used)
         return found
+
+    def _joined(self, module: str) -> list[str]:
+        """The modules whose names a package has, all of them."""
+        imported = self.imports(f"src/{module.replace('.', '/')}/__init__.py")
+        return [part for part, names in imported.items() if "*" in names]
 
     def users(self, module: str, among: list[str]) -> list[str]:
         """Files that import a module."""
-        last = module.rpartition(".")[2]
-        return [p for p in among if last in self.text(p) and module in self.imports(p)]
+        words = module.split(".")[-2:]  # a cheap look before the file is parsed
+        return [p for p in among if any(w in self.text(p) for w in words) and module in self.imports(p)]
 
     def mirrored(self, path: str) -> tuple[list[str], list[str]]:
         """Tests named as a file, and all of its package; where there are none, those of kfront as a whole."""

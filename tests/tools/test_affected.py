@@ -27,6 +27,17 @@ FILES = {
         def mean(x):
             return _scaled(total(x))
         ''',
+    "src/kfront/ops/primitives/arithmetic.py": "def add(x):\n    pass\n",
+    "src/kfront/ops/primitives/__init__.py": "from kfront.ops.primitives.arithmetic import *\n",
+    "src/kfront/ops/composed.py": """
+        from kfront.ops import primitives as p
+
+        def double(x):
+            return p.add(x)
+
+        def none(x):
+            return x
+        """,
     "src/kfront/layers/pool.py": """
         from kfront.ops.reduce import mean
 
@@ -60,7 +71,7 @@ FILES = {
     "conformance/training/families.py": "MODELS = 1\n",
     "docs/training.md": "",
 }
-PUBLIC = {"mean", "total", "Pool", "Flat"}
+PUBLIC = {"mean", "total", "Pool", "Flat", "add", "double"}
 AREAS = {"values": ".ops.values", "training": ".training.curves"}
 
 
@@ -126,6 +137,10 @@ def test_an_op_touches_its_row_its_tests_and_the_layers_on_it(checkout):
     assert found.rows == ["mean", "Pool"] and found.names == ["mean"] and found.areas == []
     assert found.tests[0] == "tests/ops/test_reduce.py" and "tests/test_house_rules.py" in found.tests
     assert "tests/layers/test_pool.py" in found.tests and "tests/layers/test_flat.py" not in found.tests
+
+
+def test_a_primitive_touches_what_is_composed_of_it(checkout):
+    assert chosen(checkout, Change("src/kfront/ops/primitives/arithmetic.py", None)).rows == ["add", "double"]
 
 
 def test_who_imports_a_module_is_tested(checkout):

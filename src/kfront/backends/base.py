@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
@@ -67,6 +68,15 @@ def _unwritten(backend: str, name: str) -> AnyCallable:
         raise UnsupportedError(f"[{name}] expected an implementation in the adapter {backend!r}, got none; write it.")
 
     return fail
+
+
+_OP_FILES = "elementwise reduce create shape index linalg nn conv pool fft image random control"
+
+
+def op_modules(adapter: str) -> tuple[ModuleType, ...]:
+    """The modules of an adapter that hold ops: those of the adapters' common plan, as far as it has them."""
+    there = [f"{adapter}.{name}" for name in _OP_FILES.split()]
+    return tuple(importlib.import_module(name) for name in there if importlib.util.find_spec(name) is not None)
 
 
 NULL = contextlib.nullcontext()  # one object serves all: it keeps no state

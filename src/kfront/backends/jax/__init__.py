@@ -15,30 +15,9 @@ from jax import Array
 from jax.export import is_symbolic_dim
 
 from kfront import config
-from kfront.backends.base import Backend
+from kfront.backends.base import Backend, op_modules
 from kfront.backends.distributor import Distributor
-from kfront.backends.jax import (
-    control,
-    conv,
-    create,
-    elementwise,
-    fft,
-    foreach,
-    host,
-    image,
-    index,
-    linalg,
-    native,
-    nn,
-    pool,
-    pytree,
-    random,
-    reduce,
-    shape,
-    sparse,
-    step,
-    transforms,
-)
+from kfront.backends.jax import elementwise, foreach, host, native, pytree, sparse, step, transforms
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.backends.jax.tuned import TABLE
 from kfront.backends.typing import Closure, Pair
@@ -72,7 +51,7 @@ class JaxBackend(Backend):
     steps_take_state = True
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, image, random, control)
+    modules = op_modules(__name__)
     tuned_table = TABLE
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012

@@ -8,21 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from kfront.backends.base import Backend, numpy_dtype
-from kfront.backends.numpy import (
-    control,
-    conv,
-    create,
-    elementwise,
-    fft,
-    index,
-    linalg,
-    nn,
-    pool,
-    random,
-    reduce,
-    shape,
-)
+from kfront.backends.base import Backend, numpy_dtype, op_modules
+from kfront.backends.numpy import elementwise
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.operators import VariableBase
@@ -55,7 +42,7 @@ class NumpyBackend(Backend):
     Variable = NumpyVariable
     dtypes = _DTYPES
     trainable = False
-    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, random, control)
+    modules = op_modules(__name__)
 
     def is_tensor(self, x: object) -> bool:
         return isinstance(x, (np.ndarray, np.generic))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
-from kfront.backends.base import Backend
+from kfront.backends.base import Backend, op_modules
 from kfront.backends.tensorflow import common  # first: it sets the log level default
 from kfront.backends.typing import Closure, Pair
 from kfront.core.typing import DTypeLike, Nested
@@ -19,26 +19,7 @@ import tensorflow as tf  # isort: skip
 
 from kfront import config
 from kfront.backends.distributor import Reduction
-from kfront.backends.tensorflow import (
-    control,
-    conv,
-    create,
-    elementwise,
-    fft,
-    host,
-    index,
-    linalg,
-    native,
-    nn,
-    pool,
-    random,
-    reduce,
-    shape,
-    sparse,
-    step,
-    strategy,
-    transforms,
-)
+from kfront.backends.tensorflow import elementwise, host, native, sparse, step, strategy, transforms
 from kfront.backends.tensorflow.foreach import TensorFlowForeach
 from kfront.backends.tensorflow.tuned import TABLE
 from kfront.core.spec import Abstract
@@ -101,7 +82,7 @@ class TensorFlowBackend(Backend):
     Variable = native.TensorFlowVariable
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
-    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, random, control)
+    modules = op_modules(__name__)
     foreach_type = TensorFlowForeach
 
     # -- tensors ------------------------------------------------------------------------------------------------------

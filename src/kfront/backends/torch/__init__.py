@@ -16,25 +16,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from kfront import config
 from kfront.backends import get
-from kfront.backends.base import NULL, Backend, numpy_dtype
+from kfront.backends.base import NULL, Backend, numpy_dtype, op_modules
 from kfront.backends.distributor import Distributor
-from kfront.backends.torch import (
-    control,
-    conv,
-    create,
-    elementwise,
-    fft,
-    image,
-    index,
-    linalg,
-    nn,
-    pool,
-    random,
-    reduce,
-    shape,
-    sparse,
-    transforms,
-)
+from kfront.backends.torch import elementwise, index, nn, random, sparse, transforms
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
@@ -85,7 +69,7 @@ class TorchBackend(Backend):
     Variable = TorchVariable
     dtypes = DTYPES
     seed_dtype = "int64"
-    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, image, random, control)
+    modules = op_modules(__name__)
     foreach_type = TorchForeach
     tuned_table = TABLE
     value_and_grad = staticmethod(_step.value_and_grad)
