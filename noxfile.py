@@ -116,7 +116,9 @@ def tests(session: nox.Session) -> None:
     by_file = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
     workers = [] if any(a.startswith("-n") for a in chosen) else by_file
     sample = [] if session.posargs else ["--sample", _turn()]
-    session.run(python, "-m", "pytest", *workers, *sample, *(chosen or ["tests"]), env=TEST_ENV, external=True)
+    long = {"KFRONT_LONG_TESTS": "1"} if "--whole" in session.posargs else {}
+    env = {**TEST_ENV, **long}
+    session.run(python, "-m", "pytest", *workers, *sample, *(chosen or ["tests"]), env=env, external=True)
     if not chosen:  # apart: collecting doctests imports every file, and the scripts among the tests set things
         env = {**TEST_ENV, "KERAS_BACKEND": "torch"}
         session.run(python, "-m", "pytest", *workers, "src", "--doctest-modules", env=env, external=True)
@@ -131,7 +133,7 @@ def _turn() -> str:
 @nox.session(python=False)
 def full(session: nox.Session) -> None:
     """Everything whole, in sessions of their own."""
-    for name in ("lint", "types", "conformance", "plain", "mutations", "docs"):
+    for name in ("lint", "types", "conformance", "plain", "mutations", "distributed", "tuning", "docs"):
         session.notify(name, [])
     session.notify("tests", ["--whole"])
 
