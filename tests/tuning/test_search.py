@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("optuna", reason="Optuna is not installed")
 import optuna
+from tests.conftest import TRAINABLE
 from tests.tuning import digits
 
 import kfront
@@ -145,10 +146,11 @@ def test_kills_lose_no_trial_and_change_no_bit(tmp_path):
     assert wrong == []
 
 
-@pytest.mark.skipif(not TRIALS, reason="200 trials take a minute; `nox -s tuning`")
-def test_memory_stays_where_it_is(tmp_path):
+@pytest.mark.skipif(not TRIALS, reason="200 trials take minutes; `nox -s tuning`")
+@pytest.mark.parametrize("engine", TRAINABLE)
+def test_memory_stays_where_it_is(engine, tmp_path):
     command = [sys.executable, "-m", "tests.tuning.memory", str(tmp_path), str(TRIALS)]
-    env = {**os.environ, "KERAS_BACKEND": "torch"}
+    env = {**os.environ, "KERAS_BACKEND": engine}
     added = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert float(added) < 5, f"MB more after {TRIALS} trials"
 

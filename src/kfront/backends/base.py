@@ -171,6 +171,9 @@ class Backend:
         if self.tuned_table is not None:
             self.tuned_table.switch(self, self.__dict__.setdefault("_plain_forms", {}), on)
 
+    def forget_compiled(self) -> None:
+        """Let go of what the engine has compiled for models that may be gone; what is used again is compiled again."""
+
     def plain_form(self, op: str) -> Any:
         """What runs in place of a tuned kernel when these are off; None for a hook that has none."""
         return self.__dict__["_plain_forms"][op]

@@ -274,6 +274,7 @@ class Search:
                 result = self.train(model, trial, callbacks)
             finally:
                 set_dtype_policy(policy)
+                current().forget_compiled()  # the next trial's model has other sizes
             trial.set_user_attr("weights", _digest(model))
         if isinstance(result, History):
             result = float(result.history[self.objective][-1])

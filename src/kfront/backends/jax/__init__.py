@@ -80,7 +80,11 @@ class JaxBackend(Backend):
         before = self.matmul
         super().use_tuned_kernels(on)
         if self.matmul is not before:
-            jax.clear_caches()
+            self.forget_compiled()
+
+    def forget_compiled(self) -> None:
+        """JAX keeps what it traced and compiled for each shape (jax 0.10: some MB for a small model of a new size)."""
+        jax.clear_caches()
 
     @property
     def dtypes(self) -> tuple[str, ...]:  # type: ignore[override]
