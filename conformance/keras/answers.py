@@ -16,8 +16,9 @@ from ..suite import process_of
 from .probing import Facts
 from .tables import stamp
 
-__all__ = ["ask", "kept_answers"]
+__all__ = ["ENDED", "ask", "kept_answers"]
 
+ENDED: dict[str, Facts] = {"": {"ended": True}}  # the answer of a process that the question ended
 LIMIT = 300.0  # seconds for the probes of one kind and one subject
 
 
@@ -61,19 +62,23 @@ class _Side:
     def ask(self, kind: str, subject: str) -> Any:
         """Its answer.
 
+        Where it ends the process, as engines do that meet a size they did not think of, that is the answer.
+
         Raises:
-            RuntimeError: if the process dies or takes too long.
+            RuntimeError: if it takes too long.
         """
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None and stdout is not None
         stdin.write(json.dumps([kind, subject]) + "\n")
         stdin.flush()
-        line = stdout.readline() if self._in_time(stdout) else ""
-        if not line:
-            self.process.kill()
-            _Side.of.cache_clear()
-            raise RuntimeError(f"Keras ended or took more than {LIMIT:g} s over {kind} of {subject}")
-        return json.loads(line)
+        in_time = self._in_time(stdout)
+        if line := stdout.readline() if in_time else "":
+            return json.loads(line)
+        self.process.kill()
+        _Side.of.cache_clear()
+        if in_time:
+            return ENDED
+        raise RuntimeError(f"Keras took more than {LIMIT:g} s over {kind} of {subject}")
 
     def _in_time(self, stdout: IO[str]) -> bool:
         return bool(select.select([stdout], [], [], LIMIT)[0])

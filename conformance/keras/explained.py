@@ -1,4 +1,4 @@
-"""The table of differences that are meant: `explained.toml`, a decision with its reason and what it covers."""
+"""The tables of differences that are meant, `explained*.toml`: a decision with its reason and what it covers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 __all__ = ["Row", "reasons", "rows", "unneeded"]
+
+HERE = pathlib.Path(__file__).parent
+TABLES = ("explained.toml", "explained_ops.toml")  # the second: ill arguments of ops
 
 
 class Row(NamedTuple):
@@ -63,7 +66,7 @@ def rows() -> tuple[Row, ...]:
     from .audit import ENGINES
 
     out = []
-    for decision in tomllib.loads((pathlib.Path(__file__).parent / "explained.toml").read_text())["decision"]:
+    for decision in [d for name in TABLES for d in tomllib.loads((HERE / name).read_text())["decision"]]:
         if not decision.get("reason", "").strip():
             raise ValueError(f"expected a reason, got none for {decision}")
         for pattern in decision["covers"]:
@@ -81,9 +84,20 @@ def spelt_out(pattern: str) -> list[str]:
     return ["".join(words) for words in itertools.product(*parts)]
 
 
+@functools.cache
+def _by_name() -> dict[tuple[str, str] | None, list[Row]]:
+    """Rows by the kind and the name that they are about; under None those about several."""
+    out: dict[tuple[str, str] | None, list[Row]] = {}
+    for row in rows():
+        out.setdefault(row.alone, []).append(row)
+    return out
+
+
 def reasons(engine: str, difference: str, text: str) -> list[Row]:
     """The rows that cover a difference on an engine."""
-    return [r for r in rows() if engine in r.engines and r.matches(difference, text)]
+    kind, name, *_ = difference.split("/")
+    about = (*_by_name().get((kind, name), ()), *_by_name().get(None, ()))
+    return [r for r in about if engine in r.engines and r.matches(difference, text)]
 
 
 def unneeded(engine: str, kind: str, name: str, used: Collection[Row]) -> list[str]:

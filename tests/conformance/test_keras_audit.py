@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from conformance.keras.normal import different, normal
 from conformance.keras.probing import Probe, observe
 from conformance.keras.subjects import subjects
 from conformance.keras.tables import KINDS, probes_of
+from tests.conftest import ENGINES
 
 import kfront
 
@@ -100,8 +102,51 @@ def test_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(explained, "rows", lambda: (row, explained.Row("config/*/*", "*", ("torch",), "why")))
     assert explained.unneeded("torch", "options", "a.B", set()) == [row.name]
     assert explained.unneeded("torch", "options", "a.B", {row}) == []
-    (unused,) = audit.finish([suite.Result("keras", "a.B/options", "torch", "pass", 0.0, row.name)], ["torch"])
+    results = [suite.Result("keras", "a.B/options", "torch", "pass", 0.0, f"3 {row.name}")]
+    (unused,) = audit.finish(results, ["torch"])
     assert unused.name == "explained/config/*/*"
+    assert audit.covered(results) == {(row.name, "torch"): 3}
+
+
+def test_a_row_for_all_engines_is_needed_on_one(monkeypatch):
+    row = explained.Row("errors/a.B/*/x=1/raises", "*", audit.ENGINES, "why", everywhere=False)
+    monkeypatch.setattr(explained, "rows", lambda: (row,))
+    assert explained.unneeded("torch", "errors", "a.B", set()) == []
+    results = [suite.Result("keras", "a.B/errors", "jax", "pass", 0.0, f"1 {row.name}")]
+    assert not list(audit.finish(results, [*audit.ENGINES]))
+    assert len(list(audit.finish([], [*audit.ENGINES]))) == 1
+    assert not list(audit.finish([], ["torch"]))
+
+
+def test_choices_in_a_row_are_rows():
+    assert explained.spelt_out("a.<b|c>/x=<-1|{'d': 1}>") == [
+        "a.b/x=-1",
+        "a.b/x={'d': 1}",
+        "a.c/x=-1",
+        "a.c/x={'d': 1}",
+    ]
+
+
+def test_rows_about_mistakes_of_ops_name_ops_and_values():
+    for row in explained.rows():
+        kind, name, *_ = row.pattern.split("/")
+        if kind == "errors" and name.startswith(("ops.", "*")):
+            assert not {"*", "?"} & {*name}, row.name
+            assert "*" not in row.pattern.split("/")[-2], row.name
+
+
+PARTS = 200
+
+
+@pytest.mark.sampled(600)  # of 800, so that a commit runs one or two
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is the reference")
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("engine", [e for e in audit.ENGINES if e in ENGINES])
+def test_a_part_of_the_audit(engine, part):
+    wanted = lambda *what: zlib.crc32(" ".join(what).encode()) % PARTS == part  # noqa: E731
+    results = [suite.run_case(case, []) for case in audit.chosen(engine, audit.HELD[engine], wanted)]
+    assert not [f"{r.name}: {r.message}" for r in results if r.status != "pass"]
 
 
 @pytest.mark.slow

@@ -26,7 +26,9 @@ def _real(value: object) -> bool:
 
 
 def is_no_tensor(value: object) -> bool:
-    """Whether no engine makes a tensor of a value: None, text, dicts, classes."""
+    """Whether no engine makes a tensor of a value: None, text, dicts, classes, sequences of them."""
+    if isinstance(value, (list, tuple)):
+        return any(map(is_no_tensor, value))
     text = isinstance(value, np.ndarray) and value.dtype.kind in "USO"
     return text or value is None or isinstance(value, (str, bytes, dict, type))
 

@@ -119,9 +119,9 @@ class Op(Declared):
             return self.symbolic(tensors, static)
         if any(map(b.is_sparse, values)):
             return sparse.run(self, b, values, key, static)
-        if self.rule is not None:
-            values = self._cast(b, values, key, static)
         try:
+            if self.rule is not None:
+                values = self._cast(b, values, key, static)
             return self.arrange(getattr(b, self.name), values, static)
         except Exception as error:
             return self.fail(b, error, tensors, static)
@@ -140,9 +140,9 @@ class Op(Declared):
         if any(map(b.is_sparse, values)):
             return sparse.run(self, b, values, key, static)
         values = [b.convert(v) if type(v) in WEAK and self.rule is None else v for v in values]
-        if self.rule is not None:
-            values = self._cast(b, values, key, static)
         try:
+            if self.rule is not None:
+                values = self._cast(b, values, key, static)
             return getattr(b, self.name)(list(values), *static)
         except Exception as error:
             return self.fail(b, error, (items,), static)

@@ -33,19 +33,24 @@ def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ..
     return tuple(range(first + 1, n)), first
 
 
-def pair(name: str, length: int = 2) -> Callable[[Any], Any]:
+def pair(name: str, length: int = 2, least: int | None = None) -> Callable[[Any], Any]:
     """A function for `prepare` that makes a tuple of `length` ints of an int or a sequence; None stays."""
+
+    def above(value: tuple[int, ...]) -> tuple[int, ...]:
+        if least is not None and min(value) < least:
+            raise ArgumentError(f"expected `{name}` >= {least}, got {value!r}.")
+        return value
 
     def check(value: Any) -> tuple[int, ...] | None:
         if value is None:
             return None
         if isinstance(value, (int, np.integer)):
-            return (int(value),) * length
+            return above((int(value),) * length)
         if isinstance(value, (str, float)) or not hasattr(value, "__len__") or len(value) != length:
             raise ArgumentTypeError(f"expected `{name}` to be an int or {length} ints, got {value!r}.")
         if not all(is_whole(v) for v in value):
             raise ArgumentTypeError(f"expected `{name}` to be ints, got {value!r}.")
-        return tuple(int(v) for v in value)
+        return above(tuple(int(v) for v in value))
 
     return check
 

@@ -198,13 +198,6 @@ _PATCHES: dict[str, Any] = {
 }
 
 
-def _sizes(name: str, value: Any, rank: int) -> Any:
-    made = pair(name, rank)(value)
-    if made is not None and min(made) < 1:
-        raise ArgumentError(f"expected `{name}` >= 1, got {value!r}.")
-    return made
-
-
 @op(prepare=_PATCHES, home="image")
 def extract_patches(
     images: Tensor,
@@ -244,7 +237,7 @@ def extract_patches(
     if rank not in (2, 3):
         raise ArgumentError(f"expected `size` to be an int, 2 or 3 ints, got {size!r}.")
     given = (("size", size), ("strides", strides), ("dilation_rate", dilation_rate))
-    window_size, steps, rate = (_sizes(k, v, rank) for k, v in given)
+    window_size, steps, rate = (pair(k, rank, 1)(v) for k, v in given)
     return _patches(images, window_size, steps, rate, padding, str(data_format))
 
 
@@ -324,7 +317,9 @@ def reconstruct_patches(
     True
     """
     rank = len(size) if hasattr(size, "__len__") else 2
-    window, steps = (_sizes(k, v, rank) for k, v in (("size", size), ("strides", size if strides is None else strides)))
+    window, steps = (
+        pair(k, rank, 1)(v) for k, v in (("size", size), ("strides", size if strides is None else strides))
+    )
     if steps != window:
         raise UnsupportedError(f"expected `strides` to be `size` {window}, got {steps}; patches must not overlap.")
     if len(patches.shape) not in (rank + 1, rank + 2):
@@ -351,7 +346,7 @@ def _within_padding(
     if padding == "valid" and output_size is None:
         return None
     whole = tuple(None if n is None else n * w for n, w in zip(grid, window, strict=True))
-    wanted = () if output_size is None else _sizes("output_size", output_size, len(window))
+    wanted = () if output_size is None else pair("output_size", len(window), 1)(output_size)
     pairs = list(zip(wanted, whole, window, strict=False))
     fits = all(n is None or (n - w < o <= n if padding == "same" else o == n) for o, n, w in pairs)
     if not pairs or not fits or (padding == "same" and None in whole):
@@ -387,7 +382,7 @@ def blurred(x: Any, size: Sequence[int], sigma: Sequence[Scalar], layout: str, p
     return x
 
 
-@op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format}, home="image")
+@op(prepare={"kernel_size": pair("kernel_size", least=1), "data_format": data_format}, home="image")
 def gaussian_blur(
     images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
 ) -> Tensor:

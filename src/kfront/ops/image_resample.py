@@ -157,7 +157,7 @@ def _with_aspect(
 
 _METHODS = option("interpolation", "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 _RESIZE: dict[str, Any] = {
-    "size": pair("size"),
+    "size": pair("size", least=1),
     "interpolation": _METHODS,
     "fill_mode": option("fill_mode", "constant"),
     "data_format": data_format,

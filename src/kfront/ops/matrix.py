@@ -235,7 +235,7 @@ def cross(
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
+def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     """Sign and logarithm of the absolute value of the determinant.
 
     Args:
@@ -251,6 +251,7 @@ def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
     >>> float(sign), round(float(log), 4)
     (-1.0, 1.7918)
     """
+    shapes.square(x)
     lu, pivots = p.lu_factor(x)
     d = diagonal(lu, 0, -2, -1)
     n = p.dim(pivots, -1)

@@ -15,6 +15,7 @@ from kfront.core.op_registry import function
 from kfront.core.typing import Size, Tensor, TensorLike
 from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
+from kfront.ops.primitives.arguments import tensor
 
 
 def _rank(x: Any) -> int:
@@ -168,7 +169,7 @@ def _source(places: TensorLike, n: Tensor, mode: str) -> Tensor:
     return p.minimum(places, p.subtract(2 * n - 2 + edge, places))
 
 
-@op(zeros="kept", home="numpy")
+@op(prepare={"x": tensor("x")}, zeros="kept", home="numpy")
 def copy(x: Tensor) -> Tensor:
     """A tensor with the same values.
 

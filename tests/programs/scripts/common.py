@@ -58,6 +58,11 @@ def refused(call: Any, *classes: type[Exception]) -> bool:
     return False
 
 
+def same(a: Any, b: Any) -> bool:
+    """Whether two tensors or arrays are close."""
+    return bool(np.allclose(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b), atol=1e-5))
+
+
 def show(name: str, value: Any) -> None:
     """Print a value under a name, as one line of JSON."""
     print(f"{name}: {json.dumps(plain(value), sort_keys=True)}")

@@ -11,6 +11,7 @@ import functools
 import importlib.abc
 import importlib.machinery
 import inspect
+import operator
 import os
 import sys
 import threading
@@ -131,7 +132,7 @@ def axes_of(x: Tensor, axis: Axes) -> Tensor:
     if axis is None:
         rank = x.shape.rank
         return tf.range(tf.rank(x)) if rank is None else constant(_all_axes[rank])
-    return axis if axis.__class__ is int else constant(tuple(int(a) for a in _sequence(axis)))
+    return axis if axis.__class__ is int else constant(tuple(operator.index(a) for a in _sequence(axis)))
 
 
 def _sequence(axis: Axes) -> Iterable[Tensor]:

@@ -10,6 +10,9 @@ from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.typing import Tensor, TensorLike
+from kfront.ops.primitives.arguments import whole
+
+_LENGTH = {"fft_length": whole("fft_length", 1, optional=True)}
 
 
 def _pair_rule(*dtypes: object) -> tuple[object, object]:
@@ -40,7 +43,7 @@ def _fft2(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 def _ifft2(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 
 
-@op(dtype=_pair_rule, shape=shapes_nn.rfft, home="math", class_name="RFFT")
+@op(dtype=_pair_rule, shape=shapes_nn.rfft, prepare=_LENGTH, home="math", class_name="RFFT")
 def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
     """Fourier transform of real signals along the last axis: the half of the spectrum that says it all.
 
@@ -60,7 +63,16 @@ def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
     """
 
 
-@op(2, _real_rule, shapes_nn.irfft, name="irfft", home="math", call_args=("x",), class_name="IRFFT")
+@op(
+    2,
+    _real_rule,
+    shapes_nn.irfft,
+    name="irfft",
+    prepare=_LENGTH,
+    home="math",
+    call_args=("x",),
+    class_name="IRFFT",
+)
 def irfft_of_parts(real: TensorLike, imag: TensorLike, fft_length: int | None = None) -> Tensor:
     """`kfront.ops.irfft` of the two parts of a complex tensor.
 
