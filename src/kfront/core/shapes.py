@@ -74,7 +74,9 @@ def axes_of(axis: object, ndim: int, what: str = "axis") -> tuple[int, ...]:
 def product(dims: Iterable[Any]) -> int | None:
     """Product of dimensions, None if one is unknown (and none is 0)."""
     dims = list(dims)
-    return None if any(known(d) is None for d in dims) else math.prod(int(d) for d in dims)
+    if any(known(d) is None for d in dims):
+        return None
+    return math.prod([int(d) for d in dims])  # a list: torch's compiler takes no generator
 
 
 def broadcast(*shapes: Sequence[int | None]) -> Shape:
