@@ -19,11 +19,9 @@ import time
 ASKED = json.loads(sys.argv[1])
 os.environ["KERAS_BACKEND"] = ASKED["engine"]
 if ASKED["engine"] == "jax":
-    local = ASKED["meshes"][0][0] * ASKED["meshes"][0][1] // ASKED.get("count", 1)
+    local = max(a * b for a, b in ASKED["meshes"]) // ASKED["count"]
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={local}"
     os.environ["JAX_PLATFORMS"] = "cpu"
-    if ASKED["dtypes"] == ["float64"]:
-        os.environ["JAX_ENABLE_X64"] = "1"
 
 import numpy as np
 
@@ -125,7 +123,9 @@ def digest(arrays):
 def on_mesh(shape):
     if shape[0] * shape[1] == 1:
         return contextlib.nullcontext()
-    layouts = D.LayoutMap(D.DeviceMesh(tuple(shape), ["batch", "model"]))
+    devices = D.list_devices()
+    devices = devices[:: len(devices) // (shape[0] * shape[1])]  # as many of each process
+    layouts = D.LayoutMap(D.DeviceMesh(tuple(shape), ["batch", "model"], devices))
     for key, axes in RULES.items():
         layouts[key] = axes
     return D.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope()
@@ -168,13 +168,17 @@ def train(name, shape, dtype):
 
 def main(process):
     """All models on all meshes in all dtypes."""
-    if ASKED.get("count", 1) > 1:
+    if ASKED["count"] > 1:
         D.initialize(ASKED["address"], ASKED["count"], process)
     kfront.config.set_process_timeout(120)  # a compiler may keep a busy machine for long
     kfront.config.set_portable_random(True)
     found = []
     for dtype in ASKED["dtypes"]:
         kfront.config.set_floatx(dtype)
+        if ASKED["engine"] == "jax":
+            import jax
+
+            jax.config.update("jax_enable_x64", dtype == "float64")
         for shape in ASKED["meshes"]:
             found.append([dtype, shape, {name: train(name, shape, dtype) for name in ASKED["models"]}])
     print(json.dumps(found), flush=True)

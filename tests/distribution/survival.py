@@ -1,14 +1,15 @@
 """The long forms of what happens to several processes: `nox -s distributed` runs it.
 
-``python tests/distribution/survival.py [numbers] [inductor] [meshes] [failures] [restarts] [data] [kills]``
+``python tests/distribution/survival.py [numbers] [inductor] [meshes] [failures] [restarts] [data] [workers] [kills]``
 
 The numbers and the memory of `same_numbers.py`; steps that Inductor compiles; runs that are killed and continued on
 other meshes and engines; every way to fail, on both engines; restarts by torchrun; samples counted on 1 to 4 processes;
-200 kills at random moments.
+two workers of TensorFlow's strategy; 200 kills at random moments.
 """
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -97,6 +98,17 @@ def restarts():
             print(f"  {address}: epochs {len(wanted) - len(found) + 1} to {len(wanted)} after the restart", flush=True)
 
 
+def workers():
+    """TensorFlow's strategy for several processes: two of them give the numbers of one device."""
+    script = str(Path(__file__).parent / "on_two_workers.py")
+    (alone,) = same_numbers.spawn(script, [[]], 240)
+    addresses = ",".join(free_address() for _ in range(2))
+    for found in same_numbers.spawn(script, [[addresses, str(i)] for i in range(2)], 240):
+        far = max(abs(a - b) for a, b in zip(found, alone, strict=True))
+        print(f"  {far:.1e} from one device", flush=True)
+        assert far < 2e-5
+
+
 def _losses(command):
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
@@ -110,12 +122,18 @@ def kills():
         subprocess.run([sys.executable, script, engine, count], check=True)
 
 
+def _processor_time():
+    """Seconds that processes have computed which have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def main(names):
     """Run parts, all if none is named, and print which have passed; how many have not."""
-    parts = {f.__name__: f for f in (numbers, inductor, meshes, failures, restarts, data, kills)}
+    parts = {f.__name__: f for f in (numbers, inductor, meshes, failures, restarts, data, workers, kills)}
     summary = []
     for name in names or parts:
-        began = time.monotonic()
+        began, used = time.monotonic(), _processor_time()
         print(f"{name}: {parts[name].__doc__}", flush=True)
         try:
             parts[name]()
@@ -123,7 +141,8 @@ def main(names):
         except Exception:  # the other parts are run all the same
             traceback.print_exc()
             result = "failed"
-        summary.append(f"{name}: {result} in {time.monotonic() - began:.0f} s")
+        took = f"{time.monotonic() - began:.0f} s, {_processor_time() - used:.0f} s of processors"
+        summary.append(f"{name}: {result} in {took}")
         print(summary[-1], flush=True)
     print("", *summary, sep="\n")
     return sum(": failed" in line for line in summary)
