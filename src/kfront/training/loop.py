@@ -121,7 +121,7 @@ def fit(model: Trainer, data: Data, plan: Plan, validation: Validation) -> Histo
         return model.history
 
 
-def _compare(model: Trainer, call: str, data: Data, **more: object) -> None:
+def _compare(model: Trainer, call: str, data: Data, plan: Plan, **more: object) -> None:
     """Before a loop, or an epoch of one: do all processes begin the same?"""
     now = distribution_on(model._backend)
     if now is None:
@@ -129,10 +129,11 @@ def _compare(model: Trainer, call: str, data: Data, **more: object) -> None:
 
     def facts() -> Config:
         shapes = "".join(str(v.shape) for v in model.variables)
-        out = {"call": call, "model": digest(shapes), **more}
+        out = {"call": call, "model": digest(shapes), "epochs": plan.epochs, **more}
         if now.auto_shard_dataset and not data.apart:  # all of them are given the same batches
             generators = [random.getstate(), *(repr(named(n).random_state()) for n in data.engines)]
             out |= {"seeds": digest(generators), "batches": data.steps, "batch size": data.batch_size}
+            out["steps"] = plan.steps
         return out
 
     now._backend.distributor.compare(facts)
@@ -182,7 +183,7 @@ class _Run:
         if progress is not None and progress.resumed is not None:
             self.first, self.done = progress.resumed["epoch"], progress.resumed["batch"]
             self.taken = progress.taken
-            _compare(model, "fit, resumed", data, epoch=self.first, batch=self.done)
+            _compare(model, "fit, resumed", data, plan, epoch=self.first, batch=self.done)
             self.batches, self.begun = progress.rest(), self.done > 0
             self._expect(progress.zeros())
         elif self.first < plan.epochs:
@@ -207,7 +208,7 @@ class _Run:
 
     def _begin_epoch(self) -> Iterator[Batch]:
         """The iterator of the epoch: a new one if the last epoch left none."""
-        _compare(self.model, "fit", self.data)
+        _compare(self.model, "fit", self.data, self.plan)
         self.data.on_epoch_begin()
         if self.batches is not None and self.data.steps is None:
             batch = next(self.batches, None)
@@ -382,7 +383,7 @@ def _validation_data(model: Trainer, validation: Validation) -> Data:
 def evaluate(model: Trainer, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
     """Results by name over all batches."""
     with model._backend.distributor.together():
-        _compare(model, "evaluate", data)
+        _compare(model, "evaluate", data, plan)
         return _evaluate(model, data, plan, nested)
 
 
@@ -427,7 +428,7 @@ def _test_batches(model: Trainer, batches: Iterator[Batch], data: Data, callback
 def predict(model: Trainer, data: Data, plan: Plan) -> Any:
     """Outputs of all batches, joined."""
     with model._backend.distributor.together():
-        _compare(model, "predict", data)
+        _compare(model, "predict", data, plan)
         return _predict(model, data, plan)
 
 
