@@ -98,6 +98,7 @@ def count(job):
     import kfront.backends
     from kfront import distribution as D
 
+    kfront.config.set_process_timeout(120)  # a busy machine may keep one of them waiting
     if job["count"] > 1:
         D.initialize(job["address"], job["count"], job["id"])
     seen = []

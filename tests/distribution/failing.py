@@ -54,6 +54,15 @@ def batches():
         yield X[:size] * (2 if WAY == "other data" and other else 1), Y[:size]
 
 
+def own_loop(model):
+    optimizer, weights = kfront.optimizers.SGD(0.1), model.trainable_variables
+    for i in range(200):
+        if MINE == BAD and i == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        grads = kfront.grad(lambda: kfront.ops.mean(model(X[:8]) ** 2), wrt=weights)()
+        optimizer.apply(grads, weights)
+
+
 def main():
     D.initialize(ADDRESS, COUNT, MINE)
     with D.DataParallel().scope():
@@ -61,6 +70,10 @@ def main():
         model.compile("adam", "mse")
         if WAY == "other settings":
             model.fit(X, Y, batch_size=4 if MINE == BAD else 8, verbose=0)
+        if WAY == "other epochs":
+            model.fit(X, Y, epochs=1 + (MINE == BAD), verbose=0)
+        if WAY == "killed in an own loop":
+            own_loop(model)
         began = time.monotonic()
         try:
             model.fit(batches(), steps_per_epoch=40, epochs=5, verbose=0, callbacks=[Fail()])

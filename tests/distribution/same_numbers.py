@@ -6,7 +6,10 @@ where a bound is passed; `test_numbers.py` runs a short form.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,14 +27,21 @@ SCRIPT = Path(__file__).with_name("mesh_numbers.py")
 def spawn(script, arguments, timeout):
     """The last line that each of several processes prints, as JSON; all have ended when this returns."""
     started = [
-        subprocess.Popen([sys.executable, script, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, script, *a],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         for a in arguments
     ]
     try:
         ended = [p.communicate(timeout=timeout) for p in started]
     finally:
         for p in started:
-            p.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(p.pid, signal.SIGKILL)  # those too that it has forked
     assert all(p.returncode == 0 for p in started), "\n".join(errors[-4000:] for _, errors in ended)
     return [json.loads(out.strip().splitlines()[-1]) for out, _ in ended]
 

@@ -22,6 +22,8 @@ WAYS = {  # what one process does -> what the others say, "{n}" being its rank
     "another call": "rank {n} of {count} calls evaluate where rank 0 takes step 7",
     "other seeds": "rank {n} of {count} differs from rank 0 (seeds",
     "other settings": "rank {n} of {count} differs from rank 0 (batches: 16 instead of 8, batch size: 4 instead of 8)",
+    "other epochs": "rank {n} of {count} differs from rank 0 (epochs: 2 instead of 1)",
+    "killed in an own loop": "rank {n} of {count} has stopped",
     "other sizes": "rank {n} of {count} does not do what rank 0 does",
     "other data": "rank {n} of {count} does not do what rank 0 does",
 }

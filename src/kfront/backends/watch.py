@@ -139,6 +139,10 @@ class Watch:
 
     def close(self) -> None:
         """The program ends: the thread must not be in the engine's code when the interpreter goes."""
+        error = getattr(sys, "last_value", None)  # of a loop of the user's own
+        raised = isinstance(error, Exception) and not isinstance(error, ProcessError) and not self._told
+        if raised and self._explain(error):
+            print(f"[distribution] {self.problem}.", file=sys.stderr, flush=True)
         self._over.set()
         self._thread.join(_ALARMED)
         self._end(f"{_ENDED}{self._done}")
@@ -223,20 +227,26 @@ class Watch:
             self._linger()
             raise
         except Exception as error:
-            if isinstance(error, KfrontError) or not _EXCHANGE.search(f"{type(error).__name__} {error}"):
-                self._end(f"{_FAILED}{type(error).__name__}: {str(error)[:300]}")
-                self._linger()
+            if not self._explain(error):
                 raise
+            raise self._error() from error
+        finally:
+            self._inside = outer
+
+    def _explain(self, error: Exception) -> bool:
+        """Whether it comes from an exchange, whose reason is known then; another error is told to the others."""
+        text = f"{type(error).__name__}: {str(error)[:300]}"
+        exchange = not isinstance(error, KfrontError) and _EXCHANGE.search(text) is not None
+        if exchange:
             self._inside, self._alarmed = 0.0, True  # it has raised: nobody has to end it
             end = time.monotonic() + settings.process_timeout() + _ALARMED
             while self.problem is None and time.monotonic() < end:
                 time.sleep(_TICK / 5)
-            self._linger()
-            if self.problem is None:
-                self.problem = f"an exchange between them failed: {error}"
-            raise self._error() from error
-        finally:
-            self._inside = outer
+            self.problem = self.problem or f"an exchange between them failed: {error}"
+        else:
+            self._end(_FAILED + text)
+        self._linger()
+        return exchange
 
     def _linger(self) -> None:
         """The process that keeps the store leaves the others time to read what was found."""

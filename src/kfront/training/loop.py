@@ -133,7 +133,7 @@ def _compare(model: Trainer, call: str, data: Data, plan: Plan, **more: object) 
         if now.auto_shard_dataset and not data.apart:  # all of them are given the same batches
             generators = [random.getstate(), *(repr(named(n).random_state()) for n in data.engines)]
             out |= {"seeds": digest(generators), "batches": data.steps, "batch size": data.batch_size}
-            out["steps"] = plan.steps
+            out |= {"samples": data.size, "steps": plan.steps}
         return out
 
     now._backend.distributor.compare(facts)

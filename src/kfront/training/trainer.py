@@ -510,7 +510,8 @@ class Trainer(Layer):
         """
         b = self._backend
         small = callbacks is None and steps is None and not verbose and type(x) is np.ndarray and x.ndim > 0
-        if small and 0 < len(x) <= (batch_size or 32) and x.dtype.kind not in "OSTU" and self.built:
+        alone = state.distribution is None and self.built
+        if small and alone and 0 < len(x) <= (batch_size or 32) and x.dtype.kind not in "OSTU":
             return self._predict_small(x)
         with backend_scope(b):
             data = make_data(x, None, None, batch_size, False, b)
