@@ -154,8 +154,8 @@ def main() -> None:
     asked = parser.parse_args()
     seeds = asked.seeds.split(",")
     rows = json.loads(asked.file.read_text()) if asked.file.exists() else {}
-    for place, engine in enumerate(asked.engines.split(",")):
-        names = []
+    for engine in asked.engines.split(","):
+        names, place = [], ENGINES.index(engine)
         for number, program in enumerate(p for p in BOUNDS if asked.k in p):
             names += [f"{program}:{seed}" for seed in ([seeds[(number + place) % len(seeds)]] if asked.turn else seeds)]
         names = [name for name in names if not reached(name, rows.get(engine, {}).get(name, {}))]

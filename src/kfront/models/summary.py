@@ -123,7 +123,6 @@ def print_summary(
     from rich.console import Console, Group
     from rich.markup import escape
     from rich.table import Table
-    from rich.text import Text
 
     connected = _branched(model)
     heads = ["Layer (type)", "Output Shape", "Param #"]
@@ -144,8 +143,8 @@ def print_summary(
         table.add_row(*map(escape, row))
     target = io.StringIO() if print_fn is not None else None
     console = Console(width=width, file=target, highlight=False, force_terminal=False if target else None)
-    title = Text(f'Model: "{model.name}"', style="bold")
-    console.print(Group(title, table, *map(Text, _totals(model))))  # at once: a notebook shows each print apart
+    title = f'[bold]Model: "{escape(model.name)}"[/bold]'
+    console.print(Group(title, table, *_totals(model)))  # at once: a notebook shows each print apart
     if target is not None:
         print_fn(target.getvalue())  # type: ignore[misc]
 
