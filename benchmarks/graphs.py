@@ -68,7 +68,8 @@ def depth(count: int) -> float:
 
 def measure() -> dict[str, Any]:
     """All numbers of this process's engine."""
-    nodes(NODES[0]), depth(DEPTHS[0])  # what is made once
+    nodes(NODES[0])  # what is made once
+    depth(DEPTHS[0])
     return {"nodes": [nodes(n) for n in NODES], "depths": [depth(n) for n in DEPTHS]}
 
 
