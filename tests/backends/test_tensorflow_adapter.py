@@ -598,3 +598,16 @@ def test_convert_joins_tensors_and_variables(b):
     v = Variable(np.ones(2, "float32"))
     check(b.convert([v, tf.zeros(2), [3.0, 4.0]]), [[1, 1], [0, 0], [3, 4]])
     assert b.convert([1.0], "float8_e4m3fn").dtype.name == "float8_e4m3fn"
+
+
+def test_a_model_of_many_layers_does_not_list_its_variables_for_each(monkeypatch):
+    from kfront import Model, layers
+    from kfront.backends.tensorflow.native import LayerBase
+
+    listed, plain = [], LayerBase._tf_list_values
+    monkeypatch.setattr(LayerBase, "_tf_list_values", lambda self: (listed.append(self), plain(self))[1])
+    x = first = Input((4,))
+    for _ in range(50):
+        x = layers.Identity()(x)
+    Model(first, layers.Dense(2)(x))
+    assert {type(x)._unbound for x in listed} == {layers.Dense}

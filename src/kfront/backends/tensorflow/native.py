@@ -285,15 +285,17 @@ class LayerBase(tf.Module):
             self.__dict__.update(scratch.__dict__)
 
     def _tf_track(self, name: str, child: Any) -> None:
-        self.__dict__.setdefault("_tf_children", {})[name] = child
-        self._tf_list_values()
+        children = self.__dict__.setdefault("_tf_children", {})
+        old, children[name] = children.get(name), child
+        if isinstance(child, TensorFlowVariable) or isinstance(old, TensorFlowVariable):  # a model has many layers
+            self._tf_list_values()
         waiting = self.__dict__.get("_self_unconditional_deferred_dependencies")
         if waiting and name in waiting:  # a checkpoint was restored before this child existed
             self._handle_deferred_dependencies(name=name, trackable=_native(child))
 
     def _tf_untrack(self, name: str) -> None:
-        self.__dict__.get("_tf_children", {}).pop(name, None)
-        self._tf_list_values()
+        if isinstance(self.__dict__.get("_tf_children", {}).pop(name, None), TensorFlowVariable):
+            self._tf_list_values()
 
     def _tf_list_values(self) -> None:
         """Have the `tf.Variable`s in an attribute, where modules that hold the layer look for them."""

@@ -146,7 +146,11 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     if "_modules" not in fields or (getattr(thing, "_elsewhere", False) and not there):
         return  # a copy that is being put together; what was registered comes with it
     names = fields["_native_names"]
-    found = next((n for n, (x, _) in names.items() if x is thing), None)
+    own = thing.__dict__
+    placed = "_native_names" not in own or own.get("_placed", False)  # a layer that is new need not be looked for
+    found = next((n for n, (x, _) in names.items() if x is thing), None) if placed else None
+    if not placed:
+        own["_placed"] = True
     name = attribute.replace(".", "_")
     if found is not None and not (found.startswith("_") and not name.startswith("_")):
         names[found][1].append(attribute)
