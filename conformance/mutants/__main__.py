@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import tomllib
@@ -84,6 +85,7 @@ def _run(chosen: argparse.Namespace, drawn: list[Mutant]) -> int:
         results.drop({_name(m) for m in own if not results.found[_name(m)]})
         record(chosen.backend, list(cases_elsewhere(chosen.backend).values()), path)
         return AGAIN  # without marks
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit is an interruption too
     known, fresh = Map(path) if path.exists() else None, True
     for mutant in own:
         if results.found.get(_name(mutant)) is not None:
@@ -97,6 +99,9 @@ def _run(chosen: argparse.Namespace, drawn: list[Mutant]) -> int:
         except LookupError:  # the code has changed since it was drawn
             results.drop({_name(mutant)})
             continue
+        except KeyboardInterrupt:  # it begins anew, and does not count as one that ends the process
+            results.drop({_name(mutant)})
+            raise
         except Left as error:
             if not fresh:
                 results.drop({_name(mutant)})

@@ -60,6 +60,7 @@ DRAWS: dict[str, tuple[Draw, float, float, float, float]] = {
 EXACT = ("randint", "categorical", "shuffle")  # portable mode: equal bit for bit, and so are dropout masks
 IMAGES: dict[str, Draw] = {
     "elastic_transform": lambda r, s: _image().elastic_transform(_x((20, 20, 2)), 10.0, 3.0, seed=s),
+    "elastic_transform, batch": lambda r, s: _image().elastic_transform(_x((2, 12, 12, 2)), 10.0, 3.0, seed=s),
 }
 PORTABLE = ("normal", "truncated_normal", "uniform", "dropout", "gamma", "beta", "binomial", *EXACT, *IMAGES)
 
@@ -77,6 +78,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             yield Case("values", f"{name}/portable", b, _portable(b, name))
         yield Case("values", "uniform/portable, no seed", b, _without_a_seed(b))
         yield Case("values", "dropout/noise_shape", b, _noise_shape(b))
+        yield Case("values", "randint/bounds in tensors", b, _bounds(b))
 
 
 @contextlib.contextmanager
@@ -228,5 +230,16 @@ def _noise_shape(backend: str) -> Callable[[], None]:
                 x = kfront.random.dropout(np.ones((6, 50), "float32"), 0.5, noise_shape=(None, 1), seed=3)
                 rows = b.to_numpy(x)
             assert (rows == rows[:, :1]).all(), "expected one decision for each row"
+
+    return check
+
+
+def _bounds(backend: str) -> Callable[[], None]:
+    def check() -> None:
+        low, high = np.array([0, 10, -5], "int32"), np.array([3, 40, -4], "int32")
+        for portable in (False, True):
+            with kfront.backend_scope(backend) as b, portable_mode(portable):
+                x = b.to_numpy(kfront.random.randint((200, 3), b.convert(low), b.convert(high), seed=3))
+            assert (x.min(0) == low).all() and (x.max(0) >= high - 3).all() and (x.max(0) < high).all(), "out of bounds"
 
     return check

@@ -25,6 +25,10 @@ def _carry(c: Any, x: Any) -> Any:
     return c * 0.5 + x, c * x
 
 
+def _carry_alone(c: Any, x: Any) -> Any:
+    return c * 0.5, c * 2.0
+
+
 def _sum_carry(c: Any, x: Any) -> Any:
     return c + x, c
 
@@ -38,6 +42,9 @@ def _multiply(a: Any, b: Any) -> Any:
 
 
 def _scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    xs = [None] * length if xs is None else xs
+    if not len(xs):
+        return init, np.zeros((0, *np.shape(init)))
     order = range(len(xs) - 1, -1, -1) if reverse else range(len(xs))
     ys: list[Any] = [None] * len(xs)
     for i in order:
@@ -136,6 +143,9 @@ def _control() -> list[Entry]:
     n = Entry("scan", _scan, loop, "fixed")
     n(_carry, np.asarray(1.0, "float32"), floats(4))(_carry, floats(3), floats(4, 3), reverse=True).edge(
         _sum_carry, np.asarray(0, "int32"), ints(4)
+    )
+    n.edge(_carry_alone, floats(3), None, 0).edge(_carry_alone, floats(3), None, 2).edge(
+        _carry, floats(3), floats(0, 3)
     )
     n(_carry, floats(3), floats(4, 3))
     n.samples[-1] = n.samples[-1]._replace(batch=(1,), label="steps of an unknown number")

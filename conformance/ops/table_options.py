@@ -82,6 +82,8 @@ def _windows(table: dict[str, Entry]) -> None:
             if padding == "same":
                 table[name].edge(x, (3, 4, 2)[:rank], data_format=layout)
 
+    table["depthwise_conv"].edge(floats(2, 1, 6, 4), floats(1, 2, 4, 2))
+
 
 def _patches(table: dict[str, Entry]) -> None:
     table["hsplit"].edge(floats(4, 6), 3).edge(floats(6), [2, 4])

@@ -160,6 +160,7 @@ def _searching() -> list[Entry]:
     s.edge(np.array([1, 2, 2, 3], "int32"), np.array([2, 3, 4, 0], "int32")).edge(
         np.sort(floats(6)), np.asarray(0.1, "float32")
     )
+    s.edge(np.array([False, True, True]), bools(2, 2)).edge(np.array([False, True, True]), bools(3), side="right")
     s.edge(np.array([1, 2, 3], "int32"), floats(4)).edge(floats(0), floats(2))
     d = Entry("digitize", np.digitize, domain="real", smooth=False)
     d(floats(2, 3), np.array([-1.0, 0.0, 1.0], "float32")).edge(ints(5), np.array([-1, 2], "int32"))

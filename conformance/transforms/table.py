@@ -233,6 +233,11 @@ TRANSFORMS: dict[str, list[Row]] = {
         ),
         Row("of grad", lambda p: kfront.vmap(kfront.grad(p.g))(p.rows), _each_row("by_x")),
         Row("of hessian", lambda p: kfront.vmap(kfront.hessian(p.g))(p.rows), _each_row("hessian")),
+        Row(
+            "of value and hessian",
+            lambda p: kfront.vmap(lambda v: (p.g(v), kfront.hessian(p.g)(v)))(p.rows),
+            lambda t: (_each_row("value")(t), _each_row("hessian")(t)),
+        ),
     ],
     "jit": [
         Row("of the function", lambda p: _jit(p.f)(p.x, p.w), lambda t: t.value, False),

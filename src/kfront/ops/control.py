@@ -298,7 +298,16 @@ def scan(
         return ControlCall(scan)(f, init, xs, length, reverse, unroll)
     if kind is Abstract:
         return _scan_spec(f, init, xs, length)
-    return current().scan(f, init, xs, length, reverse, unroll)
+    sizes = [length] if xs is None else [x.shape[0] for x in tree.flatten(xs) if hasattr(x, "shape")]
+    return _no_steps(f, init, xs) if 0 in sizes else current().scan(f, init, xs, length, reverse, unroll)
+
+
+def _no_steps(f: Callable[[Any, Any], Any], init: object, xs: object) -> Any:
+    """A scan over nothing: its results are empty, in the shapes that a step gives."""
+    item = tree.map_structure(lambda x: None if x is None else p.zeros(tuple(p.shape(x))[1:], p.dtype_of(x)), xs)
+    carry = tree.map_structure(p.convert_to_tensor, init)
+    y = f(carry, item)[1]
+    return carry, tree.map_structure(lambda v: None if v is None else p.zeros((0, *p.shape(v)), p.dtype_of(v)), y)
 
 
 def _lengths(xs: object) -> list[int | None]:

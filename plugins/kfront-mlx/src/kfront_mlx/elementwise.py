@@ -287,7 +287,7 @@ def _with_slope(fn: Function[mx.array], slope: Function[mx.array]) -> Function[m
     """A function of one operand with the derivative `slope(x, y)`."""
     out = mx.custom_function(fn)
     out.vjp(lambda x, cotangent, y: cotangent * slope(x, y))
-    out.jvp(lambda x, tangent: tangent[0] * slope(x[0], fn(x[0])))
+    out.jvp(lambda x, tangent: tangent * slope(x, fn(x)))  # of one operand: an array, no list
     return out
 
 

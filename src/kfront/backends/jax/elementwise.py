@@ -16,7 +16,7 @@ from kfront.core.typing import DTypeLike
 
 exp, log, log1p, log2, log10, expm1 = jnp.exp, jnp.log, jnp.log1p, jnp.log2, jnp.log10, jnp.expm1
 sqrt, cbrt = jnp.sqrt, jnp.cbrt
-sin, cos, tan, tanh = jnp.sin, jnp.cos, jnp.tan, jnp.tanh
+sin, cos = jnp.sin, jnp.cos
 arcsin, arccos, arctan, arcsinh, arccosh = jnp.arcsin, jnp.arccos, jnp.arctan, jnp.arcsinh, jnp.arccosh
 arctanh = jnp.arctanh
 floor, ceil, negative = jnp.floor, jnp.ceil, jnp.negative
@@ -68,6 +68,8 @@ def exp2(x: Array) -> Array:
 @compiled()
 def cosh(x: Array) -> Array:
     """Hyperbolic cosine: XLA's adds log(1/2) to the exponent, 23 ULP away."""
+    if jnp.iscomplexobj(x):
+        return lax.complex(cosh(x.real) * jnp.cos(x.imag), sinh(x.real) * jnp.sin(x.imag))
     half = jnp.exp(jnp.abs(x) / 2)  # exp(|x|) overflows a little earlier
     return half / 2 * half + 0.5 / half / half
 
@@ -75,10 +77,30 @@ def cosh(x: Array) -> Array:
 @compiled()
 def sinh(x: Array) -> Array:
     """Hyperbolic sine, as `cosh`; near 0 by expm1."""
+    if jnp.iscomplexobj(x):
+        return lax.complex(sinh(x.real) * jnp.cos(x.imag), cosh(x.real) * jnp.sin(x.imag))
     half = jnp.exp(jnp.abs(x) / 2)
     small = jnp.expm1(jnp.where(jnp.abs(x) < 1, x, 0))
     far = jnp.sign(x) * (half / 2 * half - 0.5 / half / half)
     return jnp.where(jnp.abs(x) < 1, (small + small / (small + 1)) / 2, far)
+
+
+@compiled()
+def tanh(x: Array) -> Array:
+    """Hyperbolic tangent: of complex numbers next to a pole, JAX's has two digits."""
+    if not jnp.iscomplexobj(x):
+        return jnp.tanh(x)
+    x = lax.complex(jnp.clip(x.real, -20, 20), x.imag)  # beyond, it is 1 or -1
+    return sinh(x) / cosh(x)
+
+
+@compiled()
+def tan(x: Array) -> Array:
+    """Tangent, of complex numbers by `tanh`."""
+    if not jnp.iscomplexobj(x):
+        return jnp.tan(x)
+    turned = tanh(lax.complex(-x.imag, x.real))
+    return lax.complex(turned.imag, -turned.real)
 
 
 rsqrt = compiled()(lax.rsqrt)

@@ -146,8 +146,6 @@ def _scan_unrolled(
         carry, y = f(carry, None if xs is None else tf.nest.pack_sequence_as(xs, [c[i] for c in columns]))
         carry = _tensors(carry)
         outs.append(_tensors(y))
-    if not outs:
-        return carry, None
     outs = outs[::-1] if reverse else outs
     return carry, tf.nest.map_structure(lambda *ys: None if ys[0] is None else tf.stack(ys), *outs)
 

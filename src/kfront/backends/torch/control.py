@@ -162,17 +162,7 @@ def scan(
         outs.append(_tensors(y))
     if reverse:
         outs.reverse()
-    if not outs:
-        return carry, _no_steps(f, carry, leaves, structure)
     return carry, pytree.tree_map(lambda *ys: None if ys[0] is None else torch.stack(ys), *outs)
-
-
-def _no_steps(f: Closure[Tensor], carry: Nested[Tensor], leaves: list[Tensor], structure: object) -> Nested[Tensor]:
-    """Empty outputs of a scan over nothing, in the shapes that a step would give."""
-    x = [None if v is None else v.new_zeros(v.shape[1:]) for v in leaves]
-    with torch.no_grad():
-        y = _tensors(f(carry, pytree.tree_unflatten(x, structure))[1])
-    return pytree.tree_map(lambda v: None if v is None else v.new_empty((0, *v.shape)), y)
 
 
 # ---- transforms ------------------------------------------------------------------------------------------------------

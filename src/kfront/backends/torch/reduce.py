@@ -150,6 +150,8 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
     if values.dtype is not sorted_sequence.dtype:
         kind = torch.promote_types(values.dtype, sorted_sequence.dtype)
         values, sorted_sequence = values.to(kind), sorted_sequence.to(kind)
+    if sorted_sequence.dtype is torch.bool:  # torch has no kernel for it
+        sorted_sequence, values = sorted_sequence.to(torch.uint8), values.to(torch.uint8)
     return torch.searchsorted(sorted_sequence.contiguous(), values.contiguous(), side=side, out_int32=True)
 
 
