@@ -334,6 +334,13 @@ def test_recurrent_sequences_have_gradients_of_each_argument_alone(b):
             np.testing.assert_allclose(jax.grad(loss, i)(*args), whole, rtol=1e-5, atol=1e-5)
 
 
+def loops_of(jaxpr):
+    """The parameters of its loops, also of those in functions that are compiled on their own."""
+    for e in jaxpr.eqns:
+        inner = getattr(e.params.get("jaxpr"), "jaxpr", None)
+        yield from [e.params] if e.primitive.name == "scan" else loops_of(inner) if inner is not None else ()
+
+
 def products_in_loops(call, args):
     """How many products each loop of a gradient takes in a step, forward and backward."""
     floats = [i for i, a in enumerate(args) if getattr(a, "dtype", None) == jnp.float32]
@@ -343,8 +350,7 @@ def products_in_loops(call, args):
         return call(*(given.get(i, a) for i, a in enumerate(args)))[0].sum()
 
     traced = jax.make_jaxpr(jax.grad(loss, range(len(floats))))(*(args[i] for i in floats))
-    loops = [e.params for e in traced.jaxpr.eqns if e.primitive.name == "scan"]
-    counts = [(p["reverse"], str(p["jaxpr"]).count("dot_general[")) for p in loops]
+    counts = [(p["reverse"], str(p["jaxpr"]).count("dot_general[")) for p in loops_of(traced.jaxpr)]
     return sum(n for back, n in counts if not back), sum(n for back, n in counts if back)
 
 
