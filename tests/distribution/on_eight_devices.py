@@ -95,7 +95,7 @@ def check_parts_of_variables():
             d, value = v._backend.distributor, v.numpy()
             parts = d.shards(v)
             assert all(p[2:] == (0, 1) for p in parts) and sum(p.array.size for p in parts) == value.size
-            for offset, array, _ in parts:
+            for offset, array, *_ in parts:
                 assert (array == value[tuple(slice(o, o + n) for o, n in zip(offset, array.shape))]).all()
             wanted = np.arange(value.size, dtype="float32").reshape(value.shape)
             d.assign_shards(v, lambda offset, shape: wanted[tuple(slice(o, o + n) for o, n in zip(offset, shape))])
