@@ -70,7 +70,8 @@ model = kfront.Sequential(
     ]
 )
 loss = kfront.losses.SparseCategoricalCrossentropy(from_logits=True)
-model.compile(kfront.optimizers.Adam(2e-3), loss, metrics=["accuracy"])
+rate = kfront.optimizers.schedules.CosineDecay(2e-3, decay_steps=40 * 22)
+model.compile(kfront.optimizers.Adam(rate), loss, metrics=["accuracy"])
 model.fit(data, epochs=40, verbose=0)
 
 # %%
