@@ -309,7 +309,7 @@ class STFTSpectrogram(DataLayer):
         out = self._combined(*parts)  # (batch * channels, frames, bins)
         width = out.shape[-1]
         out = ops.reshape(out, (-1, channels, ops.shape(out)[1], width))
-        return self._arranged(out, channels, width, first)
+        return ops.cast(self._arranged(out, channels, width, first), self.compute_dtype)
 
     def _combined(self, *parts: Any) -> Tensor:
         if len(parts) == 1:
