@@ -150,6 +150,11 @@ def mutants(how_many: int, seed: int, backends: list[str]) -> list[Mutant]:
 # ---- which ops use a function ----------------------------------------------------------------------------------------
 
 
+def _is_primitives(node: ast.expr) -> bool:
+    """Whether it is the module that composed ops read primitives from."""
+    return isinstance(node, ast.Name) and node.id == "p"
+
+
 @functools.cache
 def _users(folder: pathlib.Path) -> dict[str, set[str]]:
     """Top-level name -> the top-level names of the folder's files that mention it, and have or import it."""
@@ -163,6 +168,7 @@ def _users(folder: pathlib.Path) -> dict[str, set[str]]:
         for node in body:
             names = [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
             mentioned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & own
+            mentioned |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and _is_primitives(n.value)}
             if isinstance(node, ast.Assign):
                 names = [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
             elif isinstance(node, ast.Expr):  # `f.defjvp(rule)`: whoever uses the one uses the other
