@@ -54,34 +54,7 @@ def canonical(dtype: DTypeLike) -> str:
     return _NARROW[name] if name in _NARROW and not x64() else name
 
 
-class Repeated:
-    """A function of an array that is compiled for a shape once that has come often.
-
-    To compile takes the time of some hundred calls of `plain`, and memory that JAX keeps: on CPUs 1.4 MB for each shape
-    (jax 0.10), which adds up where many models of different sizes come one after the other.
-
-    Args:
-        fn: what is compiled.
-        plain: gives the same without.
-    """
-
-    __slots__ = ("fn", "left", "plain")
-
-    def __init__(self, fn: Callable[[Array], Array], plain: Callable[[Any], Array]) -> None:
-        self.fn, self.plain = jax.jit(fn), plain
-        self.left: dict[object, int] = {}  # shape and dtype -> plain calls that may come
-
-    def __call__(self, x: Any) -> Array:
-        key = x.shape, x.dtype
-        left = self.left.get(key, 500)
-        if not left or not at_top():
-            return self.fn(x)
-        self.left[key] = left - 1
-        return self.plain(x)
-
-
 _identity = jax.jit(lambda x: x)
-_put = Repeated(lambda x: x, jax.device_put)
 
 
 _nothing = jax.jit(lambda: jax.numpy.zeros(()))
@@ -105,7 +78,7 @@ def lift(x: Array, dtype: str | None = None) -> Array:
     """
     if dtype is None:
         dtype = canonical(x.dtype)
-    return _put(np.array(x, dtype))
+    return _identity(np.array(x, dtype))
 
 
 def axes(axis: Axes) -> int | tuple[int, ...] | None:

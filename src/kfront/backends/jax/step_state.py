@@ -11,7 +11,6 @@ It also spares a step the way to each of its Variables, there and back: of small
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,12 +19,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kfront.backends.jax.common import TRACER, Repeated
+from kfront.backends.jax.common import TRACER
 
 if TYPE_CHECKING:
     from kfront.backends.jax.native import JaxVariable
 
-_copy = Repeated(jnp.copy, functools.partial(jax.device_put, may_alias=False))
+_copy = jax.jit(jnp.copy)
 
 
 def copy_of(x: jax.Array) -> jax.Array:
