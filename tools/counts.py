@@ -266,9 +266,9 @@ def attribute_in_place_of_a_type() -> list[str]:
 
 
 ROWS = (
-    Row("lines of code", code_lines, 57_200, 47_000),
-    Row("uses of Any", uses_of_any, 2_640, 2_500),
-    Row("imports of kfront in functions", own_imports_in_functions, 19, 19),
+    Row("lines of code", code_lines, 57_750, 47_000),
+    Row("uses of Any", uses_of_any, 2_480, 2_500),
+    Row("imports of kfront in functions", own_imports_in_functions, 18, 19),
     Row("imports of libraries in functions", other_imports_in_functions, 26, 26),
     Row("imports in functions without a reason", imports_without_reason, 0, 0),
     Row(f"files over {LONG_FILE} lines", long_files, 0, 0),
