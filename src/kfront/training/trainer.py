@@ -225,7 +225,7 @@ class Trainer(Layer):
         return out
 
     def _compiled_metrics(self) -> list[Metric]:
-        trackers = self._compile_loss.trackers if self._compile_loss is not None else []
+        trackers = self._compile_loss.results if self._compile_loss is not None else ()
         return [*trackers, *self._compile_metrics.metrics]
 
     @property
