@@ -93,6 +93,7 @@ APART = ("sampler", "sampler in a batch sampler", "parts", "uneven parts", "part
 
 def count(job):
     import numpy as np
+    import torch  # noqa: F401 - seeds are set for engines that are loaded, and a loader draws from torch's
 
     import kfront
     import kfront.backends

@@ -235,8 +235,8 @@ class Watch:
 
     def _explain(self, error: Exception) -> bool:
         """Whether it comes from an exchange, whose reason is known then; another error is told to the others."""
-        text = f"{type(error).__name__}: {str(error)[:300]}"
-        exchange = not isinstance(error, KfrontError) and _EXCHANGE.search(text) is not None
+        text = f"{type(error).__name__}: {error}"
+        exchange = not isinstance(error, KfrontError) and _EXCHANGE.search(text) is not None  # JAX tells it last
         if exchange:
             self._inside, self._alarmed = 0.0, True  # it has raised: nobody has to end it
             end = time.monotonic() + settings.process_timeout() + _ALARMED
@@ -244,7 +244,7 @@ class Watch:
                 time.sleep(_TICK / 5)
             self.problem = self.problem or f"an exchange between them failed: {error}"
         else:
-            self._end(_FAILED + text)
+            self._end(_FAILED + text[:300])
         self._linger()
         return exchange
 
