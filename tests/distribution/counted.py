@@ -59,7 +59,8 @@ def loader(x, sampler=None, **how):
 
     x = torch.from_numpy(x)
     data = torch.utils.data.TensorDataset(x, x)
-    shuffle = {"shuffle": True} if sampler is None else {"sampler": sampler(data)}
+    own = torch.Generator().manual_seed(1)  # engines draw otherwise from the one that all share
+    shuffle = {"shuffle": True, "generator": own} if sampler is None else {"sampler": sampler(data)}
     return torch.utils.data.DataLoader(data, SIZE, **shuffle, **how)
 
 
@@ -93,7 +94,6 @@ APART = ("sampler", "sampler in a batch sampler", "parts", "uneven parts", "part
 
 def count(job):
     import numpy as np
-    import torch  # noqa: F401 - seeds are set for engines that are loaded, and a loader draws from torch's
 
     import kfront
     import kfront.backends
