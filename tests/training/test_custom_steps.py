@@ -296,3 +296,24 @@ def test_a_train_step_on_no_data_structure(trainable_backend):
     source = [{"x": X[i : i + 8], "y": Y[i : i + 8]} for i in (0, 8)]
     history = model.fit(iter(source * 2), steps_per_epoch=2, epochs=2, verbose=0).history
     assert history["size"] == [8.0, 8.0]
+
+
+def test_results_that_are_listed(backend):
+    """Of own steps, none at all too; metrics of one name beside weighted ones stand once, as in the dict."""
+
+    class Own(kfront.Model):
+        def call(self, x):
+            return x
+
+        def test_step(self, data):
+            return results
+
+    x = np.ones((2, 1), "float32")
+    for results, wanted in (({}, []), ({"loss": 1.0}, 1.0), ({"z": 3.0, "loss": 1.0, "a": 2.0}, [1.0, 2.0, 3.0])):
+        own = Own()
+        own.compile(loss="mse")
+        assert own.evaluate(x, x, verbose=0) == wanted
+    model = kfront.Sequential([kfront.Input((1,)), kfront.layers.Dense(1)])
+    model.compile(loss="mse", metrics=["mae", "mse"], weighted_metrics=["mae"])
+    listed, named = (model.evaluate(x, x, verbose=0, return_dict=d) for d in (False, True))
+    assert sorted(listed) == sorted(named.values()) and set(named) == {"loss", "mae", "mse", "weighted_mae"}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from kfront.core.errors import UnsupportedError
 from kfront.core.typing import Shape
-
-if TYPE_CHECKING:
-    pass
 
 
 class Unquantized:

@@ -85,9 +85,8 @@ def tensordot(x1: Any, x2: Tensor, axes: int | Sequence[int | Sequence[int]] = 2
     for i, j in zip(left, right, strict=True):
         second[j] = first[i]
     out = "".join([first[i] for i in rest1] + [second[j] for j in rest2])
-    return p.cast(
-        p.einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2), p.dtype_of(x1)
-    )  # einsum of int8 is int32
+    found = p.einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2)
+    return p.cast(found, p.dtype_of(x1))  # of int8 it is int32
 
 
 @op(2, promote, fuse=True, home="numpy")

@@ -591,9 +591,9 @@ class Trainer(Layer):
     def _listed(self, logs: Mapping[str, object]) -> Any:
         """Results in the order of the metrics, then those of other names, sorted; the loss alone if that is all."""
         keys = list(logs)
-        if len(keys) > 2 or keys[0] != "loss":
-            named = [name for name in self.metrics_names if name in logs]
-            keys = [*named, *sorted(logs.keys() - set(named))]
+        if len(keys) > 2 or keys[:1] != ["loss"]:
+            named = dict.fromkeys(name for name in self.metrics_names if name in logs)
+            keys = [*named, *sorted(logs.keys() - named.keys())]
         values = [logs[key] for key in keys]
         return values[0] if len(values) == 1 else values
 

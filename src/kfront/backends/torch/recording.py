@@ -153,7 +153,7 @@ def _traits(func: Any) -> _Traits | None:
     return found if any(found[:3]) or found.written else None
 
 
-class _Spy(TorchDispatchMode):
+class _Inspector(TorchDispatchMode):
     """Looks at the operators that a call consists of."""
 
     def __init__(self) -> None:
@@ -208,7 +208,7 @@ class Recorder(TorchFunctionMode):
 
     Args:
         inputs: the tensors that differ from step to step.
-        whole: whether to look at what calls do with memory as well; else it is there to be compared with another.
+        detailed: whether to look at what calls do with memory as well; else it is there to be compared with another.
 
     Attributes:
         count: the number of inputs.
@@ -222,9 +222,9 @@ class Recorder(TorchFunctionMode):
         result: numbers of the block's results.
     """
 
-    def __init__(self, inputs: Sequence[Tensor], whole: bool = True) -> None:
+    def __init__(self, inputs: Sequence[Tensor], detailed: bool = True) -> None:
         super().__init__()
-        self.count, self.whole = len(inputs), whole
+        self.count, self.detailed = len(inputs), detailed
         self.reason: str | None = None
         self.calls: list[_Call] = []
         self.facts: list[tuple[torch.Size, torch.dtype]] = []
@@ -237,7 +237,7 @@ class Recorder(TorchFunctionMode):
         self._storages: list[int] = []  # of each number, while the tensor lives
         self._kept: set[int] = set()  # memory of what functions that draw have given, and may keep
         self._held: dict[int, int] = {}  # storage of an input or another tensor -> the number for its memory
-        self._spy, self._busy, self._inputs = _Spy(), False, inputs
+        self._inspector, self._busy, self._inputs = _Inspector(), False, inputs
         if len({id(x) for x in inputs}) < len(inputs):
             self.reason = "a tensor is given twice"
         for x in inputs:
@@ -261,12 +261,12 @@ class Recorder(TorchFunctionMode):
         if self._busy or self.reason is not None:
             return func(*args, **kwargs)
         self._busy = True
-        self._spy.clear()
+        self._inspector.clear()
         try:
-            if not self.whole or kind != "torch" or _only_computes(func, args, kwargs):
+            if not self.detailed or kind != "torch" or _only_computes(func, args, kwargs):
                 out = func(*args, **kwargs)
             else:
-                with self._spy:
+                with self._inspector:
                     out = func(*args, **kwargs)
             try:
                 self._note(func, args, kwargs, out, kind)
@@ -285,13 +285,13 @@ class Recorder(TorchFunctionMode):
         used: list[_Ref] = []
         states = [v._value for v in args if isinstance(v, VariableBase)] if kind == "draws" else []
         given, named = self._numbers(args, used), self._numbers(kwargs, used)
-        near = {self._storages[n]: self.memory[n] for n in used} if self.whole else {}
+        near = {self._storages[n]: self.memory[n] for n in used} if self.detailed else {}
         refs = tuple([None if x is None else self._number(x, near) for x in outs])
         pure = kind != "draws"
-        if self.whole:
+        if self.detailed:
             self._check(outs, func, kind)
             writes = {
-                near[x] if x in near else self._held[x] for x in self._spy.written if x in near or x in self._held
+                near[x] if x in near else self._held[x] for x in self._inspector.written if x in near or x in self._held
             }
             writes.update(self.memory[self._number(x, None)] for x in states)
             self.written |= writes
@@ -304,11 +304,11 @@ class Recorder(TorchFunctionMode):
 
     def _check(self, outs: list[Any], func: Any, kind: str) -> None:
         """Raise Unsuited for what cannot be repeated."""
-        spy = self._spy
+        seen = self._inspector
         if kind == "torch":
-            if outs[0] is None and not spy.written:
+            if outs[0] is None and not seen.written:
                 raise Unsuited("gives no tensor")
-            if spy.dynamic or spy.random or (spy.reads and func not in _BY_POSITION):
+            if seen.dynamic or seen.random or (seen.reads and func not in _BY_POSITION):
                 raise Unsuited("depends on values")
         if torch._C._is_any_autocast_enabled() or any(x is not None and x.grad_fn is not None for x in outs):
             raise Unsuited("runs with gradients or autocast")
@@ -351,7 +351,7 @@ class Recorder(TorchFunctionMode):
     def _add(self, x: Tensor, near: dict[int, int] | None) -> _Ref:
         number = _Ref(len(self.facts))
         self.facts.append((x.shape, x.dtype))
-        if self.whole:
+        if self.detailed:
             storage = _storage(x)
             self.memory.append(
                 (self._held if near is None or storage in self._held else near).setdefault(storage, number)
@@ -369,7 +369,7 @@ class Recorder(TorchFunctionMode):
                 self.result = [self._number(x, None) for x in results if isinstance(x, Tensor)]
             except Unsuited as reason:
                 self.reason = f"the step {reason}"
-        if self.whole and self.reason is None and self._escaped():
+        if self.detailed and self.reason is None and self._escaped():
             gc.collect()
             if self._escaped():
                 self.reason = "a tensor is kept outside of the results"
