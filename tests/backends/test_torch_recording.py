@@ -229,6 +229,12 @@ def test_a_mistake_shows_in_the_step_where_it_is(built):
     assert recorded.can_record()
 
 
+def test_a_step_may_name_what_is_set_later(built):
+    both((torch.zeros(()),), lambda x: x + (later if x is None else 1))
+    assert len(built) == 1
+    later = 2
+
+
 def test_the_switch_runs_the_plain_loop(built):
     kfront.config.set_tuned_kernels(False)
     try:

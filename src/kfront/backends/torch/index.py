@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kfront.backends.torch.recording import whole
+from kfront.backends.torch.recording import one_call
 from kfront.backends.torch.step import nesting
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
@@ -140,7 +140,7 @@ def _starts(start_indices: Tensor | Sequence[int]) -> Tensor | list[int]:
     return [int(s) for s in start_indices]
 
 
-@whole
+@one_call
 def slice(inputs: Tensor, start_indices: Tensor | Sequence[int], shape: ShapeLike) -> Tensor:
     starts = _starts(start_indices)
     if isinstance(starts, Tensor):
@@ -152,7 +152,7 @@ def slice(inputs: Tensor, start_indices: Tensor | Sequence[int], shape: ShapeLik
     return inputs[tuple(builtins.slice(s, s + n) for s, n in zip(starts, shape, strict=True))]
 
 
-@whole
+@one_call
 def slice_update(inputs: Tensor, start_indices: Tensor | Sequence[int], updates: Tensor) -> Tensor:
     starts = _starts(start_indices)
     if isinstance(starts, Tensor):

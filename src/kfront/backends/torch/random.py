@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from kfront.backends.torch.common import current_device, native
-from kfront.backends.torch.recording import drawing, whole
+from kfront.backends.torch.recording import drawing, one_call
 from kfront.backends.torch.step import computing, recorded
 from kfront.core.op import OPS
 from kfront.core.rng import SeedGenerator
@@ -135,7 +135,7 @@ def seeded(key: Tensor, device: torch.device | None = None) -> tuple[torch.Gener
     return generator, device
 
 
-@whole
+@one_call
 def random_normal(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     kind = native(dtype)
     if torch.compiler.is_compiling():
@@ -145,7 +145,7 @@ def random_normal(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=kind, device=device)
 
 
-@whole
+@one_call
 def random_uniform(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     kind = native(dtype)
     if torch.compiler.is_compiling():
@@ -154,7 +154,7 @@ def random_uniform(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=kind, device=device)
 
 
-@whole
+@one_call
 def random_randint(
     key: Tensor, shape: ShapeLike, minval: Tensor | int, maxval: Tensor | int, dtype: DTypeLike
 ) -> Tensor:
@@ -166,7 +166,7 @@ def random_randint(
     return torch.randint(int(minval), int(maxval), shape, generator=generator, device=device).to(kind)
 
 
-@whole
+@one_call
 def random_gamma(key: Tensor, alpha: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_gamma"].body(key, alpha, shape, dtype)  # type: ignore[misc]
@@ -175,7 +175,7 @@ def random_gamma(key: Tensor, alpha: Tensor, shape: ShapeLike, dtype: DTypeLike)
     return torch._standard_gamma(alpha, seeded(key, alpha.device)[0]).to(native(dtype))
 
 
-@whole
+@one_call
 def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_binomial"].body(key, counts, probabilities, shape, dtype)  # type: ignore[misc]
@@ -195,7 +195,7 @@ def dropout(inputs: Tensor, rate: float, noise_shape: ShapeLike | None, seed: Se
     return OPS["dropout"].body(inputs, rate, noise_shape, seed)  # type: ignore[misc]
 
 
-@whole
+@one_call
 def random_shuffle(key: Tensor, x: Tensor, axis: int) -> Tensor:
     if state.portable_random or torch.compiler.is_compiling():
         return OPS["random_shuffle"].body(key, x, axis)  # type: ignore[misc]
@@ -259,7 +259,7 @@ def bits_at(key: Tensor, shape: tuple[int, ...], offset: tuple[int, ...], local:
     return torch.where(low, x0, x1)
 
 
-@whole
+@one_call
 def random_bits(key: Tensor, shape: ShapeLike) -> Tensor:
     return _lanes(key, math.prod(shape)).reshape(shape)
 

@@ -61,7 +61,7 @@ class _Now(threading.local):
 _now = _Now()
 
 
-def whole(function: Callable[P, R]) -> Callable[P, R]:
+def one_call(function: Callable[P, R]) -> Callable[P, R]:
     """Decorator: in a recording, `function` is one call, so that it may read tensors on the host.
 
     It computes its results from its arguments and does nothing else.
@@ -70,7 +70,7 @@ def whole(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def drawing(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator like `whole`, for a function that gives something else each time, and may write to a Variable."""
+    """Decorator like `one_call`, for a function that gives something else each time, and may write to a Variable."""
     return _taken(function, True)
 
 
@@ -80,7 +80,7 @@ def _taken(function: Callable[P, R], draws: bool) -> Callable[P, R]:
         recorder = _now.recorder
         if recorder is None:
             return function(*args, **kwargs)
-        return recorder.take(function, args, kwargs, "draws" if draws else "whole")
+        return recorder.take(function, args, kwargs, "draws" if draws else "one call")
 
     return call
 
@@ -257,7 +257,7 @@ class Recorder(TorchFunctionMode):
         return self.take(func, args, kwargs or {})
 
     def take(self, func: Any, args: Any, kwargs: Any, kind: str = "torch") -> Any:
-        """Call a function and note it; `kind` is "whole" or "draws" for those that are taken as one call."""
+        """Call a function and note it; `kind` is "one call" or "draws" for those that are taken as one call."""
         if self._busy or self.reason is not None:
             return func(*args, **kwargs)
         self._busy = True

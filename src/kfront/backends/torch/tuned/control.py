@@ -59,8 +59,16 @@ def _alone() -> bool:
 
 def _form(function: Callable[..., object]) -> Hashable:
     """What a function refers to, roughly: code and types, and whether gradients are taken."""
-    cells = (c.cell_contents for c in function.__closure__ or ())  # type: ignore[attr-defined]
-    return torch.is_grad_enabled(), *(getattr(x, "__code__", type(x)) for x in cells)
+    contents = map(_content, function.__closure__ or ())  # type: ignore[attr-defined]
+    return torch.is_grad_enabled(), *(getattr(x, "__code__", type(x)) for x in contents)
+
+
+def _content(cell: types.CellType) -> object:
+    """What a variable of an outer function holds; None before it is set."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 class _Recorded:

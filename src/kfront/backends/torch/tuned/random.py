@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from kfront.backends.torch.random import HALF, seeded
-from kfront.backends.torch.recording import whole
+from kfront.backends.torch.recording import one_call
 from kfront.backends.torch.tuned.table import tuned
 from kfront.core.op import OPS
 from kfront.core.state import state
@@ -21,7 +21,7 @@ Tensor = torch.Tensor
     benchmark="tuned:random_dropout",
     until="torch's own dropout takes a generator, and is as fast on CPU",
 )
-@whole
+@one_call
 def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: ShapeLike | None) -> Tensor:
     if state.portable_random or torch.compiler.is_compiling() or not inputs.is_floating_point():
         return OPS["random_dropout"].body(key, inputs, rate, noise_shape)  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from kfront.backends.torch import reduce as plain
-from kfront.backends.torch.recording import whole
+from kfront.backends.torch.recording import one_call
 from kfront.backends.torch.tuned.table import tuned
 
 Tensor = torch.Tensor
@@ -17,7 +17,7 @@ Tensor = torch.Tensor
     benchmark="tuned:top_k",
     until="torch.topk takes the first of equal values",
 )
-@whole
+@one_call
 def top_k(x: Tensor, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Tensor, Tensor]:
     """By `torch.topk`, unless some of the first k + 1 values are equal."""
     if (
