@@ -197,7 +197,7 @@ def counts(told=False, **how):
     outputs = layers.Dense(4, "sigmoid", name="dense_b")(inputs)
     model = (Told if told else kfront.Model)(inputs, outputs)
     m = kfront.metrics
-    model.compile("sgd", "mse", metrics=["accuracy", m.F1Score(average="macro"), m.R2Score()])
+    model.compile("sgd", "mse", metrics=["accuracy", m.F1Score(average="macro"), m.R2Score(), m.AUC()])
     y = np.eye(4, dtype="float32")[Y]
     model.fit(X, y, batch_size=6, verbose=0)
     tests = model.evaluate(X, y, batch_size=6, verbose=0)
@@ -212,7 +212,20 @@ def check_metrics_are_summed_together():
             found, collectives = counts(told)
         same(found, ALONE["told" if told else "counts"])
         if shape == (2, 1) and not told:
-            assert collectives == 4, collectives  # kernel there and back, bias, metrics
+            assert collectives == 5, collectives  # kernel there and back, bias, metrics, AUC's segments
+
+
+def check_segments_are_summed_where_their_rows_lie():
+    x, ids = RNG.normal(size=(8, 3)).astype("float32"), np.array([2, 0, 2, 1, 0, 0, 2, 0], "int32")
+    wanted = np.stack([x[ids == i].sum(0) for i in range(4)])
+    for shape in MESHES:
+        with split(shape).scope():
+            rows = D.TensorLayout(("batch", None), D.DeviceMesh(shape, ["batch", "model"]))
+            own = D.distribute_tensor(x, rows).requires_grad_()
+            sums = ops.segment_sum(own, ids, 4)
+            same([ops.convert_to_numpy(sums)], [wanted])
+            (grad,) = torch.autograd.grad((sums**2).sum(), own)
+            same([ops.convert_to_numpy(grad)], [2 * wanted[ids]])
 
 
 def check_mixed_precision():

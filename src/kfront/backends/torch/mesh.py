@@ -361,6 +361,20 @@ def _embedding(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return embedding
 
 
+def _segment_sum(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+        """Each process adds up its rows; one exchange brings the sums together."""
+        by_rows = type(data) is DTensor and all(p in (Shard(0), Replicate()) for p in data.placements)
+        if not by_rows or num_segments is None:
+            return plain(data, segment_ids, num_segments, sorted)
+        mesh, places = data.device_mesh, data.placements  # type: ignore[attr-defined]
+        ids = move(on_mesh(segment_ids, mesh), places).to_local()
+        out = plain(data.to_local(), ids, num_segments, sorted)  # type: ignore[attr-defined]
+        return settled(of_part(out, out.shape, mesh, tuple(Partial() if p == Shard(0) else p for p in places)))
+
+    return segment_sum
+
+
 class _Like(threading.local):
     """The tensor that random bits are drawn for at the moment."""
 
@@ -406,7 +420,7 @@ def _random_bits(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 _OWN = {
     **{"mean": _mean, "moments": _moments, "var": _var, "std": _std, "dropout": _dropout, "random_bits": _random_bits},
-    **{"linear": _linear, "embedding": _embedding},
+    **{"linear": _linear, "embedding": _embedding, "segment_sum": _segment_sum},
     **dict.fromkeys(("matmul", "einsum", "tensordot"), _product),
 }
 _COMPOSED = ("batch_normalization", "batch_normalization_train")
