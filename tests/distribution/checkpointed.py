@@ -1,7 +1,6 @@
-"""A training run that is killed and continued on other meshes and engines; also the script that does one run.
+"""A training run that is killed and continued on other meshes and engines.
 
-``python checkpointed.py '{"engine": "torch", "folder": ..}'`` trains one process of a run and prints its losses and the
-sums of its weights as JSON; `Run` starts all processes of one.
+``python checkpointed.py`` does a short one: two processes of torch, then eight devices of JAX.
 """
 
 from __future__ import annotations
@@ -9,14 +8,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.distribution import processes
+
 EPOCHS, SAMPLES, SIZE = 3, 44, 8  # 6 batches, the last one of 4 samples
+STEPS = 4  # after which all but the last run of a chain is killed
+SHORT = ("arrays", False, [("torch", 2, 1, [2]), ("jax", 1, 8, [2, 4])])
 
 
 # ---- one process -----------------------------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ def train(job):
     from kfront import distribution as D
 
     kfront.config.set_portable_random(bool(job.get("dropout")))
-    if job.get("count", 1) > 1:
+    if job["count"] > 1:
         D.initialize(job["address"], job["count"], job["id"])
         print("together", flush=True)
     D.set_distribution(distribution_of(job.get("mesh")))
@@ -117,67 +119,17 @@ def train(job):
 # ---- all processes ---------------------------------------------------------------------------------------------------
 
 
-def free_address():
-    with socket.socket() as s:
-        s.bind(("localhost", 0))
-        return f"localhost:{s.getsockname()[1]}"
-
-
-class Run:
-    """The processes of a run, which end with the block.
-
-    Args:
-        engine: "torch" or "jax".
-        count: of processes.
-        devices: of each process, on JAX.
-        **job: what `train` looks at.
-    """
+class Run(processes.Run):
+    """The processes of a run of `train`."""
 
     def __init__(self, engine, count=1, devices=1, **job):
-        env = {**os.environ, "KERAS_BACKEND": engine, "JAX_PLATFORMS": "cpu"}
-        env["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-        address = free_address()
-        self.out = [tempfile.TemporaryFile("w+") for _ in range(count)]  # noqa: SIM115  (pipes would fill up)
-        self.processes = [
-            subprocess.Popen(
-                [sys.executable, __file__, json.dumps({**job, "address": address, "count": count, "id": i})],
-                stdout=self.out[i],
-                stderr=subprocess.STDOUT,
-                env=env,
-            )
-            for i in range(count)
-        ]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.kill()
-
-    def kill(self, which=None):
-        """SIGKILL one process, or all."""
-        for p in self.processes if which is None else [self.processes[which]]:
-            p.kill()
-        for p in self.processes if which is None else [self.processes[which]]:
-            p.wait()
-
-    def wait(self, seconds=120):
-        """Wait for all; their exit codes."""
-        end = time.monotonic() + seconds
-        return [p.wait(max(0.1, end - time.monotonic())) for p in self.processes]
-
-    def text(self, i=0):
-        self.out[i].seek(0)
-        return self.out[i].read()
+        super().__init__(train, engine, count, devices, **job)
 
     def steps(self, i=0):
         """The (epoch, batch) that a process has told of."""
-        found = [json.loads(line) for line in self.text(i).splitlines() if line.startswith('{"epoch"')]
+        lines = self.text(i).splitlines()
+        found = [json.loads(line) for line in lines if line.startswith('{"epoch"') and line.endswith("}")]
         return [(f["epoch"], f["batch"]) for f in found]
-
-    def result(self, i=0):
-        assert self.processes[i].returncode == 0, self.text(i)
-        return json.loads(self.text(i).strip().splitlines()[-1])
 
 
 def same(got, wanted, tolerance=2e-5):
@@ -194,5 +146,33 @@ def newest(folder):
     return sorted(p.name for p in Path(folder).iterdir() if not p.name.startswith("."))
 
 
+def go_on(data, dropout, stages):
+    """Runs that are killed after some steps and continued: the losses and weights of one that nobody killed.
+
+    Args:
+        data, dropout: what is trained on, and whether there is dropout that is the same on every engine.
+        stages: (engine, processes, devices of each, mesh) of each run.
+    """
+    how = {"data": data, "dropout": dropout}
+    with processes.temporary() as folder, Run("torch", **how) as alone:
+        (wanted,) = alone.results()
+        for engine, count, devices, mesh in stages[:-1]:
+            with Run(engine, count, devices, **how, mesh=mesh, folder=folder, kill=STEPS) as run:
+                assert run.wait() == [-signal.SIGKILL] * count, run.text()
+                _tell(run, folder, data, engine, count, devices, mesh)
+        engine, count, devices, mesh = stages[-1]
+        with Run(engine, count, devices, **how, mesh=mesh, folder=folder) as run:
+            for result in run.results():
+                same(result, wanted)
+            assert run.steps()[0] > (0, 1) and run.steps()[-1] == (2, 5), run.text()
+            _tell(run, folder, data, engine, count, devices, mesh)
+
+
+def _tell(run, folder, data, engine, count, devices, mesh):
+    where = f"{data}, {engine} {count} x {devices}, {mesh}"
+    print(f"  {where}: steps {run.steps()[0]} to {run.steps()[-1]}, {newest(folder)[-1]}", flush=True)
+
+
 if __name__ == "__main__":
-    train(json.loads(sys.argv[1]))
+    processes.warm("torch", "jax")
+    go_on(*SHORT)

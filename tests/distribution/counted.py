@@ -1,15 +1,20 @@
-"""Counts which samples an epoch trains on, for every kind of data: prints them by process, as JSON.
+"""Counts which samples an epoch trains on, for every kind of data, in several processes.
 
-``python counted.py '{"engine": "torch", "kinds": [..], "count": 2, "id": 0, "address": ..}'``
+``python counted.py ENGINE COUNT KIND ..``
 
 Each sample is a number. The model's step writes down the numbers that the process really computes with.
 """
 
 from __future__ import annotations
 
+import collections
 import json
-import os
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.distribution import processes
 
 SAMPLES, SIZE = 23, 4
 
@@ -92,7 +97,8 @@ SHARED = ("arrays", "generator", "PyDataset", "loader", "tf.data", "grain")
 APART = ("sampler", "sampler in a batch sampler", "parts", "uneven parts", "parts of a generator")
 
 
-def count(job):
+def work(job):
+    """Count in one process."""
     import numpy as np
 
     import kfront
@@ -163,7 +169,18 @@ def first(y_true, y_pred):
     return y_true[:, 0]
 
 
+def counts(engine, count, kinds, split=False):
+    """Count in so many processes, on a mesh with `split`; the change of the weight for each kind of data."""
+    with processes.Run(work, engine, count, kinds=kinds, split=split) as run:
+        found = run.results()
+    for kind in kinds:
+        seen = collections.Counter(n for one in found for batch in one[kind]["seen"] for n in batch)
+        assert seen == dict.fromkeys(range(SAMPLES), 1), (engine, count, kind, seen)
+        assert {one[kind]["mean"] for one in found} == {(SAMPLES - 1) / 2}, (engine, count, kind, found)
+        assert len({one[kind]["moved"] for one in found}) == 1, (engine, count, kind, found)
+    return {kind: found[0][kind]["moved"] for kind in kinds}
+
+
 if __name__ == "__main__":
-    JOB = json.loads(sys.argv[1])
-    os.environ["KERAS_BACKEND"] = JOB["engine"]
-    count(JOB)
+    processes.warm(sys.argv[1])
+    counts(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -12,89 +12,23 @@ from __future__ import annotations
 
 import collections
 import json
-import multiprocessing
-import os
+import math
 import random
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.distribution import processes
+from tests.distribution.checkpointed import Run, same
+
 BATCHES = 6  # of an epoch
-FRACTION_ALONE = 0.2  # of the kills, those of one process among several
+DURING, LATEST = 0.8, 1.0  # part of the kills that come after the first step, and within how many seconds
+ALONE = 0.2  # of the kills, those of one process among several
 MOST = 30.0  # seconds that others may take to end
-
-
-def child(job, out):
-    """A process of a run, forked from one that has imported everything."""
-    with open(out, "w", buffering=1) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        from tests.distribution.checkpointed import train
-
-        train(job)
-
-
-class ForkedRun:
-    """The processes of a run; as `checkpointed.Run`, started in a tenth of the time."""
-
-    def __init__(self, out, count, **job):
-        from tests.distribution.checkpointed import free_address
-
-        self.out = Path(out)
-        self.out.mkdir(parents=True, exist_ok=True)
-        fork, address = multiprocessing.get_context("fork"), free_address()
-        self.processes = [
-            fork.Process(target=child, args=({**job, "address": address, "count": count, "id": i}, self.out / str(i)))
-            for i in range(count)
-        ]
-        for p in self.processes:
-            p.start()
-
-    def alive(self):
-        return any(p.is_alive() for p in self.processes)
-
-    def lines(self, i=0):
-        path = self.out / str(i)
-        return path.read_text().splitlines() if path.exists() else []
-
-    def step(self, i=0):
-        """How many steps have been done since the very beginning, as far as a process has told."""
-        told = [json.loads(line) for line in self.lines(i) if line.startswith('{"epoch"') and line.endswith("}")]
-        return told[-1]["epoch"] * BATCHES + told[-1]["batch"] + 1 if told else 0
-
-    def kill(self, which):
-        for i in which:
-            self.processes[i].kill()
-        end = time.monotonic() + MOST
-        for i, p in enumerate(self.processes):
-            p.join(max(0.0, end - time.monotonic()))
-            if p.exitcode is None:
-                p.kill()
-                p.join()
-                raise AssertionError(f"process {i} did not end within {MOST} seconds:\n" + "\n".join(self.lines(i)))
-
-
-class SpawnedRun:
-    """The same for an engine that cannot be forked."""
-
-    def __init__(self, out, count, **job):
-        from tests.distribution.checkpointed import Run
-
-        self.run = Run("jax", count, 8, **job)
-        self.processes = self.run.processes
-
-    def alive(self):
-        return any(p.poll() is None for p in self.processes)
-
-    def lines(self, i=0):
-        return self.run.text(i).splitlines()
-
-    step = ForkedRun.step
-
-    def kill(self, which):
-        self.run.kill()
+MESHES = {"torch": [None, [2], [2], [3], [1, 2]], "jax": [None, [8], [2, 4]]}
 
 
 def whole(checkpoints):
@@ -112,72 +46,68 @@ def whole(checkpoints):
     return newest
 
 
-def one_kill(run, rng, save_freq, freshness):
-    """Wait for a random moment and kill; what was killed, or None if the run was completed before."""
-    during = rng.random() < 0.7
-    end = time.monotonic() + 120
-    while during and run.alive() and not run.step() and time.monotonic() < end:
-        time.sleep(0.005)
-    time.sleep(rng.uniform(0, freshness))
-    if not run.alive():
-        return None
-    count = len(run.processes)
-    # before processes are together it is for those who start them to notice that one is missing
-    alone = rng.random() < FRACTION_ALONE and all("together" in run.lines(i) for i in range(count))
-    which = [rng.randrange(count)] if alone else list(range(count))
-    run.kill(which)
-    return ("one of " if alone else "all ") + str(count)
+class Killed(Run):
+    """A run, killed at a random moment."""
+
+    def step(self, i=0):
+        """How many steps have been done since the very beginning, as far as a process has told."""
+        told = self.steps(i)
+        return told[-1][0] * BATCHES + told[-1][1] + 1 if told else 0
+
+    def at_random(self, rng):
+        """Wait for a random moment and kill; what was killed, or None if the run was completed before."""
+        during, count = rng.random() < DURING, len(self.processes)
+        while during and self.alive() and not self.step():
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, LATEST))
+        if not self.alive():
+            return None
+        # before processes are together it is for those who start them to notice that one is missing
+        alone = rng.random() < ALONE and all("together" in self.text(i) for i in range(count))
+        which = [rng.randrange(count)] if alone else list(range(count))
+        self.kill(which)
+        self.wait(MOST)
+        return ("one of " if alone else "all ") + str(count)
+
+
+def attempt(rng, engine, checkpoints, before, wanted):
+    """A run that is killed, or completed; what was killed, the step that is saved, and whether a save was under way."""
+    mesh, save_freq = rng.choice(MESHES[engine]), rng.choice([1, 1, 2, 4])
+    background = rng.random() < 0.8
+    how = {"mesh": mesh, "save_freq": save_freq, "background": background, "folder": str(checkpoints), "pause": 0.03}
+    count, devices = (math.prod(mesh or [1]), 1) if engine == "torch" else (1, 8)
+    with Killed(engine, count, devices, **how) as run:
+        killed = run.at_random(rng)
+        saved, saving = whole(checkpoints), any(checkpoints.glob(".*"))
+        assert saved >= before, f"a checkpoint was lost: step {before}, then {saved}\n{run.text()}"
+        told = max(run.step(i) for i in range(count))
+        # one save may be under way, with the steps since
+        assert told - saved < save_freq * (1 + background), (
+            f"step {told} was done, step {saved} is saved, every {save_freq}\n{run.text()}"
+        )
+        if killed is None:
+            same(run.results()[0], wanted)
+    return killed, saved, saving
 
 
 def main(engine, kills, seed=0):
-    os.environ["KERAS_BACKEND"] = engine
-    from tests.distribution.checkpointed import model_of, same
-
-    import kfront
-    import kfront.saving.checkpoints
-
-    rng, counts, folder = random.Random(seed), collections.Counter(), Path(tempfile.mkdtemp(prefix="kills-"))
-    meshes = [None, [2], [2], [3], [1, 2]] if engine == "torch" else [None, [8], [2, 4]]
-    start = ForkedRun if engine == "torch" else SpawnedRun
-    if engine == "torch":
-        model_of(False).predict(kfront.ops.zeros((1, 6)), verbose=0)  # imports all; a gradient would forbid to fork
-    count_of = lambda mesh: 1 if mesh is None or engine == "jax" else mesh[0] * (mesh[1:] or [1])[0]  # noqa: E731
-    try:
-        alone = start(folder / "alone", 1)
-        while alone.alive():
-            time.sleep(0.05)
-        wanted = json.loads(alone.lines()[-1])
-        saved = number = saving = 0
+    processes.warm(engine)
+    rng, counts, saving, saved = random.Random(seed), collections.Counter(), 0, 0
+    with processes.temporary() as folder:
+        with Run(engine) as alone:
+            (wanted,) = alone.results()
         while sum(counts.values()) - counts["completed"] < kills:
-            checkpoints, save_freq = folder / f"run-{counts['completed']}", rng.choice([1, 1, 2, 4])
-            mesh, number = rng.choice(meshes), number + 1
-            more = {"mesh": mesh, "pause": 0.03, "save_freq": save_freq, "background": rng.random() < 0.8}
-            run = start(folder / f"out-{number}", count_of(mesh), folder=str(checkpoints), **more)
-            killed = one_kill(run, rng, save_freq, 1.2)
-            left = list(checkpoints.glob(".*")) if checkpoints.exists() else []
-            before, saved = saved, whole(checkpoints) if checkpoints.exists() else 0
-            told = max(run.step(i) for i in range(len(run.processes)))
-            text = "\n".join(run.lines())
-            assert saved >= before, f"a checkpoint was lost: step {before}, then {saved}\n{text}"
-            # one save may be under way, with the steps since
-            assert told - saved < save_freq * (2 if more["background"] else 1), (
-                f"step {told} was done, step {saved} is saved, every {save_freq}\n{text}"
-            )
+            checkpoints = Path(folder, f"run-{counts['completed']}")
+            checkpoints.mkdir(exist_ok=True)
+            killed, saved, open_save = attempt(rng, engine, checkpoints, saved, wanted)
+            counts[killed or "completed"] += 1
             if killed is None:
-                result = json.loads(text.splitlines()[-1])
-                same(result, wanted)
-                counts["completed"] += 1
-                shutil.rmtree(checkpoints)
                 saved = 0
+                shutil.rmtree(checkpoints)
             else:
-                counts[killed] += 1
-                saving += bool(left)
-            shutil.rmtree(folder / f"out-{number}", ignore_errors=True)
-        print(json.dumps({"engine": engine, **counts, "of these while saving": saving}))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+                saving += open_save
+    print(json.dumps({"engine": engine, **counts, "of these while saving": saving}))
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    main(sys.argv[1], int(sys.argv[2]), *map(int, sys.argv[3:]))
+    main(sys.argv[1], *map(int, sys.argv[2:]))

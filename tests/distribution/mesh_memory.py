@@ -1,17 +1,11 @@
-"""Peak memory of a process for a model that is sharded over several: prints it as JSON, in bytes.
-
-python mesh_memory.py ADDRESS COUNT ID FOLDER
-"""
+"""Peak memory of a process for a model that is sharded over several."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-
-os.environ["KERAS_BACKEND"] = "torch"
 
 import numpy as np
+from tests.distribution import processes
 
 import kfront
 from kfront import distribution as D
@@ -40,9 +34,9 @@ def make(depth, width):
     return model
 
 
-def main(folder):
+def main(count, folder):
     x = np.ones((BATCH, WIDTH), "float32")
-    layouts = D.get_layout_map(D.DeviceMesh((COUNT, 1), ["batch", "model"]), None, "batch")
+    layouts = D.get_layout_map(D.DeviceMesh((count, 1), ["batch", "model"]), None, "batch")
     with D.ModelParallel(layout_map=layouts).scope():
         small = make(2, 256)  # what a first step and a first checkpoint load is no part of the model
         small.train_on_batch(x[:, :256], x[:, :256])
@@ -63,7 +57,16 @@ def main(folder):
     return found
 
 
-if __name__ == "__main__":
-    address, COUNT, MINE, FOLDER = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    D.initialize(address, COUNT, MINE)
-    print(json.dumps(main(FOLDER)))
+def work(job):
+    """What each process does."""
+    D.initialize(job["address"], job["count"], job["id"])
+    print(json.dumps(main(job["count"], job["folder"])))
+
+
+def memory(count):
+    """Peaks of memory for a sharded model, beside what they may be: (phase, MiB, bound)."""
+    with processes.temporary() as folder, processes.Run(work, "torch", count, folder=folder) as run:
+        found, mib = run.results(), 1 << 20
+    for phase in ("init", "step", "save", "load"):
+        held = found[0]["weights"] * (3 if phase == "init" else 4)  # Adam's slots, and gradients
+        yield phase, max(f[phase] for f in found) / mib, 1.3 * held / count / mib + 16

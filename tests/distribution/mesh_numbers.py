@@ -1,40 +1,18 @@
-"""Trains models on meshes and prints what comes out as JSON: the same script on torch and JAX, in 1 to 4 processes.
-
-python mesh_numbers.py '{"engine": "torch", "meshes": [[2, 2]], "models": ["mlp"], "dtypes": ["float32"], "steps": 50,
-                         "address": "127.0.0.1:1234", "count": 4, "process": 0}'
-
-On torch the processes are forked from this one when "process" is missing: one import for all of them.
-"""
+"""Trains models on meshes of torch and JAX, in 1 to 4 processes, and gives what comes out."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import io
 import json
-import os
-import sys
 import time
-
-ASKED = json.loads(sys.argv[1])
-os.environ["KERAS_BACKEND"] = ASKED["engine"]
-if ASKED["engine"] == "jax":
-    local = max(a * b for a, b in ASKED["meshes"]) // ASKED["count"]
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={local}"
-    os.environ["JAX_PLATFORMS"] = "cpu"
 
 import numpy as np
 
 import kfront
-from kfront import backends, layers
 from kfront import distribution as D
-
-if "compiler" in ASKED:  # a backend of torch.compile that needs no C++ compiler
-    import functools
-
-    import torch
-
-    torch.compile = functools.partial(torch.compile, backend=ASKED["compiler"], fullgraph=True)
+from kfront import layers
 
 BATCH, TIME, WORDS = 16, 12, 32
 
@@ -141,22 +119,21 @@ def counting(found):
     found.update({str(k).split(".")[-1].strip("_"): n for k, n in mode.get_comm_counts().items()})
 
 
-def train(name, shape, dtype):
+def train(name, shape, dtype, steps=50, jit="auto", counted=False):
     """Weights at the start, the loss of each step, and what evaluation and prediction give."""
     kfront.utils.set_random_seed(7)
-    steps = ASKED["steps"]
     x, y = data(name, BATCH * steps, dtype)
     with on_mesh(shape):
         model = globals()[name]()
         start = digest([w.numpy() for w in model.weights])
         optimizer = kfront.optimizers.Adam(3e-3, global_clipnorm=0.5)
         loss = kfront.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=ASKED.get("jit", "auto"))
+        model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=jit)
         losses, times, counts = [], [], {}
         for i in range(steps):
             rows = slice(i * BATCH, (i + 1) * BATCH)
             begun = time.perf_counter()
-            with counting(counts) if i == 2 and "counted" in ASKED else contextlib.nullcontext():
+            with counting(counts) if i == 2 and counted else contextlib.nullcontext():
                 losses.append(float(model.train_on_batch(x[rows], y[rows])[0]))
             times.append(time.perf_counter() - begun)
         tests = [float(t) for t in model.evaluate(x[:41], y[:41], batch_size=BATCH, verbose=0)]
@@ -166,37 +143,23 @@ def train(name, shape, dtype):
     return {**out, "ms": ms, "collectives": counts}
 
 
-def main(process):
-    """All models on all meshes in all dtypes."""
-    if ASKED["count"] > 1:
-        D.initialize(ASKED["address"], ASKED["count"], process)
+def work(job):
+    """All models on all meshes in all dtypes, in one of the processes."""
+    if job["count"] > 1:
+        D.initialize(job["address"], job["count"], job["id"])
+    if "compiler" in job:  # a backend of torch.compile that needs no C++ compiler
+        import torch
+
+        torch.compile = functools.partial(torch.compile, backend=job["compiler"], fullgraph=True)
     kfront.config.set_process_timeout(120)  # a compiler may keep a busy machine for long
     kfront.config.set_portable_random(True)
     found = []
-    for dtype in ASKED["dtypes"]:
+    for dtype in job["dtypes"]:
         kfront.config.set_floatx(dtype)
-        if ASKED["engine"] == "jax":
+        if kfront.config.backend() == "jax":
             import jax
 
             jax.config.update("jax_enable_x64", dtype == "float64")
-        for shape in ASKED["meshes"]:
-            found.append([dtype, shape, {name: train(name, shape, dtype) for name in ASKED["models"]}])
-    print(json.dumps(None if process else found), flush=True)  # one is read at a time: a full pipe would block others
-
-
-def fork():
-    """Run all processes; whether one has failed. Nothing may have been computed before."""
-    backends.get("torch")
-    started = []
-    for process in range(ASKED["count"]):
-        child = os.fork()
-        if not child:
-            with contextlib.redirect_stdout(io.StringIO()) if process else contextlib.nullcontext():
-                main(process)
-            os._exit(0)
-        started.append(child)
-    return any([os.waitpid(child, 0)[1] for child in started])
-
-
-if __name__ == "__main__":
-    sys.exit(fork() if "process" not in ASKED else main(ASKED["process"]))
+        for shape in job["meshes"]:
+            found.append([dtype, shape, {name: train(name, shape, dtype, **job["how"]) for name in job["models"]}])
+    print(json.dumps(found), flush=True)

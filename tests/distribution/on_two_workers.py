@@ -1,22 +1,10 @@
-"""Trains under TensorFlow's own strategy for several processes, and prints losses and weights as JSON.
-
-python on_two_workers.py ADDRESS,ADDRESS ID    one of them
-python on_two_workers.py                       on one device, without a strategy
-"""
+"""Trains under TensorFlow's own strategy for several processes, and prints losses and weights as JSON."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import sys
-
-WORKERS = sys.argv[1].split(",") if sys.argv[1:] else []
-if WORKERS:
-    task = {"type": "worker", "index": int(sys.argv[2])}
-    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": WORKERS}, "task": task})
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import numpy as np
 import tensorflow as tf
@@ -29,9 +17,13 @@ X = RNG.normal(size=(24, 6)).astype("float32")
 Y = RNG.normal(size=(24, 4)).astype("float32")
 
 
-def main():
+def work(job):
     """Three epochs of three steps, evaluation and prediction: every process is given whole batches."""
-    strategy = tf.distribute.MultiWorkerMirroredStrategy() if WORKERS else None
+    together = job["count"] > 1
+    if together:
+        task = {"type": "worker", "index": job["id"]}
+        os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": job["workers"]}, "task": task})
+    strategy = tf.distribute.MultiWorkerMirroredStrategy() if together else None
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         kfront.utils.set_random_seed(3)
         model = kfront.Sequential([kfront.Input((6,)), layers.Dense(8, "tanh"), layers.Dense(4)])
@@ -47,7 +39,3 @@ def main():
         *np.concatenate([w.ravel() for w in model.get_weights()]),
     ]
     print(json.dumps([float(n) for n in numbers]), flush=True)
-
-
-if __name__ == "__main__":
-    main()

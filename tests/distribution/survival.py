@@ -1,10 +1,8 @@
-"""The long forms of what happens to several processes: `nox -s distributed` runs it.
+"""What happens to several processes, the long forms: `nox -s distributed` runs it.
 
-``python tests/distribution/survival.py [numbers] [inductor] [meshes] [failures] [restarts] [data] [workers] [kills]``
+``python tests/distribution/survival.py [PART ..]``
 
-The numbers and the memory of `same_numbers.py`; steps that Inductor compiles; runs that are killed and continued on
-other meshes and engines; every way to fail, on both engines; restarts by torchrun; samples counted on 1 to 4 processes;
-two workers of TensorFlow's strategy; 200 kills at random moments.
+Parts run side by side, each in processes of its own: many of them wait. Each prints its time when it is done.
 """
 
 from __future__ import annotations
@@ -12,67 +10,78 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
 
-from tests.distribution import counted, same_numbers
-from tests.distribution.checkpointed import Run, free_address, newest, same
-from tests.distribution.test_counted import counts
-from tests.distribution.test_failures import WAYS, ends
+from tests.distribution import processes
 
-# (data, dropout that is the same on every engine, [(engine, processes, devices of each, mesh)])
-CHAINS = (
+AT_ONCE = 3  # parts, on two cores
+CHAINS = (  # data, dropout that is the same on every engine, [(engine, processes, devices of each, mesh)]
     ("arrays", False, [("torch", 4, 1, [4]), ("torch", 2, 1, [2]), ("torch", 1, 1, None), ("jax", 1, 8, [8])]),
     ("arrays", True, [("torch", 4, 1, [2, 2]), ("torch", 2, 1, [1, 2]), ("jax", 1, 8, [2, 4]), ("torch", 1, 1, None)]),
     ("iterable", False, [("jax", 1, 8, [2, 4]), ("jax", 2, 2, [4]), ("torch", 2, 1, [2, 1])]),
 )
-STEPS = 4  # after which all but the last run of a chain is killed
+
+
+def kills():
+    """200 kills of torch at random moments, in four rows side by side, and some of JAX, which starts more slowly."""
+    rows = [("torch", 50, seed) for seed in range(4)] + [("jax", 8, 0)]
+    script = str(HERE / "kills.py")
+    started = [subprocess.Popen([sys.executable, script, *map(str, row)]) for row in rows]
+    codes = [p.wait() for p in started]
+    assert not any(codes), [row for row, code in zip(rows, codes, strict=True) if code]
+
+
+def hosts():
+    """Models on meshes of JAX in two processes: the numbers of one device."""
+    same_numbers().long("jax", [([[2, 1], [2, 2]], 2)])
+
+
+def devices():
+    """The same in one process."""
+    same_numbers().long("jax", [([[2, 1], [2, 2], [4, 1]], 1)])
 
 
 def numbers():
-    """Models on meshes: the numbers of one device, and memory of each process."""
-    assert not same_numbers.main()
+    """The same on torch, in two and four processes, and compiled, where a graph break is an error."""
+    same_numbers().long("torch", [([[2, 1], [1, 2]], 2), ([[2, 2], [4, 1]], 4)])
+    how = {"steps": 8, "models": ["mlp", "transformer"]}
+    one = same_numbers().run("torch", [1, 1], 1, **how)
+    compiled = same_numbers().run_all("torch", [[2, 1], [1, 2]], 2, **how, jit=True, compiler="aot_eager")
+    for (dtype, mesh), got in compiled.items():
+        same_numbers().told(f"compiled, torch {mesh[0]}x{mesh[1]}", dtype, one, got)
 
 
-def inductor():
-    """Blocks under a mesh of torch: Inductor compiles them whole; falling back to eager is an error."""
-    subprocess.run([sys.executable, str(Path(__file__).with_name("compiled.py"))], check=True)
+def same_numbers():
+    """The module, once engines may be imported."""
+    processes.warm("torch", "jax")
+    from tests.distribution import same_numbers
 
-
-def meshes():
-    """Runs that are killed and continued: the losses and weights of one that nobody killed."""
-    for data, dropout, stages in CHAINS:
-        how = {"data": data, "dropout": dropout}
-        with tempfile.TemporaryDirectory() as folder, Run("torch", **how) as alone:
-            alone.wait()
-            wanted = alone.result()
-            for number, (engine, count, devices, mesh) in enumerate(stages):
-                last = number == len(stages) - 1
-                more = {"mesh": mesh, "folder": folder, **({} if last else {"kill": STEPS})}
-                with Run(engine, count, devices, **how, **more) as run:
-                    codes = run.wait(300)
-                    assert codes == [0 if last else -9] * count, run.text()
-                    print(f"  {data}, {engine} {count} x {devices}, {mesh}: steps {run.steps()[:1]} to", end=" ")
-                    print(f"{run.steps()[-1]}, {newest(folder)[-1]}", flush=True)
-                    for i in range(count) if last else ():
-                        same(run.result(i), wanted)
+    return same_numbers
 
 
 def failures():
     """Every way to fail is named within 30 seconds."""
-    for engine, count in (("torch", 2), ("torch", 3), ("jax", 2)):
-        for way in WAYS if count == 2 else ("killed",):
-            ends(engine, way, count)
-            print(f"  {engine} {count}: {way}", flush=True)
+    processes.warm("torch", "jax")
+    from tests.distribution import failing
+
+    for engine, count, ways in (("torch", 2, list(failing.WAYS)), ("torch", 3, ["killed"]), ("jax", 2, failing.WAYS)):
+        failing.end(engine, count, ways)
 
 
 def data():
     """Each sample once; where all processes have the same batches, the result of one."""
-    alone = counts("torch", 1, counted.SHARED)
+    processes.warm("torch", "jax")
+    import grain  # noqa: F401  (once for all processes)
+    import tensorflow  # noqa: F401
+    from tests.distribution import counted
+
+    alone = counted.counts("torch", 1, counted.SHARED)
     for engine, count, split in (
         ("torch", 2, False),
         ("torch", 2, True),
@@ -80,33 +89,31 @@ def data():
         ("torch", 4, False),
         ("jax", 2, False),
     ):
-        moved = counts(engine, count, (*counted.SHARED, *counted.APART), split)
+        moved = counted.counts(engine, count, (*counted.SHARED, *counted.APART), split)
         assert all(abs(moved[kind] - alone[kind]) < 1e-6 for kind in counted.SHARED), (engine, count, moved, alone)
         print(f"  {engine} {count}: {len(moved)} kinds of data", flush=True)
 
 
+def meshes():
+    """Runs that are killed and continued: the losses and weights of one that nobody killed."""
+    from tests.distribution import checkpointed
+
+    processes.warm("torch", "jax")
+    for chain in CHAINS:
+        checkpointed.go_on(*chain)
+
+
 def restarts():
     """A process is killed under torchrun, which starts all again: they end with the losses of one process."""
-    script = str(Path(__file__).parents[2] / "examples" / "restarts.py")
-    with tempfile.TemporaryDirectory() as folder:
+    script = str(ROOT / "examples" / "restarts.py")
+    with processes.temporary() as folder:
         plain = [sys.executable, script, f"{folder}/alone"]
         run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=2"]
         wanted = _losses(plain)
-        for address in ("--standalone", f"--master-port={free_address().partition(':')[2]}"):
+        for address in ("--standalone", f"--master-port={processes.free_address().partition(':')[2]}"):
             found = _losses([*run, address, script, f"{folder}/{address}", "--kill", "20"])
             assert found and found == wanted[-len(found) :], (found, wanted)
             print(f"  {address}: epochs {len(wanted) - len(found) + 1} to {len(wanted)} after the restart", flush=True)
-
-
-def workers():
-    """TensorFlow's strategy for several processes: two of them give the numbers of one device."""
-    script = str(Path(__file__).parent / "on_two_workers.py")
-    (alone,) = same_numbers.spawn(script, [[]], 240)
-    addresses = ",".join(free_address() for _ in range(2))
-    for found in same_numbers.spawn(script, [[addresses, str(i)] for i in range(2)], 240):
-        far = max(abs(a - b) for a, b in zip(found, alone, strict=True))
-        print(f"  {far:.1e} from one device", flush=True)
-        assert far < 2e-5
 
 
 def _losses(command):
@@ -115,37 +122,80 @@ def _losses(command):
     return [line.partition(", ")[2] for line in done.stdout.splitlines() if line.startswith("attempt")]
 
 
-def kills():
-    """200 kills at random moments, and some of JAX, which starts more slowly."""
-    script = str(Path(__file__).parent / "kills.py")
-    for engine, count in (("torch", "200"), ("jax", "8")):
-        subprocess.run([sys.executable, script, engine, count], check=True)
+def memory():
+    """Memory of a process for a model that is sharded: its share and a constant."""
+    processes.warm("torch")
+    from tests.distribution import mesh_memory
+
+    for count in (2, 4):
+        for phase, used, bound in mesh_memory.memory(count):
+            print(f"  {count} processes, {phase}: {used:.0f} MiB of at most {bound:.0f}", flush=True)
+            assert used <= bound
 
 
-def _processor_time():
-    """Seconds that processes have computed which have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def inductor():
+    """Blocks under a mesh of torch: Inductor compiles them whole; falling back to eager is an error."""
+    subprocess.run([sys.executable, str(HERE / "compiled.py")], check=True)
+
+
+def workers():
+    """TensorFlow's strategy for several processes: two of them give the numbers of one device."""
+    processes.warm("tensorflow")
+    from tests.distribution import on_two_workers
+
+    with processes.Run(on_two_workers.work, "tensorflow") as run:
+        (alone,) = run.results()
+    addresses = [processes.free_address() for _ in range(2)]
+    with processes.Run(on_two_workers.work, "tensorflow", 2, workers=addresses) as run:
+        for found in run.results():
+            far = max(abs(a - b) for a, b in zip(found, alone, strict=True))
+            print(f"  {far:.1e} from one device", flush=True)
+            assert far < 2e-5
+
+
+# those that take longest begin first
+PARTS = (hosts, kills, devices, numbers, failures, meshes, data, restarts, inductor, memory, workers)
+
+
+def here(name):
+    """Run a part in this process, and print how it went and how to repeat it; whether it has passed."""
+    (part,) = (f for f in PARTS if f.__name__ == name)
+    began, passed = time.monotonic(), True
+    print(f"{name}: {part.__doc__}", flush=True)
+    try:
+        part()
+    except Exception:  # what it has used is printed all the same
+        traceback.print_exc()
+        passed = False
+    used = sum(
+        seconds
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        for seconds in resource.getrusage(who)[:2]  # of the user, of the system
+    )
+    again = "" if passed else f"; again: nox -s distributed -- {name}"
+    print(f"{name}: {'passed' if passed else 'FAILED'} in {time.monotonic() - began:.0f} s, ", end="")
+    print(f"{used:.0f} s of processors{again}", flush=True)
+    return passed
+
+
+def apart(name):
+    """Run a part in a process of its own, and print what it prints; its last line."""
+    command = [sys.executable, __file__, name]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(done.stdout, flush=True)
+    last = done.stdout.strip().rpartition("\n")[2]
+    return last if last.startswith(f"{name}: ") else f"{name}: FAILED, ended with {done.returncode}"
 
 
 def main(names):
-    """Run parts, all if none is named, and print which have passed; how many have not."""
-    parts = {f.__name__: f for f in (numbers, inductor, meshes, failures, restarts, data, workers, kills)}
-    summary = []
-    for name in names or parts:
-        began, used = time.monotonic(), _processor_time()
-        print(f"{name}: {parts[name].__doc__}", flush=True)
-        try:
-            parts[name]()
-            result = "passed"
-        except Exception:  # the other parts are run all the same
-            traceback.print_exc()
-            result = "failed"
-        took = f"{time.monotonic() - began:.0f} s, {_processor_time() - used:.0f} s of processors"
-        summary.append(f"{name}: {result} in {took}")
-        print(summary[-1], flush=True)
-    print("", *summary, sep="\n")
-    return sum(": failed" in line for line in summary)
+    """Run parts, all if none is named; whether one has failed."""
+    if len(names) == 1:
+        return not here(*names)
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        summary = list(pool.map(apart, names or [f.__name__ for f in PARTS]))
+    print(*summary, f"all in {time.monotonic() - began:.0f} s", sep="\n")
+    return any(": passed in" not in line for line in summary)
 
 
 if __name__ == "__main__":

@@ -198,11 +198,22 @@ class Distributor:
         if self.watch is not None:
             self.watch.compare(facts())
 
-    def watched(self, step: Closure[Tensor], kind: str) -> Closure[Tensor]:
-        """A step that is compared with those of other processes."""
-        watch, name = self.watch, digest(kind)
+    def note(self, fact: object) -> None:
+        """Something is done that all processes must do alike; the next step tells."""
+        if self.watch is not None:
+            self.watch.note((digest(fact),))
+
+    def watched(self, step: Closure[Tensor], facts: Callable[[], Config]) -> Closure[Tensor]:
+        """A step that is compared with those of other processes.
+
+        Args:
+            step: the step.
+            facts: gives what it is, by name.
+        """
+        watch = self.watch
         if watch is None:
             return step
+        name = digest(facts())
 
         def run(*args: object) -> Nested[Tensor]:
             watch.step((name,))

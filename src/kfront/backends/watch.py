@@ -132,8 +132,9 @@ class Watch:
             if own.get(number, chain) != chain:
                 self._find(
                     f"rank {self.mine} of {self.count} does not do what rank 0 does: by its step {number} it was "
-                    "given another batch, or called another method; give all processes the same data and calls, or "
-                    "pass `auto_shard_dataset=False` to the distribution if each has its own part"
+                    "given another batch or learning rate, or called another method; give all processes the same data, "
+                    "settings and calls, or pass `auto_shard_dataset=False` to the distribution if each has its own "
+                    "part of the data"
                 )
                 return
 
@@ -205,7 +206,18 @@ class Watch:
             if self.problem is not None:
                 raise self._error()
             time.sleep(0.005)
-        theirs = json.loads(told)
+        self.compare_with(json.loads(told), facts)
+
+    def compare_with(self, theirs: Config, facts: Config) -> None:
+        """Compare what this process does or has with what the first one does or has, by name.
+
+        Args:
+            theirs: numbers and texts of the first process.
+            facts: those of this one.
+
+        Raises:
+            ProcessError: something differs.
+        """
         differing = [k for k in {**theirs, **facts} if theirs.get(k) != facts.get(k)]
         if differing:
             listed = ", ".join(f"{k}: {facts.get(k)!r} instead of {theirs.get(k)!r}" for k in differing)
@@ -257,3 +269,8 @@ class Watch:
 def digest(x: object) -> int:
     """A number for a text or bytes, the same in every process."""
     return zlib.crc32(x if isinstance(x, bytes) else str(x).encode())
+
+
+def shortest(x: float) -> float:
+    """A number as it was written before it became a float32: 0.1, not 0.10000000149."""
+    return float(f"{x:.8g}")

@@ -18,7 +18,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.options import Configurable, above_zero, from_0_to_1, normalisers, number, or_none, real
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable, read
 from kfront.optimizers import scalars, schedules
@@ -173,6 +173,8 @@ class Optimizer(Configurable, StateOwner):
             )
         else:
             old.assign(value)
+            if distribution_on(self._backend) is not None and isinstance(value, (int, float)):
+                self._backend.distributor.note(value)
 
     @property
     def weight_decay(self) -> float | None:

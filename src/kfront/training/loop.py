@@ -134,7 +134,7 @@ def _compare(model: Trainer, call: str, data: Data, plan: Plan, **more: object) 
             generators = [random.getstate(), *(repr(named(n).random_state()) for n in data.engines)]
             out |= {"seeds": digest(generators), "batches": data.steps, "batch size": data.batch_size}
             out |= {"samples": data.size, "steps": plan.steps}
-        return out
+        return out | (model._steps().hyperparameters() if call.startswith("fit") else {})
 
     now._backend.distributor.compare(facts)
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kfront.backends.watch import shortest
 from kfront.core import tree
 from kfront.core.rng import SeedGenerator, global_seed_generator
 from kfront.core.state import distribution_on, state
-from kfront.core.typing import AnyCallable, Backend, T, Tensor
+from kfront.core.typing import AnyCallable, Backend, Config, T, Tensor
 from kfront.layers.call_signature import call_info
 from kfront.losses.base import whole_of_replicas
 from kfront.training.compiled import first_size
@@ -266,7 +267,16 @@ class StepMaker:
         if now is None:
             return run
         distributor = now._backend.distributor
-        return distributor.watched(distributor.step(run, kind, now, self.model), kind)
+        step = distributor.step(run, kind, now, self.model)
+        return distributor.watched(step, lambda: {"kind": kind, **(self.hyperparameters() if kind == "train" else {})})
+
+    def hyperparameters(self) -> Config:
+        """Numbers and words that the optimizer was given, by name."""
+        optimizer = self.model.optimizer
+        found = [] if optimizer is None else tree.flatten_with_path(optimizer.get_config())
+        named = {".".join(map(str, path)): x for path, x in found if path[-1] != "name"}
+        plain = {name: x for name, x in named.items() if x is None or isinstance(x, (bool, int, float, str))}
+        return {name: shortest(x) if isinstance(x, float) else x for name, x in plain.items()}
 
     def _or_eagerly(self, compiled: AnyCallable, raw: AnyCallable) -> AnyCallable:
         """With jit_compile="auto", a step that can run but cannot be traced runs as it is, after one warning."""

@@ -32,6 +32,7 @@ from kfront.backends.torch.mesh import Feed, install, rows_of, run_on_rows
 from kfront.backends.torch.placed import lay_out, reads_whole, settle
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable
 from kfront.backends.typing import Closure
+from kfront.backends.watch import shortest
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.rng import make_default_seed
@@ -56,8 +57,11 @@ class SharedVariable(TorchVariable):
         super()._make(value)
         if self.name == SEED_NAME:
             self._value.data[0] += dist.get_rank()
-        else:
-            self._value.data.copy_(_from_first(self._value.data))
+            return
+        first, watch = _from_first(self._value.data), self._backend.distributor.watch
+        if watch is not None and first.ndim == 0 and self.aggregation == "only_first_replica":  # the learning rate
+            watch.compare_with({self.name: shortest(first.item())}, {self.name: shortest(self._value.item())})
+        self._value.data.copy_(first)
 
 
 def _wrong_world(who: str, size: int, count: int) -> ArgumentError:
