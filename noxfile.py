@@ -194,8 +194,8 @@ def mutations(session: nox.Session) -> None:
 def distributed(session: nox.Session) -> None:
     """Models on meshes of torch and JAX, in up to four processes: the numbers of one device, memory per process.
 
-    Then checkpoints that other meshes go on from, failures, kills at random moments, and samples counted; a summary is
-    the last that is printed. Arguments name parts, such as `-- numbers kills`.
+    Checkpoints that other meshes go on from, failures, 200 kills at random moments, and samples counted too; parts run
+    side by side, and a summary is the last that is printed. Arguments name parts, such as `-- numbers kills`.
     """
     session.run(_shared(session), "tests/distribution/survival.py", *session.posargs, env=TEST_ENV, external=True)
 
