@@ -13,88 +13,22 @@ import pickle
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 import torch
+from tests.distribution.cases import CASES, RNG, X, Y, make, net, same, split, trained
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor.debug import CommDebugMode
 
 import kfront
 from kfront import distribution as D
-from kfront import errors, layers, ops
+from kfront import errors, layers, ops, optimizers
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(21, 6)).astype("float32")
-Y = RNG.integers(0, 4, 21)
 MESHES = ((2, 1), (1, 2))
-
-
-def split(shape=(2, 1)):
-    layouts = D.LayoutMap(D.DeviceMesh(shape, ["batch", "model"]))
-    layouts[".*dense_a/kernel"] = ("batch", "model")
-    layouts[".*dense_a/bias"] = ("model",)
-    layouts[".*dense_b/kernel"] = ("model", "batch")
-    return D.ModelParallel(layout_map=layouts, batch_dim_name="batch")
-
-
-def net():
-    kfront.utils.set_random_seed(3)
-    return kfront.Sequential(
-        [
-            kfront.Input((6,)),
-            layers.Dense(8, "tanh", name="dense_a"),
-            layers.BatchNormalization(),
-            layers.Dropout(0.2, seed=4),
-            layers.Dense(4, name="dense_b", kernel_constraint="max_norm", bias_regularizer="l2"),
-        ]
-    )
-
-
-def make(optimizer="sgd", **how):
-    model = net()
-    loss = kfront.losses.SparseCategoricalCrossentropy(from_logits=True)
-    metrics = ["accuracy", kfront.metrics.SparseTopKCategoricalAccuracy(2)]
-    model.compile(optimizer() if callable(optimizer) else optimizer, loss, metrics=metrics, **how)
-    return model
-
-
-def numbers(model, **how):
-    """21 samples in batches of 6 leave one of 3, which two processes cannot divide."""
-    more = {"batch_size": 6, "epochs": 2, "verbose": 0, "validation_data": (X[:7], Y[:7]), **how}
-    history = model.fit(X, Y, **more).history
-    tests = model.evaluate(X, Y, batch_size=6, verbose=0)
-    return [*history.values(), tests, model.predict(X, batch_size=6, verbose=0), *model.get_weights()]
-
-
-def same(got, wanted, tolerance=2e-5):
-    for a, b in zip(got, wanted, strict=True):
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
-
-
-optimizers = kfront.optimizers
-CASES = {
-    "adam": (lambda: make(lambda: optimizers.Adam(0.01, global_clipnorm=0.1)), {}),
-    "class_weight": (make, {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5, 3: 1.0}}),
-    "sample_weight": (make, {"sample_weight": np.linspace(0.1, 1, 21)}),
-    "clipnorm": (lambda: make(lambda: optimizers.RMSprop(0.01, clipnorm=0.05)), {}),
-    "clipvalue": (lambda: make(lambda: optimizers.SGD(0.1, momentum=0.9, clipvalue=0.01)), {}),
-    "accumulation": (lambda: make(lambda: optimizers.AdamW(0.01, gradient_accumulation_steps=2)), {}),
-    "averages": (lambda: make(lambda: optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5)), {}),
-    "loss scale": (lambda: make(lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.1), initial_scale=8.0)), {}),
-    "several steps": (lambda: make(steps_per_execution=2), {}),
-    "adafactor": (lambda: make(lambda: optimizers.Adafactor(0.01)), {}),
-    "lion": (lambda: make(lambda: optimizers.Lion(0.001)), {}),
-    "ftrl": (lambda: make(lambda: optimizers.Ftrl(0.01)), {}),
-    "lamb": (lambda: make(lambda: optimizers.Lamb(0.01)), {}),
-    "muon": (lambda: make(lambda: optimizers.Muon(0.01)), {}),
-}
-
-
-def trained(name):
-    build, how = CASES[name]
-    return numbers(build(), **how)
 
 
 def check_training_is_as_on_one_device():

@@ -92,7 +92,7 @@ class Run:
         for p in some:
             p.join()
 
-    def wait(self, seconds=240, which=None):
+    def wait(self, seconds=600, which=None):
         """Wait for some, or all, to end by themselves; their exit codes."""
         end = time.monotonic() + seconds
         for i, p in enumerate(self.processes):
@@ -105,7 +105,7 @@ class Run:
         """What a process has printed."""
         return self.out[i].read_text()
 
-    def results(self, seconds=240):
+    def results(self, seconds=600):
         """The last line that each process has printed, as JSON, once all have ended well."""
         codes = self.wait(seconds)
         assert not any(codes), f"{codes}:\n" + "\n".join(self.text(i)[-4000:] for i in range(len(codes)))

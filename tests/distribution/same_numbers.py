@@ -19,13 +19,13 @@ BOUNDS = {"float32": 2e-5, "float64": 1e-10}  # largest relative difference of a
 SHORT = {"steps": 3, "models": ["mlp", "transformer"]}
 
 
-def run_all(engine, meshes, count, dtypes=("float32",), models=MODELS, timeout=900, compiler=None, **how):
+def run_all(engine, meshes, count, dtypes=("float32",), models=MODELS, compiler=None, **how):
     """What `mesh_numbers` gives, by dtype and mesh."""
     devices = max(math.prod(mesh) for mesh in meshes) // count
     job = {"meshes": meshes, "dtypes": dtypes, "models": models, "how": how}
     job |= {"compiler": compiler} if compiler else {}
     with processes.Run(mesh_numbers.work, engine, count, devices, **job) as run:
-        found = run.results(timeout)[0]
+        found = run.results(900)[0]
     return {(dtype, tuple(mesh)): results for dtype, mesh, results in found}
 
 

@@ -7,6 +7,8 @@ Parts run side by side, each in processes of its own: many of them wait. Each pr
 
 from __future__ import annotations
 
+import os
+import re
 import resource
 import subprocess
 import sys
@@ -55,6 +57,15 @@ def numbers():
     compiled = same_numbers().run_all("torch", [[2, 1], [1, 2]], 2, **how, jit=True, compiler="aot_eager")
     for (dtype, mesh), got in compiled.items():
         same_numbers().told(f"compiled, torch {mesh[0]}x{mesh[1]}", dtype, one, got)
+
+
+def cases():
+    """Sample weights, clipping, accumulation, averages, mixed precision on a mesh of JAX; torch's are in the tests."""
+    processes.warm("jax")
+    from tests.distribution import cases
+
+    with processes.Run(cases.work, "jax", 1, 4, mesh=[2, 2], cases=["all together", "sample_weight"]) as run:
+        print("  " + ", ".join(run.results()[0]), flush=True)
 
 
 def same_numbers():
@@ -122,6 +133,23 @@ def _losses(command):
     return [line.partition(", ")[2] for line in done.stdout.splitlines() if line.startswith("attempt")]
 
 
+def examples():
+    """One program prints the same on torch in 1 to 4 processes, and on JAX."""
+    script = str(ROOT / "examples" / "many_devices.py")
+    env = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    wanted = None
+    for engine, count, mesh in (("torch", 1, None), ("torch", 2, (2, 1)), ("torch", 4, (2, 2)), ("jax", 1, (2, 2))):
+        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"] if count > 1 else []
+        axes = [] if mesh is None else ["--batch", str(mesh[0]), "--model", str(mesh[1])]
+        command = [sys.executable, *start, script, engine, *axes]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=env)
+        assert done.returncode == 0, done.stderr
+        found = [float(x) for x in re.findall(r"loss (\S+),", done.stdout)]
+        wanted = wanted or found
+        assert found and all(abs(a - b) < 2e-5 for a, b in zip(found, wanted, strict=True)), (engine, mesh, found)
+        print(f"  {engine}, {count} x {mesh}: losses {found}", flush=True)
+
+
 def memory():
     """Memory of a process for a model that is sharded: its share and a constant."""
     processes.warm("torch")
@@ -154,7 +182,7 @@ def workers():
 
 
 # those that take longest begin first
-PARTS = (hosts, kills, devices, numbers, failures, meshes, data, restarts, inductor, memory, workers)
+PARTS = (hosts, kills, devices, numbers, failures, cases, meshes, data, examples, restarts, inductor, memory, workers)
 
 
 def here(name):
