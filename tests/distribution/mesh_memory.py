@@ -65,7 +65,7 @@ def work(job):
 
 def memory(count):
     """Peaks of memory for a sharded model, beside what they may be: (phase, MiB, bound)."""
-    with processes.temporary() as folder, processes.Run(work, "torch", count, folder=folder) as run:
+    with processes.temporary() as folder, processes.Run(work, "torch", count, start="spawn", folder=folder) as run:
         found, mib = run.results(), 1 << 20
     for phase in ("init", "step", "save", "load"):
         held = found[0]["weights"] * (3 if phase == "init" else 4)  # Adam's slots, and gradients

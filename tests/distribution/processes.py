@@ -19,8 +19,6 @@ import time
 import traceback
 from pathlib import Path
 
-FORK = multiprocessing.get_context("fork")
-
 
 def warm(*engines):
     """Import what the processes of these engines need."""
@@ -61,14 +59,16 @@ class Run:
         engine: which is current in them.
         count: how many there are.
         devices: of each process, on JAX.
+        start: "fork", or "spawn" for processes with nothing from this one in their memory.
         **job: what `work` looks at.
     """
 
-    def __init__(self, work, engine, count=1, devices=1, **job):
+    def __init__(self, work, engine, count=1, devices=1, start="fork", **job):
         self.out = [Path(tempfile.mkstemp(prefix="run-")[1]) for _ in range(count)]
         job |= {"count": count, "address": free_address()}
         own = [(work, engine, devices, {**job, "id": i}, self.out[i]) for i in range(count)]
-        self.processes = [FORK.Process(target=_child, args=given) for given in own]
+        context = multiprocessing.get_context(start)
+        self.processes = [context.Process(target=_child, args=given) for given in own]
         for p in self.processes:
             p.start()
 

@@ -152,7 +152,6 @@ def examples():
 
 def memory():
     """Memory of a process for a model that is sharded: its share and a constant."""
-    processes.warm("torch")
     from tests.distribution import mesh_memory
 
     for count in (2, 4):
