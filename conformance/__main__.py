@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--against", default="", help="`--out` folder of an earlier run, compared with in report.html")
     parser.add_argument("--resume", action="store_true", help="go on with the run in `--out` that was interrupted")
     parser.add_argument("--models", default="", help="how many models are drawn, or which: 300, or 300:600")
+    parser.add_argument("--record", default="", help="folder of what parts of the audit found; only others are run")
     parser.add_argument("--explained", action="store_true", help="how many differences each row of the audit covers")
     parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
     parser.add_argument("--xfail", default="", help="file with the expected failures of a backend from elsewhere")
@@ -224,7 +225,12 @@ def _prepare(args: argparse.Namespace) -> None:
     if args.areas == "models":  # no program is met again; a mesh on which each device has a sample
         os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=3".strip()
-    for name, value in (("MODELS", args.models), ("LAYERS", args.layers), ("TUNED_KERNELS", "0" if args.plain else "")):
+    for name, value in (
+        ("MODELS", args.models),
+        ("LAYERS", args.layers),
+        ("RECORD", args.record),
+        ("TUNED_KERNELS", "0" if args.plain else ""),
+    ):
         if value:
             os.environ[f"KFRONT_{name}"] = value
     if not args.jobs:
@@ -252,6 +258,8 @@ def main(argv: list[str] | None = None) -> int:
         report.print_matrix(results, lambda r: _again(args, r))
     if args.explained:
         audit.print_covered(results)
+    if args.record and not args.part:
+        audit.print_recorded(backends)
     if args.slowest:
         report.print_slowest(results)
     before = comparison.load(pathlib.Path(args.against)) if args.against else None

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 import kfront
 
 from ..suite import Case, Result, in_turn
-from . import explained, tables
+from . import explained, record, tables
 from .answers import ENDED, ask
 from .compare import differences
 from .probing import observe
 from .subjects import subjects
 from .tables import KINDS, probes_of
 
-__all__ = ["ENGINES", "HELD", "cases", "chosen", "covered", "finish", "print_covered"]
+__all__ = ["ENGINES", "HELD", "cases", "chosen", "covered", "finish", "print_covered", "print_recorded"]
 
 ENGINES = ("numpy", "torch", "jax", "tensorflow")
 # kinds without an unexplained difference: a part of them is among the tests of each commit
@@ -48,7 +48,7 @@ def chosen(engine: str, kinds: Sequence[str], wanted: Callable[[str, str, str, s
 def _check(engine: str, kind: str, name: str) -> Callable[[], str]:
     def check() -> str:
         used, wrong = Counter[explained.Row](), []
-        for difference, text in found(engine, kind, name):
+        for difference, text in record.differences_of(engine, kind, name, lambda: found(engine, kind, name)):
             rows = explained.reasons(engine, difference, text)
             used.update(rows)
             if not rows:
@@ -96,6 +96,14 @@ def finish(results: Sequence[Result], backends: list[str]) -> Iterator[Result]:
             for engine in idle if row.everywhere else idle[:1]:
                 text = "nothing differs as this row says: take it out of explained.toml"
                 yield Result("keras", f"explained/{row.name}", engine, "fail", 0.0, text)
+
+
+def print_recorded(backends: list[str]) -> None:
+    """Print how long the recorded parts took, and how many of them an earlier version of kfront has run."""
+    for engine in [b for b in backends if b in ENGINES]:
+        kept = record.records([engine])
+        before, seconds = sum(r.version != record.version() for r in kept), sum(r.seconds for r in kept)
+        print(f"keras on {engine}: {len(kept)} parts recorded, {seconds:.0f} s, {before} by other versions of kfront")
 
 
 def print_covered(results: Sequence[Result]) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 __all__ = ["Row", "reasons", "rows", "unneeded"]
 
 HERE = pathlib.Path(__file__).parent
-TABLES = ("explained.toml", "explained_ops.toml", "explained_numpy.toml")  # the others: ill arguments
+TABLES = ("explained.toml", "explained_ops.toml", "explained_numpy.toml", "explained_inputs.toml")
 
 
 class Row(NamedTuple):

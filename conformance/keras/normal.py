@@ -89,8 +89,11 @@ def different(theirs: Json, ours: Json, rtol: float = RTOL) -> str:
     """What differs between two normal forms, Keras's first; nothing if they agree."""
     if _error(theirs) or _error(ours):
         return of_errors(_error(theirs), _error(ours))
+    theirs, ours = _of_no_rank(theirs, ours), _of_no_rank(ours, theirs)
     if isinstance(theirs, dict) and isinstance(ours, dict) and "symbolic" in theirs.keys() & ours.keys():
         return different(theirs["symbolic"], ours["symbolic"])
+    if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys() == {"method"}:
+        return _untaken(theirs["method"], ours["method"])
     if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys() == {"drawn"}:
         return _draws(theirs["drawn"], ours["drawn"])
     if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys():
@@ -108,6 +111,24 @@ def different(theirs: Json, ours: Json, rtol: float = RTOL) -> str:
     else:
         same = type(theirs) is type(ours) and theirs == ours
     return "" if same else f"Keras {_short(theirs)}, kfront {_short(ours)}"
+
+
+def _of_no_rank(x: Json, other: Json) -> Json:
+    """A scalar as an array beside one: which of both NumPy's functions give for no axes is an accident."""
+    if not (isinstance(x, dict) and isinstance(other, dict) and "scalar" in x and "array" in other):
+        return x
+    found = x["scalar"]
+    return {"array": found if isinstance(found[1], list) else [found[0], [], [found[1]]]}
+
+
+def _untaken(theirs: dict[str, list[str]], ours: dict[str, list[str]]) -> str:
+    """What can be handed to Keras's method, by position or by name, and not to kfront's."""
+    first, plain, named = "POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD", "KEYWORD_ONLY"
+    asked, known = ([*a.get(first, ()), *a.get(plain, ())] for a in (theirs, ours))
+    in_order = "VAR_POSITIONAL" in ours or known[: len(asked)] == asked
+    wanted, taken = ({*a.get(plain, ()), *a.get(named, ())} for a in (theirs, ours))
+    missing = set() if "VAR_KEYWORD" in ours else wanted - taken
+    return "" if not ours or (in_order and not missing) else f"Keras takes {sorted(missing) or asked}, kfront {known}"
 
 
 def _draws(theirs: list[float], ours: list[float]) -> str:

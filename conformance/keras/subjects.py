@@ -30,6 +30,7 @@ _MODULES: tuple[types.ModuleType, ...] = (
     *(rows_basic, rows_spatial, rows_sequence, rows_adaptive_and_wrapped, rows_graph, rows_preprocessing),
     *(rows_image_geometry, rows_image_color),
 )
+UNSET = ("empty", "empty_like")  # whose values are what the memory held
 DTYPES = ("float32", "int32", "bool")  # of samples of ops; the area `keras_values` has the others
 
 
@@ -130,7 +131,8 @@ def _ops() -> Iterator[Subject]:
         if not path or name in CALLS:
             continue
         for sample in [s for s in entry.samples if _plain(s)][:2]:
-            yield Subject(path, sample.label, Made(path, sample.args, sample.kwargs), (), "function", entry.random)
+            unset = entry.random or name in UNSET
+            yield Subject(path, sample.label, Made(path, sample.args, sample.kwargs), (), "function", unset)
 
 
 def _plain(sample: Any) -> bool:

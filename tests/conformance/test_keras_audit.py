@@ -8,8 +8,9 @@ import zlib
 import numpy as np
 import pytest
 from conformance import suite
-from conformance.keras import audit, explained
+from conformance.keras import audit, explained, record
 from conformance.keras.compare import differences
+from conformance.keras.kinds import attributes
 from conformance.keras.made import k, make
 from conformance.keras.normal import different, normal
 from conformance.keras.probing import Probe, observe
@@ -49,6 +50,44 @@ def test_values_that_differ(theirs, ours):
     assert different(theirs, ours)
     assert not different(theirs, theirs)
     assert not different(ours, ours)
+
+
+def test_methods_take_what_keras_methods_take():
+    told = lambda f: {"method": attributes._taken(f)}  # noqa: E731
+    theirs = told(lambda a, b=1, *, c=2: None)
+    assert not different(theirs, told(lambda a, b=1, *, c=2: None))
+    assert not different(theirs, told(lambda a, b, d=3, c=2: None))
+    assert not different(theirs, told(lambda *args, **kwargs: None))
+    assert not different(told(lambda *args, **kwargs: None), theirs)
+    assert different(theirs, told(lambda b, a, *, c: None))
+    assert different(theirs, told(lambda a, b=1: None))
+    assert different(theirs, told(lambda a, var, **kwargs: None))
+
+
+def test_numpy_scalars_are_arrays_beside_arrays():
+    number, array = normal(np.float32(1.5), kfront), normal(np.array(1.5, "float32"), kfront)
+    assert not different(number, array)
+    assert different(number, normal(np.array(2.5, "float32"), kfront))
+    assert different(number, normal(np.array([1.5], "float32"), kfront))
+    assert different(number, 1.5)
+
+
+def test_a_part_is_run_again_when_something_about_it_changed(tmp_path, monkeypatch):
+    monkeypatch.setenv("KFRONT_RECORD", str(tmp_path))
+    runs = []
+    find = lambda: runs.append(1) or [("config/a.B/x", "differs")]  # noqa: E731
+    part = ("torch", "config", "losses.Huber")
+    assert record.differences_of(*part, find) == record.differences_of(*part, find) == [("config/a.B/x", "differs")]
+    assert len(runs) == 1
+    (kept,) = record.records(["torch"])
+    assert kept.version == record.version() and kept.differences == [("config/a.B/x", "differs")]
+    source = record._source
+    monkeypatch.setattr(record, "_source", lambda name: source(name) + "# changed" * name.endswith("losses.base"))
+    record.differences_of(*part, find)
+    assert len(runs) == 2
+    monkeypatch.delenv("KFRONT_RECORD")
+    record.differences_of(*part, find)
+    assert len(runs) == 3
 
 
 def test_draws_differ_by_their_distribution():

@@ -145,7 +145,7 @@ def test_torch_payloads_are_refused(torch: Any) -> None:
         with pytest.raises(UnsafeFileError, match="never run"):
             kfront.saving.deserialize_keras_object(wrapped, safe_mode=safe_mode)
     with pytest.raises(UnsafeFileError):
-        layers.TorchModuleWrapper.from_config(config)
+        layers.TorchModuleWrapper.from_config(config, safe_mode=False)
     with pytest.raises(ArgumentTypeError, match=r"torch\.nn\.Module"):
         layers.TorchModuleWrapper("module")
     with pytest.raises(ArgumentTypeError, match="lazy"):
@@ -167,6 +167,7 @@ def test_torch_subclass_makes_its_module(torch: Any) -> None:
         kfront.saving.serialize_keras_object(layer), custom_objects={"Net": Net}
     )
     assert tuple(again(X).shape) == (4, 5)
+    assert Net.from_config(layer.get_config(), custom_objects={"Net": Net}).units == 5
 
 
 # ---- JAX -------------------------------------------------------------------------------------------------------------
@@ -385,6 +386,7 @@ def test_saved_model_paths_in_files_are_refused(saved: Any, tmp_path: Any) -> No
     whole = kfront.saving.serialize_keras_object(layer)
     with pytest.raises(UnsafeFileError):
         kfront.saving.deserialize_keras_object(whole)
+    assert layers.TFSMLayer.from_config(config, custom_objects={}, safe_mode=False).filepath == config["filepath"]
     trusted = kfront.saving.deserialize_keras_object(whole, safe_mode=False)
     np.testing.assert_allclose(trusted(X), layer(X), rtol=1e-6)
     model = kfront.Sequential([kfront.Input((3,)), layer])

@@ -232,3 +232,35 @@ def test_a_dict_for_one_input(kind: str, backend: Any) -> None:
     assert isinstance(error.value, kfront.errors.ArgumentError)
     with pytest.raises(kfront.errors.ArgumentError, match="'text'"):
         model("text")
+
+
+def test_configs_take_custom_objects() -> None:
+    class Own(kfront.DTypePolicy):
+        pass
+
+    policies = kfront.dtype_policies.DTypePolicyMap()
+    policies["a"] = Own("float16")
+    config = policies.get_config()
+    again = kfront.dtype_policies.DTypePolicyMap.from_config(config, custom_objects={"Own": Own})
+    assert type(again["a"]) is Own and again["a"].name == "float16"
+    with pytest.raises(kfront.errors.UnsafeFileError, match="Own"):
+        kfront.dtype_policies.DTypePolicyMap.from_config(config)
+    array = {"class_name": "__numpy__", "config": {"value": [1.0, 2.0], "dtype": "float64"}}  # as Keras writes it
+    rescaling = layers.Rescaling.from_config({"scale": array, "offset": 1.0}, custom_objects={})
+    np.testing.assert_allclose(values(rescaling(np.ones((1, 2), "float32"))), [[2.0, 3.0]])
+    assert layers.Discretization.from_config({"bin_boundaries": [1.0]}, custom_objects={}).bin_boundaries == [1.0]
+
+
+def test_optimizers_are_built_by_name() -> None:
+    variable = kfront.Variable(np.ones(2, "float32"))
+    for name in ("Adam", "SGD", "LossScaleOptimizer"):
+        given = (optimizers.SGD(),) if name == "LossScaleOptimizer" else ()
+        one = getattr(optimizers, name)(*given)
+        one.build(var_list=[variable])
+        assert one.built
+
+
+def test_an_embedding_names_the_shape_of_its_table() -> None:
+    layer = layers.Embedding(4, 3)
+    layer.quantized_build(embeddings_shape=(4, 3), mode="int8")
+    assert len(layer.weights) == 2

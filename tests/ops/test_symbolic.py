@@ -44,3 +44,34 @@ def test_shape_of_symbolic_values() -> None:
     assert ops.shape(KerasTensor((None, 3))) == (None, 3)
     n, three = ops.shape(Abstract((None, 3), "float32"))
     assert type(n) is Abstract and n.shape == () and n.dtype == "int32" and three == 3
+
+
+IMAGE = KerasTensor((None, None, None, None))
+
+
+@pytest.mark.parametrize(
+    ("infer", "shape"),
+    [
+        (lambda: ops.dot_product_attention(IMAGE, IMAGE, IMAGE), (None, None, None, None)),
+        (lambda: ops.array_split(KerasTensor((None, 3)), 2)[1], (None, 3)),
+        (lambda: ops.associative_scan(ops.add, KerasTensor((None, 3))), (None, 3)),
+        (lambda: ops.view_as_complex(KerasTensor((None, None))), (None,)),
+        (lambda: ops.image.gaussian_blur(IMAGE), (None, None, None, None)),
+        (lambda: ops.image.sobel_edges(IMAGE), (None, None, None, None, 2)),
+        (lambda: ops.image.ssim(IMAGE, IMAGE, 1.0), (None,)),
+        (lambda: ops.istft((KerasTensor((None, None, 3)),) * 2, 4, 2, 4), (None, None)),
+        (lambda: ops.istft((KerasTensor((None, 5, 3)),) * 2, 4, 2, 4), (None, 8)),
+    ],
+)
+def test_sizes_that_nothing_depends_on_may_be_unknown(infer: Any, shape: tuple[int | None, ...]) -> None:
+    assert infer().shape == shape
+
+
+def test_a_depth_that_only_the_graph_knows() -> None:
+    tf = pytest.importorskip("tensorflow")
+    x = np.linspace(-1, 1, 24, dtype="float32").reshape(1, 3, 2, 4)
+    with kfront.backend_scope("tensorflow"):
+        attend = tf.function(ops.dot_product_attention, input_signature=[tf.TensorSpec((None,) * 4)] * 3)
+        edges = tf.function(ops.image.sobel_edges, input_signature=[tf.TensorSpec((None,) * 4)])
+        np.testing.assert_allclose(attend(x, x, x), ops.dot_product_attention(x, x, x), rtol=1e-6)
+        np.testing.assert_allclose(edges(x), ops.image.sobel_edges(x), rtol=1e-6)

@@ -1,7 +1,8 @@
-"""Public attributes and properties of an instance: after construction, once it is built, once it was called."""
+"""Public attributes and properties of an instance, and what its methods take: when new, when called or used."""
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +42,7 @@ def _used(package: Any, subject: Subject) -> Facts:
 
 
 def attributes(package: Any, one: Any) -> Facts:
-    """Public attribute -> its value, "method" for methods."""
+    """Public attribute -> its value; of a method what it takes."""
     out: Facts = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of attributes that are deprecated: none was asked for by name
@@ -54,5 +55,17 @@ def attributes(package: Any, one: Any) -> Facts:
                 out[name] = {"raises": raised(error, package)}
                 continue
             method = callable(value) and callable(getattr(type(one), name, None))
-            out[name] = "method" if method else alike(normal(value, package))
+            out[name] = {"method": _taken(value)} if method else alike(normal(value, package))
+    return out
+
+
+def _taken(method: Any) -> dict[str, list[str]]:
+    """Arguments of a method: kind -> names; none where Python cannot tell."""
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    out: dict[str, list[str]] = {}
+    for p in parameters:
+        out.setdefault(p.kind.name, []).append(p.name)
     return out

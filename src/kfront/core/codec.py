@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -258,6 +258,12 @@ def deserialize_keras_object(
         return config
     with guard.loading("deserialize_keras_object", config, custom_objects, safe_mode):
         return build(config, module_objects)
+
+
+def with_objects(config: Config, names: Iterable[str], custom_objects: CustomObjects = None) -> Config:
+    """A config in which the arguments of these names are objects, where it has their plain forms."""
+    plain = {n: config[n] for n in names if isinstance(config.get(n), (dict, list, tuple))}
+    return {**config, **{n: deserialize_keras_object(v, custom_objects=custom_objects) for n, v in plain.items()}}
 
 
 def build(config: object, module_objects: Mapping[str, object] | None = None) -> Any:

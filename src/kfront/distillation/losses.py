@@ -112,7 +112,7 @@ class _Nested(DistillationLoss):
         Args:
             config: as `get_config` returns it.
         """
-        return cls(**{k: codec.deserialize_keras_object(v) if k == "loss" else v for k, v in config.items()})
+        return cls(**codec.with_objects(config, ("loss",)))
 
 
 class LogitsDistillation(_Nested):

@@ -211,10 +211,7 @@ class Distiller(Model):
             config: as `get_config` returns it.
             custom_objects: classes and functions by name.
         """
-        config = dict(config)
-        for key in ("teacher", "student", "distillation_losses"):
-            config[key] = codec.deserialize_keras_object(config[key], custom_objects=custom_objects)
-        return cls(**config)
+        return cls(**codec.with_objects(config, ("teacher", "student", "distillation_losses"), custom_objects))
 
 
 def _as_list(x: object) -> list[object]:

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from kfront.core import dtypes, guard, settings
-from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object, with_objects
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.lazy import public_members
 from kfront.core.naming import matching
@@ -226,8 +226,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return {"default_policy": given, "policy_map": {k: serialize(p) for k, p in self._policies.items()}}
 
     @classmethod
-    def from_config(cls, config: Config) -> DTypePolicyMap:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> DTypePolicyMap:
         """A map from its config."""
+        config = with_objects(config, ("default_policy", "policy_map"), custom_objects)
         policies = config.get("policy_map")
         if isinstance(policies, Mapping):
             policies = {guard.pattern(key, "policy_map"): policy for key, policy in policies.items()}

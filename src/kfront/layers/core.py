@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import signature
 from typing import Any, Unpack
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from kfront import activations, ops
 from kfront.core import codec, registry
-from kfront.core.codec import deserialize_keras_object, is_copying, serialize_keras_object
+from kfront.core.codec import is_copying, serialize_keras_object, with_objects
 from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
 from kfront.core.options import normalisers, positive
@@ -239,6 +240,10 @@ class Embedding(Quantizable):
         rows = ops.matmul(embedding(inputs, read(table.a)), read(table.b))
         return ops.add(self._rows(table.base, inputs), ops.multiply(rows, table.scale))
 
+    def quantized_build(self, embeddings_shape: Sequence[int], mode: str, config: object = None) -> None:
+        """Create the Variables of the quantized table."""
+        super().quantized_build(embeddings_shape, mode, config)
+
     def _rows(self, table: object, inputs: Tensor) -> Tensor:
         return table.taken(inputs) if isinstance(table, QuantizedWeight) else embedding(inputs, read(table))
 
@@ -407,9 +412,7 @@ class Lambda(Layer):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None, safe_mode: bool | None = None) -> Lambda:
         """A layer from its config; functions are found by their registered names, whatever `safe_mode` says."""
-        written = {n: v for n, v in config.items() if isinstance(v, dict) and n in _FUNCTIONS}
-        found = {n: deserialize_keras_object(v, custom_objects=custom_objects) for n, v in written.items()}
-        return cls(**{**config, **found})
+        return cls(**with_objects(config, _FUNCTIONS, custom_objects))
 
     def get_config(self) -> Config:
         """Constructor arguments.

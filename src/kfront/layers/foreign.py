@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import numpy as np
 
 from kfront.core import guard
-from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.codec import serialize_keras_object, with_objects
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, ShapeError, UnsafeFileError
+from kfront.core.registry import custom_object_scope
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.state import state as scopes
@@ -22,6 +23,7 @@ from kfront.core.tracking import structure
 from kfront.core.typing import (
     AnyCallable,
     Config,
+    CustomObjects,
     DTypeLike,
     LayerOptions,
     Shape,
@@ -208,8 +210,8 @@ class TorchModuleWrapper(_OfEngine):
         return {**super().get_config(), "output_shape": self.output_shape}
 
     @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """A layer from its config, which cannot hold the module.
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None, safe_mode: bool | None = None) -> Self:
+        """A layer from its config, which cannot hold the module, whatever `safe_mode` says.
 
         Raises:
             UnsafeFileError: unless a subclass makes the module itself.
@@ -221,7 +223,8 @@ class TorchModuleWrapper(_OfEngine):
                 "file is never run; subclass TorchModuleWrapper, make the module in `__init__`, and register the class "
                 "with `kfront.saving.register_keras_serializable` or pass it as `custom_objects`."
             )
-        return super().from_config(config)
+        with custom_object_scope(custom_objects):
+            return super().from_config(config)
 
 
 # ---- JAX -------------------------------------------------------------------------------------------------------------
@@ -414,12 +417,7 @@ class JaxLayer(_OfJax):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A layer from its config; its functions are those that were registered or passed under their names."""
-        return cls(**_made(config, ("call_fn", "init_fn")))
-
-
-def _made(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
-    found = {n: deserialize_keras_object(config[n]) for n in names if isinstance(config.get(n), dict)}
-    return {**config, **found}
+        return cls(**with_objects(config, ("call_fn", "init_fn")))
 
 
 class FlaxLayer(_OfJax):
@@ -485,7 +483,7 @@ class FlaxLayer(_OfJax):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A layer from its config; the module's class is one that was registered or passed."""
-        return cls(**_made(config, ("module", "method")))
+        return cls(**with_objects(config, ("module", "method")))
 
 
 # ---- TensorFlow ------------------------------------------------------------------------------------------------------
@@ -569,13 +567,13 @@ class TFSMLayer(_OfEngine):
         }
 
     @classmethod
-    def from_config(cls, config: Config) -> Self:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None, safe_mode: bool | None = None) -> Self:
         """A layer from its config.
 
         Raises:
-            UnsafeFileError: unless the call that loads has ``safe_mode=False``.
+            UnsafeFileError: unless `safe_mode`, here or in the call that loads, is False.
         """
-        if guard.is_safe():
+        if guard.is_safe() and safe_mode is not False:
             raise UnsafeFileError(
                 "[TFSMLayer] expected no SavedModel in a config, got one: it holds code and names another file. Make "
                 "the layer in your program, or pass `safe_mode=False` to the call that loads, if you trust the source."

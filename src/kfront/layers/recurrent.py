@@ -16,7 +16,7 @@ import numpy as np
 
 from kfront import ops
 from kfront.core import tree
-from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.codec import serialize_keras_object, with_objects
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import base_arguments, normalisers, option_names, positive
 from kfront.core.spec import KerasTensor
@@ -441,9 +441,7 @@ class RNN(OptionLayer):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """A layer from its config."""
-        if isinstance(config.get("cell"), dict):
-            config = {**config, "cell": deserialize_keras_object(config["cell"], custom_objects=custom_objects)}
-        return cls(**config)
+        return cls(**with_objects(config, ("cell",), custom_objects))
 
 
 def _leaf_sizes(size: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from kfront import activations, ops
 from kfront.backends import current
 from kfront.core import tree
-from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.codec import serialize_keras_object, with_objects
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
@@ -557,9 +557,7 @@ class StackedRNNCells(OptionLayer):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> StackedRNNCells:
         """A layer from its config."""
-        config = dict(config)
-        cells = [deserialize_keras_object(c, custom_objects=custom_objects) for c in config.pop("cells")]
-        return cls(cells, **config)
+        return cls(**with_objects(config, ("cells",), custom_objects))
 
 
 def output_size_of(cell: Any) -> Any:

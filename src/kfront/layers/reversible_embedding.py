@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kfront import ops
@@ -100,7 +101,7 @@ class ReversibleEmbedding(Embedding):
         cap = self.logit_soft_cap
         return logits if cap is None else ops.multiply(ops.tanh(ops.divide(logits, cap)), cap)
 
-    def quantized_build(self, embeddings_shape: tuple[int, ...], mode: str, config: object = None) -> None:
+    def quantized_build(self, embeddings_shape: Sequence[int], mode: str, config: object = None) -> None:
         """Create the Variables of the quantized table, and those of the way back."""
         super().quantized_build(embeddings_shape, mode, config)
         self.__dict__["_special"] = self._inputs_quantizer() is not None

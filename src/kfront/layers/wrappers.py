@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from kfront import ops
 from kfront.core import tree
-from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.codec import serialize_keras_object, with_objects
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.typing import Config, CustomObjects, LayerOptions, Shape, Tensor, TensorLike
 from kfront.layers.base import InputSpec, Layer
@@ -68,16 +68,7 @@ class Wrapper(OptionLayer):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """A layer from its config."""
-        return cls(**_with_layers(config, ("layer",), custom_objects))
-
-
-def _with_layers(config: Config, names: tuple[str, ...], custom_objects: CustomObjects) -> Config:
-    found = {
-        n: deserialize_keras_object(config[n], custom_objects=custom_objects)
-        for n in names
-        if isinstance(config.get(n), dict)
-    }
-    return {**config, **found}
+        return cls(**with_objects(config, ("layer",), custom_objects))
 
 
 class TimeDistributed(Wrapper):
@@ -306,7 +297,7 @@ class Bidirectional(OptionLayer):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Bidirectional:
         """A layer from its config."""
-        return cls(**_with_layers(config, ("layer", "backward_layer"), custom_objects))
+        return cls(**with_objects(config, ("layer", "backward_layer"), custom_objects))
 
 
 def _check_recurrent(layer: object) -> None:

@@ -211,7 +211,7 @@ def view_as_complex(x: Tensor) -> Tensor:
     >>> float(ops.real(z)[0]), float(ops.imag(z)[0])
     (1.0, 2.0)
     """
-    if not len(x.shape) or x.shape[-1] != 2:
+    if not len(x.shape) or x.shape[-1] not in (2, None):
         raise ShapeError(f"[view_as_complex] expected `x` of shape (..., 2), got {tuple(x.shape)}.")
     x = p.cast(x, "float32") if p.dtype_of(x) in ("float16", "bfloat16") else x
     return to_complex(p.get_item(x, (..., 0)), p.get_item(x, (..., 1)))

@@ -406,7 +406,7 @@ def associative_scan(f: Callable[[object, object], object], elems: Any, reverse:
     for leaf in leaves:
         shapes.axis_of(axis, len(shapes.shape_of(leaf)))
     sizes = {shapes.shape_of(x)[axis] for x in leaves}
-    if len(sizes) != 1 or None in sizes:
+    if len(sizes) != 1 or (None in sizes and kind is not Abstract):
         raise ShapeError(
             f"[associative_scan] expected one known length along axis {axis}, got {sorted(map_str(sizes))}."
         )
@@ -425,12 +425,12 @@ def associative_scan(f: Callable[[object, object], object], elems: Any, reverse:
 def _associative_spec(f: Callable[[object, object], object], elems: object, n: int | None, axis: int) -> Any:
     """Specs of the results: those of the elements, in the dtype that they have together with what `f` returns."""
     specs = _specs(elems)
-    if n is None or n < 2:
+    if n is not None and n < 2:
         return specs
 
     def half(x: Tensor) -> Abstract:
         a = shapes.axis_of(axis, len(x.shape))
-        return Abstract((*x.shape[:a], n // 2, *x.shape[a + 1 :]), x.dtype)
+        return Abstract((*x.shape[:a], n and n // 2, *x.shape[a + 1 :]), x.dtype)
 
     out = f(tree.map_structure(half, specs), tree.map_structure(half, specs))
     return tree.map_structure(lambda x, y: Abstract(x.shape, result_type(x.dtype, y.dtype)), specs, _specs(out))

@@ -327,7 +327,10 @@ def reconstruct_patches(
     single, first = len(patches.shape) == rank + 1, data_format == "channels_first"
     x = p.expand_dims(patches, 0) if single else patches
     x = moveaxis(x, 1, -1) if first else x
-    grid, channels = x.shape[1:-1], _channels(x, -1) // math.prod(window)
+    grid, flat = x.shape[1:-1], x.shape[-1]
+    if flat is None:
+        raise ShapeError(f"expected a known number of channels, got shape {tuple(x.shape)}.")
+    channels = flat // math.prod(window)
     cut = _within_padding(grid, window, output_size, padding)
     x = p.reshape(x, (-1, *(p.dim(x, i + 1) for i in range(rank)), *window, channels))
     pairs = [axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]
@@ -365,16 +368,9 @@ def _batched(images: Tensor) -> Tensor:
     return p.expand_dims(images, 0) if len(images.shape) == 3 else images
 
 
-def _channels(images: Tensor, axis: int) -> int:
-    c = images.shape[axis]
-    if c is None:
-        raise ShapeError(f"expected a known number of channels, got shape {tuple(images.shape)}.")
-    return c
-
-
 def blurred(x: Any, size: Sequence[int], sigma: Sequence[Scalar], layout: str, padding: str = "same") -> Tensor:
     """A batch filtered with Gaussians along height, then width; zeros lie outside."""
-    c = _channels(x, -1 if layout == "channels_last" else 1)
+    c = p.dim(x, -1 if layout == "channels_last" else 1)
     for i in range(2):
         w = p.reshape(gaussian_weights(size[i], sigma[i], p.dtype_of(x)), (-1, 1, 1, 1) if i == 0 else (1, -1, 1, 1))
         kernel = p.broadcast_to(w, (size[0], 1, c, 1) if i == 0 else (1, size[1], c, 1))
@@ -446,7 +442,7 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> Tensor:
     spatial_axes(images, layout)
     x = _batched(p.cast(images, compute_dtype(images)))
     last = layout == "channels_last"
-    c = _channels(x, -1 if last else 1)
+    c = p.dim(x, -1 if last else 1)
     down = [[a * b for b in _SMOOTH] for a in _SLOPE]
     right = [[a * b for b in _SLOPE] for a in _SMOOTH]
     both = p.convert_to_tensor([[list(p) for p in zip(*rows, strict=True)] for rows in zip(down, right, strict=True)])

@@ -418,7 +418,7 @@ def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int =
         List of tensors.
 
     Raises:
-        ShapeError: the length of the axis is not known.
+        ShapeError: the length of the axis is not known in the engine's graph.
         ArgumentError: there is no section, or `x` is no tensor.
 
     Example:
@@ -433,6 +433,8 @@ def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int =
         n = p.dim(x, axis)
         if indices_or_sections < 1:
             raise ArgumentError(f"[array_split] expected at least one section, got {indices_or_sections}.")
+        if n is None:  # a symbolic tensor: specs of parts, of lengths that are not known either
+            return p.split(x, indices_or_sections, axis)
         if not isinstance(n, int):
             raise ShapeError(f"[array_split] expected axis {axis} of known length, got shape {x.shape}.")
         small, longer = divmod(n, indices_or_sections)

@@ -11,6 +11,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.options import positive
 from kfront.core.shapes import known
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops import primitives as p
 from kfront.ops.elementwise import square
@@ -131,6 +132,8 @@ def _istft(
 ) -> Tensor:
     frames = p.irfft_of_parts(real, imag, fft_length)
     *lead, count, _ = p.shape(frames)
+    if isinstance(count, KerasTensor):
+        return Abstract((*frames.shape[:-2], length), p.dtype_of(frames))
     if not isinstance(count, int):
         raise ShapeError(f"[istft] expected a known number of frames, got shape {tuple(frames.shape)}.")
     w = _window(window, sequence_length, fft_length, p.dtype_of(frames))
@@ -150,7 +153,7 @@ def _istft(
     y = p.get_item(y, (slice(None), slice(start, end)))
     if length is not None and length > total - start:
         y = p.pad(y, ((0, 0), (0, length - (total - start))))
-    return p.reshape(y, (*lead, -1))
+    return p.reshape(y, (*lead, p.dim(y, -1)))
 
 
 @in_front_of(_istft)

@@ -223,15 +223,15 @@ class Optimizer(Configurable, StateOwner):
         self._plans = {}
         self._version += 1
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized.
 
         Args:
-            variables: list of Variables; subclasses call this, then add their slots.
+            var_list: list of Variables; subclasses call this, then add their slots.
         """
         if self.built:
             return
-        variables = [self._known(v) for v in variables]
+        variables = [self._known(v) for v in var_list]
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
         self._plans = {}

@@ -171,9 +171,9 @@ class Muon(Optimizer):
             x = self.muon_a * x + ops.matmul(self.muon_b * a + self.muon_c * ops.matmul(a, a), x)
         return self.transpose_last_axis(x) if tall else x
 
-    def transpose_last_axis(self, x: Tensor) -> Tensor:
-        """`x` with its last two axes exchanged."""
-        return ops.swapaxes(x, -2, -1)
+    def transpose_last_axis(self, X: Tensor) -> Tensor:
+        """`X` with its last two axes exchanged."""
+        return ops.swapaxes(X, -2, -1)
 
     def lr_adjust(self, x: Tensor) -> Tensor:
         """An orthogonal matrix scaled to the size of Adam's steps; as it is if `rms_rate` is None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self, Unpack
 
 from kfront import ops
-from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.codec import serialize_keras_object, with_objects
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers, positive
 from kfront.core.typing import (
@@ -265,10 +265,7 @@ class GINConv(MessagePassing):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A layer from its config."""
-        config = dict(config)
-        if isinstance(config.get("layer"), dict):
-            config["layer"] = deserialize_keras_object(config["layer"])
-        return cls(**config)
+        return cls(**with_objects(config, ("layer",)))
 
 
 class EdgeConditionedConv(_Convolution):

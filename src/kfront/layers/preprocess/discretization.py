@@ -11,7 +11,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.options import normalisers, number, one_of, positive
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Config, DTypeLike, Shape, Store, Tensor
+from kfront.core.typing import Config, CustomObjects, DTypeLike, Shape, Store, Tensor
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
@@ -199,8 +199,8 @@ class Discretization(DataLayer):
         return {**self._stored_options(), "name": self.name, "dtype": self.dtype}
 
     @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """A layer from its config; boundaries that were learned come with the number of bins."""
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
+        """A layer from its config, without objects; boundaries that were learned come with the number of bins."""
         config = dict(config)
         config.pop("trainable", None)
         learned = config.pop("bin_boundaries", None) if config.get("num_bins") is not None else None

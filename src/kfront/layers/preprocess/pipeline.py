@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.codec import serialize_keras_object, with_objects
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.typing import Config, Tensor
 from kfront.layers.base import Layer
@@ -68,5 +68,4 @@ class Pipeline(DataLayer):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A pipeline from its config."""
-        layers = [deserialize_keras_object(layer) for layer in config["layers"]]
-        return cls(**{**config, "layers": layers})
+        return cls(**with_objects(config, ("layers",)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 from kfront import ops
+from kfront.core.codec import with_objects
 from kfront.core.dtypes import is_float
 from kfront.core.options import Option, normalisers
-from kfront.core.typing import LayerOptions, Shape, Tensor
+from kfront.core.typing import Config, CustomObjects, LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
 
@@ -36,6 +37,11 @@ class Rescaling(DataLayer):
         super().__init__(**self._store(locals()))
         self.supports_masking = True
         self._built_when_made()
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
+        """A layer from its config, in which arrays may be in the form that files have them in."""
+        return cls(**with_objects(config, ("scale", "offset"), custom_objects))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The rescaled inputs."""
