@@ -10,6 +10,7 @@ import numpy as np
 from kfront import config, ops
 from kfront.core.errors import DataError, ShapeError
 from kfront.core.registry import serializable
+from kfront.core.shapes import axis_of
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import Backend, Scalar, Tensor, TensorLike
@@ -124,7 +125,8 @@ def sparse_categorical_crossentropy(
 
 
 def _one_hot(labels: Tensor, scores: Tensor, axis: int) -> Tensor:
-    return ops.one_hot(ops.cast(labels, "int32"), scores.shape[axis], axis=axis, dtype=ops.dtype(scores))
+    classes = scores.shape[axis_of(axis, len(scores.shape))]
+    return ops.one_hot(ops.cast(labels, "int32"), classes, axis=axis, dtype=ops.dtype(scores))
 
 
 def _without_class(labels: Tensor, ignore_class: int | None, loss: Callable[[Tensor], Any]) -> Any:
@@ -145,7 +147,7 @@ def _sparse(y_true: Tensor, y_pred: Tensor, from_logits: bool, axis: int) -> Ten
     if type(y_true) in b.types:
         span = b.foreach.label_range(y_true)
         if span is not None:
-            _check_span(span, y_pred.shape[axis])
+            _check_span(span, y_pred.shape[axis_of(axis, len(y_pred.shape))])
         if y_pred.dtype in b.ok_exp:  # a float type: the engine's form takes both as they are
             try:
                 labels = y_true if y_true.dtype == b.native_dtype("int32") else b.cast(y_true, "int32")
