@@ -26,7 +26,7 @@ def _pillow(who: str) -> Any:
 
 def _layout(data_format: str | None, who: str) -> str:
     found = config.image_data_format() if data_format is None else data_format
-    if found not in ("channels_first", "channels_last"):
+    if not isinstance(found, str) or found not in ("channels_first", "channels_last"):
         raise ArgumentError(
             f"[{who}] expected `data_format` to be 'channels_first' or 'channels_last', got {data_format!r}."
         )
