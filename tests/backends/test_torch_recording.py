@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -115,9 +118,56 @@ def test_weights_and_lengths_may_change_between_loops(built):
     dense.build((1, 4))
     body = lambda x: ops.tanh(dense(x))  # noqa: E731
     for size in (1, 1, 2):
-        dense.kernel.assign(np.random.default_rng(len(built)).normal(size=(4, 4)))
+        dense.kernel.assign(dense.kernel.numpy()[::-1] * 0.9)
         both((torch.ones(size, 4),), body)
+    assert len(built) == 2  # the second loop has the calls of the first
+
+
+def looped(*closure, power=2.0, start=1.0):
+    """Both loops, with a step that refers to other tensors each time."""
+    a, b = closure
+    first = a.clone()
+
+    def body(x, i):
+        a[0] += 0.5
+        return torch.tanh(x * b + torch.exp(b * 2).sum() ** -power) + a.sum() / 50, i + 1
+
+    return both((torch.full((3,), start), count()), body, before=lambda: a.copy_(first))[0]
+
+
+def test_the_next_loop_runs_what_was_recorded_on_its_own_tensors(built):
+    results = [looped(torch.zeros(3), torch.arange(3.0) / (i + 1), start=float(i)) for i in range(3)]
+    assert len(built) == 1 and not torch.equal(results[1], results[2])
+    assert built[0].steps == 3 * STEPS and built[0].traced([]) is None  # it writes to what it keeps
+
+
+def test_what_is_run_often_is_traced(built, monkeypatch):
+    monkeypatch.setattr(recorded, "_WORTH", 2 * STEPS)
+    for i in range(4):
+        weight = torch.arange(3.0) / (i + 1)
+        both((torch.ones(3), count()), lambda x, i, w=weight: (torch.tanh(x @ w * w.exp() / 9 + x), i + 1))
+        assert len(built) == 1 and (built[0]._trace is not None) is (i > 1)
+
+
+def test_other_numbers_and_other_memory_are_recorded_anew(built):
+    zeros, ones = torch.zeros(3), torch.ones(3)
+    looped(zeros, ones)
+    looped(zeros, ones, power=3.0)
+    assert len(built) == 2
+    looped(zeros, torch.ones(6)[::2], power=3.0)
     assert len(built) == 3
+    both_at_once = torch.ones(3)
+    looped(both_at_once, both_at_once, power=3.0)
+    assert len(built) == 4
+
+
+def test_a_replay_keeps_no_tensor_of_a_loop_that_is_over(built):
+    tensors = torch.zeros(3), torch.ones(3)
+    looped(*tensors)
+    left = [weakref.ref(x) for x in tensors]
+    del tensors
+    gc.collect()
+    assert len(built) == 1 and [ref() for ref in left] == [None, None]
 
 
 def test_equal_calls_are_made_once_and_constants_before(built):

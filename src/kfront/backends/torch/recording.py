@@ -219,6 +219,8 @@ class Recorder(TorchFunctionMode):
         written: numbers, of those in `memory`, of what is written to.
         views: number of a result -> that of an argument that is the same view.
         others: number -> tensor that is neither an input nor a result of a call.
+        given: of inputs and others what tells how they lie in memory, with the number of the first in the same memory.
+        modes: whether gradients are taken, inference mode, and autocast.
         result: numbers of the block's results.
     """
 
@@ -232,6 +234,8 @@ class Recorder(TorchFunctionMode):
         self.written: set[int] = set()
         self.views: dict[_Ref, _Ref] = {}
         self.others: dict[int, Tensor] = {}
+        self.given: list[tuple[object, ...]] = []
+        self.modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch._C._is_any_autocast_enabled()
         self.result: list[_Ref] = []
         self._known: dict[int, tuple[TensorWeakRef, _Ref]] = {}
         self._storages: list[int] = []  # of each number, while the tensor lives
@@ -351,12 +355,14 @@ class Recorder(TorchFunctionMode):
     def _add(self, x: Tensor, near: dict[int, int] | None) -> _Ref:
         number = _Ref(len(self.facts))
         self.facts.append((x.shape, x.dtype))
-        if self.detailed:
+        if self.detailed or near is None:
             storage = _storage(x)
-            self.memory.append(
-                (self._held if near is None or storage in self._held else near).setdefault(storage, number)
-            )
+            memory = self._held if near is None or storage in self._held else near
+            first = memory.setdefault(storage, number)
+            self.memory.append(first)
             self._storages.append(storage)
+            if near is None:
+                self.given.append((number, first, x.stride(), x.device, x.requires_grad, x.is_conj(), x.is_neg()))
         self._known[id(x)] = (TensorWeakRef(x), number)
         return number
 
@@ -383,11 +389,17 @@ class Recorder(TorchFunctionMode):
 
     def same(self, other: Recorder) -> bool:
         """Whether both have the same calls, with the same tensors that are no inputs."""
+        return self.alike(other) and all(
+            x is other.others[n] or _equal(x, other.others[n]) for n, x in self.others.items()
+        )
+
+    def alike(self, other: Recorder) -> bool:
+        """Whether both have the same calls, with tensors of the same shapes and dtypes."""
         return (
             self.facts == other.facts
             and self.result == other.result
+            and self.modes == other.modes
             and self.others.keys() == other.others.keys()
-            and all(x is other.others[n] or _equal(x, other.others[n]) for n, x in self.others.items())
             and len(self.calls) == len(other.calls)
             and all(_same(a[:6], b[:6]) for a, b in zip(self.calls, other.calls, strict=True))
         )

@@ -26,13 +26,17 @@ class Replay:
         most: bytes up to which the results of a call that depends on no input are kept.
 
     Attributes:
+        recording: what was recorded; without its tensors after `release`.
         run: the function; it gives a tuple of tensors. It is for one loop: others may have other values.
+        steps: how often loops that are over have run it.
     """
 
     def __init__(self, recording: Recorder, most: float = _KEPT) -> None:
-        self._memory, self._written, self._most = recording.memory, recording.written, most
+        self.recording, self.steps, self._most = recording, 0, most
+        self._memory, self._written = recording.memory, recording.written
         self._as: dict[int, int] = dict(recording.views)  # number -> that of an equal tensor
         self._constants: dict[int, Tensor] = dict(recording.others)
+        self._trace: Callable[..., Sequence[Tensor]] | None = None
         self._by_value: dict[Hashable, int] = {}
         self._before: list[_Call] = []  # calls that depend on tensors which are no inputs
         self._made: set[int] = set()  # constants that depend on no tensor
@@ -43,10 +47,19 @@ class Replay:
         self.run = self._source.function(recording.count, calls, results)
         self._traceable = not any(hasattr(call.function, "__wrapped__") for call in calls)
 
-    def renew(self) -> None:
-        """Have what is kept computed again: tensors that it depends on may have other values."""
+    def renew(self, others: dict[int, Tensor] | None = None) -> None:
+        """Have what is kept computed again: tensors that it depends on have other values, or are `others` now."""
+        self._constants.update(others or {})
         for call in self._before:
             self._constants.update(zip(_made(call), self._called(call), strict=True))
+        self._source.names.update(zip(self._source.places.values(), self.kept, strict=True))
+
+    def release(self) -> None:
+        """Let go of the tensors that are not its own; it runs again after `renew`."""
+        self.recording.others = dict.fromkeys(self.recording.others)
+        made = (r for call in self._before for r in _made(call))
+        self._constants.update(dict.fromkeys([*self.recording.others, *made]))
+        self._source.names.update(dict.fromkeys(self._source.places.values()))
 
     @property
     def kept(self) -> list[Tensor]:
@@ -54,12 +67,13 @@ class Replay:
         return [self._constants[n] for n in self._source.places]
 
     def traced(self, inputs: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]] | None:
-        """`run` in TorchScript's interpreter, which takes `kept` behind the inputs; None if it reads on the host.
+        """`run` in TorchScript's interpreter, which takes `kept` behind the inputs; None if it cannot be made.
 
-        It takes a quarter less time than Python for small operators, and as long as a hundred steps to make.
+        That reads nothing on the host, and as it is run once to be made, writes to no tensor that it keeps. It takes a
+        quarter less time than Python for small operators, and as long as a hundred steps to make.
         """
-        if not self._traceable:
-            return None
+        if self._trace is not None or not self._traceable or not all(map(self._steady, self._source.places)):
+            return self._trace
 
         def run(*given: Tensor) -> list[Tensor]:
             self._source.names.update(zip(self._source.places.values(), given[len(inputs) :], strict=True))
@@ -69,7 +83,8 @@ class Replay:
             warnings.simplefilter("ignore")  # TorchScript is called deprecated; nothing else runs without Python
             # objects of their own, by which the tracer tells inputs apart
             given = [*(x.clone() for x in inputs), *(x.detach() for x in self.kept)]
-            return torch.jit.trace(run, given, check_trace=False)
+            self._trace = torch.jit.trace(run, given, check_trace=False)
+        return self._trace
 
     def _steady(self, number: int) -> bool:
         """Whether nobody writes to a tensor."""

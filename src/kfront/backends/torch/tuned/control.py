@@ -22,7 +22,9 @@ Tensor = torch.Tensor
 _LEAST = 12  # steps from which a loop of a known number of them is recorded
 _TRIES = 3  # recordings of a step until two in a row must be the same; the first step may keep what it works out
 _BEFORE = 8  # steps of a loop of unknown length that run as they are
+_WORTH = 100  # steps after which it is worth while to trace what replays them
 _unsuited: weakref.WeakKeyDictionary[types.CodeType, set[Hashable]] = weakref.WeakKeyDictionary()
+_kept: weakref.WeakKeyDictionary[types.CodeType, Replay] = weakref.WeakKeyDictionary()  # of the last loop
 
 
 @tuned(
@@ -48,6 +50,7 @@ def while_loop(
         done += 1
     if steps.failed:
         _unsuited.setdefault(code, set()).add(_form(body))
+    steps.keep(done), conditions.keep(done)
     now = pytree.tree_unflatten(leaves, form)
     return now if isinstance(loop_vars, (tuple, list)) else now[0]
 
@@ -74,6 +77,8 @@ def _content(cell: types.CellType) -> object:
 class _Recorded:
     """A function of the loop's variables that is recorded, then replayed.
 
+    Where an earlier loop has recorded the same calls, its replay runs them on the tensors of this one.
+
     Args:
         function: the function.
         form: structure of the variables.
@@ -84,25 +89,50 @@ class _Recorded:
 
     def __init__(self, function: Closure[Tensor], form: pytree.TreeSpec) -> None:
         self.function, self.form, self.failed = function, form, False
+        self._code: types.CodeType | None = getattr(function, "__code__", None)
+        self._replay = None if self._code is None else _kept.pop(self._code, None)  # threads do not share one
         self._run: Callable[..., Sequence[Tensor]] | None = None
+        self._more: Sequence[Tensor] = ()  # what it takes behind the variables
         self._last: Recorder | None = None
         self._tries = 0
 
     def __call__(self, leaves: Sequence[Tensor], record: bool) -> Sequence[Tensor]:
         if self._run is not None:
-            return self._run(*leaves)
+            return self._run(*leaves, *self._more)
         if self.failed or not record or not all(isinstance(x, Tensor) for x in leaves):
             return self._plain(leaves)
-        recorder = Recorder(leaves, self._last is not None)
+        if self._replay is not None and self._last is not None and not self._last.alike(self._replay.recording):
+            self._replay = None
+        recorder = Recorder(leaves, self._last is not None and self._replay is None)
         with recorder:
             results = self._plain(leaves)
         recorder.finish(results)
         fine = recorder.reason is None
         if fine and self._last is not None and recorder.same(self._last):
-            self._run = Replay(recorder).run
+            self._start(recorder, leaves)
         self._last, self._tries = recorder if fine else None, self._tries + 1
         self.failed = self._run is None and self._tries == _TRIES
         return results
+
+    def _start(self, recorder: Recorder, leaves: Sequence[Tensor]) -> None:
+        """Replay from now on, if it is clear what the calls do with memory."""
+        if recorder.detailed:
+            self._replay = Replay(recorder)
+        elif self._replay is None or self._replay.recording.given != recorder.given:
+            self._replay = None
+            return
+        else:
+            self._replay.renew(recorder.others)
+        self._run = self._replay.run
+        if self._replay.steps >= _WORTH and (traced := self._replay.traced(leaves)) is not None:
+            self._run, self._more = traced, self._replay.kept
+
+    def keep(self, steps: int) -> None:
+        """Leave the replay to the next loop, without this one's tensors."""
+        if self._run is not None and self._replay is not None and self._code is not None:
+            self._replay.release()
+            self._replay.steps += steps
+            _kept[self._code] = self._replay
 
     def _plain(self, leaves: Sequence[Tensor]) -> Sequence[Tensor]:
         return pytree.tree_leaves(self.function(*pytree.tree_unflatten(leaves, self.form)))
