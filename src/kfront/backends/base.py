@@ -24,6 +24,7 @@ from kfront.backends.distributor import Distributor, Reduction
 from kfront.backends.foreach import Foreach
 from kfront.backends.tuned import TunedTable
 from kfront.backends.typing import Closure
+from kfront.core import tree
 from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
@@ -53,14 +54,20 @@ def _keeps(one: Op, dtype: str, operands: tuple[object, ...]) -> bool:
 def loop_by_condition(
     step: AnyCallable, carry: object, count: int, finished: Callable[..., Tensor] | None, start: object
 ) -> Any:
-    """`Backend.decode_loop` by `ops.while_loop`."""
+    """`Backend.decode_loop` by `ops.while_loop`.
+
+    Axes of size 1 are not carried along: XLA on CPU leaves them out of products, and copies what has them elsewhere.
+    """
+    packed = lambda now: tree.map_structure(ops.squeeze, now)  # noqa: E731
+    whole = lambda now: tree.map_structure(lambda x, first: ops.reshape(x, first.shape), now, carry)  # noqa: E731
 
     def more(i: Tensor, now: object) -> Tensor:
         left = i < first + count
-        return left if finished is None else ops.logical_and(left, ops.logical_not(ops.all(finished(now))))
+        return left if finished is None else ops.logical_and(left, ops.logical_not(ops.all(finished(whole(now)))))
 
     first = ops.convert_to_tensor(start, "int32")
-    return ops.while_loop(more, lambda i, now: (i + 1, step(i, now)), (first, carry), count)[1]
+    begun = (first, packed(carry))
+    return whole(ops.while_loop(more, lambda i, now: (i + 1, packed(step(i, whole(now)))), begun, count)[1])
 
 
 def _unwritten(backend: str, name: str) -> AnyCallable:
@@ -639,20 +646,24 @@ class Backend:
     instead_of_distribution = "choose one, e.g. `kfront.backend_scope('jax')`."
 
     def write_slots(self, slots: Tensor, new: Tensor, start: object) -> Tensor:
-        """`slots` (batch, length, ...) with `new` (batch, n, ...) put in from a place on; an engine may write in place.
+        """`slots` (batch, heads, length, size) with `new` put in from a place of the length on, maybe in place.
 
         Args:
             slots: tensor that nobody else uses.
-            new: tensor of its dtype.
+            new: tensor of its dtype, (batch, heads, n, size).
             start: int or scalar tensor, or an integer tensor (batch,): a place for each row.
         """
         start = self.convert(start, "int32")
         if not self.static_shape(start):
-            return ops.slice_update(slots, [0, start, *[0] * (len(slots.shape) - 2)], new)
-        batch, count = self.static_shape(new)[:2]
-        places = ops.add(ops.expand_dims(start, 1), ops.expand_dims(ops.arange(count, dtype="int32"), 0))
-        rows = ops.broadcast_to(ops.expand_dims(ops.arange(batch, dtype="int32"), 1), (batch, count))
-        return ops.scatter_update(slots, ops.stack([rows, places], -1), new)
+            one = self.static_shape(slots)[0] == 1  # as in `loop_by_condition`
+            slots, new = (slots[0], new[0]) if one else (slots, new)
+            out = ops.slice_update(slots, [*[0] * (not one), 0, start, 0], new)
+            return out[None] if one else out
+        shape = batch, heads, count = self.static_shape(new)[:3]
+        rows, ways, steps = (ops.arange(n, dtype="int32") for n in (batch, heads, count))
+        places = ops.add(ops.reshape(start, (-1, 1, 1)), steps)
+        axes = ops.reshape(rows, (-1, 1, 1)), ops.reshape(ways, (-1, 1)), places
+        return ops.scatter_update(slots, ops.stack([ops.broadcast_to(x, shape) for x in axes], -1), new)
 
     def decode_loop(self, variables: Callable[[], Sequence[Variable]]) -> AnyCallable:
         """What runs one step many times: ``loop(step, carry, count, finished, start)``.

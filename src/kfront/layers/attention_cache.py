@@ -43,7 +43,7 @@ class Cache:
     def __init__(self, length: int, lengths: TensorLike | None = None) -> None:
         self.length = length
         self.start: int | Tensor | None = None  # place of the next token: a number, or one for each sequence
-        self.entries: list[list[Tensor]] = []  # of each attention layer, in the order of their calls
+        self.entries: list[list[Tensor]] = []  # (batch, heads, length, size), of each attention layer in turn
         self._lengths = lengths
         self._turn = self._count = 0
         self._outer: list[Cache | None] = []
@@ -83,7 +83,9 @@ class Cache:
         At the beginning the new ones are all there are, and are returned as they are.
         """
         turn, self._turn, self._count = self._turn, self._turn + 1, key.shape[1]
-        new = [x for x in (key, value, mask) if x is not None]
+        new = [ops.swapaxes(x, 1, 2) for x in (key, value)]  # products read them in this order
+        if mask is not None:
+            new.append(ops.expand_dims(mask, (1, 3)))
         if (0 if self.start is None else self.start if isinstance(self.start, int) else 1) + key.shape[1] > self.length:
             raise ShapeError(
                 f"[Cache] expected at most {self.length} tokens in a sequence, got {key.shape[1]} after "
@@ -95,11 +97,12 @@ class Cache:
         entry = self.entries[turn]
         write = state.backend.write_slots
         entry[:] = [write(old, x, self.start) for old, x in zip(entry, new, strict=True)]
-        return entry[0], entry[1], entry[2] if len(entry) > 2 else None
+        key, value, *masks = entry
+        return ops.swapaxes(key, 1, 2), ops.swapaxes(value, 1, 2), masks[0][:, 0, :, 0] if masks else None
 
 
 def _with_room(x: Tensor, length: int) -> Tensor:
-    return ops.pad(x, [(0, 0), (0, length - x.shape[1]), *[(0, 0)] * (len(x.shape) - 2)])
+    return ops.pad(x, [(0, 0), (0, 0), (0, length - x.shape[2]), (0, 0)])
 
 
 def masked_sources(masks: Sequence[Tensor | None]) -> Tensor | None:

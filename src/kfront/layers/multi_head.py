@@ -115,13 +115,7 @@ class _Heads(OptionLayer):
         return self._query_dense(query), self._key_dense(key), self._value_dense(value)
 
     def _continued(
-        self,
-        key: Tensor,
-        value: Tensor,
-        masks: Masks,
-        causal: bool,
-        own: bool,
-        scores: bool,
+        self, key: Tensor, value: Tensor, masks: Masks, causal: bool, own: bool, scores: bool
     ) -> tuple[Tensor, Tensor, Masks]:
         """Keys, values and masks with those in the cache before them."""
         *sources, attention = masks

@@ -173,12 +173,13 @@ def write_slots(slots: Tensor, new: Tensor, start: int | Tensor) -> Tensor:
     """See `Backend.write_slots`; in place."""
     start = torch.as_tensor(start, device=slots.device)
     places = start.to(torch.int64).unsqueeze(-1)
-    if new.shape[1] > 1:
-        places = places + torch.arange(new.shape[1], device=slots.device)
+    if new.shape[2] > 1:
+        places = places + torch.arange(new.shape[2], device=slots.device)
     if places.ndim == 1:
-        return slots.index_copy_(1, places, new)
+        return slots.index_copy_(2, places, new)
     rows = torch.arange(slots.shape[0], device=slots.device).unsqueeze(1)
-    return slots.index_put_((rows, places), new)
+    slots.transpose(1, 2).index_put_((rows, places), new.transpose(1, 2))
+    return slots
 
 
 _REDUCTIONS = {"max": "amax", "min": "amin", "mul": "prod"}

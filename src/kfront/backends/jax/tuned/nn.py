@@ -151,8 +151,22 @@ def _attention(
 ) -> Array:
     if q.dtype == jnp.float32 and how is None and on_cpu():
         allowed = None if mask is None else mask.astype(bool)
+        if q.shape[1] == 1 and bias is None and cap is None and not is_causal:
+            return _of_one_target(q, k, v, allowed, scale)
         return attention_by_products(q, k, v, bias, allowed, scale, is_causal, cap)
     return attention(q, k, v, bias, mask, scale, is_causal, how, cap)
+
+
+def _of_one_target(q: Array, k: Array, v: Array, allowed: Array | None, scale: Array | float | None) -> Array:
+    """Attention of one target, by products of which neither has keys and values copied into another order."""
+    (batch, _, heads, size), key_heads = q.shape, k.shape[2]
+    scores = jnp.einsum("bskh,bkgh->bksg", k, q.reshape(batch, key_heads, -1, size))
+    scores = scores * (size**-0.5 if scale is None else scale)
+    if allowed is not None:
+        allowed = jnp.broadcast_to(allowed, (batch, heads, 1, k.shape[1]))
+        allowed = jnp.swapaxes(allowed.reshape(batch, key_heads, -1, k.shape[1]), 2, 3)
+        scores = jnp.where(allowed, scores, 0.7 * jnp.finfo(scores.dtype).min)
+    return jnp.einsum("bksg,bskh->bkgh", jax.nn.softmax(scores, 2), v).reshape(batch, 1, heads, v.shape[-1])
 
 
 dot_product_attention = tuned(
