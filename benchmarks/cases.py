@@ -19,6 +19,7 @@ from benchmarks.generation import generating
 from benchmarks.hub import hub
 from benchmarks.layer_rows import compiled_layers, eager_layers
 from benchmarks.once import epochs
+from benchmarks.programs import PROGRAMS, programs
 from benchmarks.strings import string_layers
 from benchmarks.timing import Row, count_calls, per_call
 from benchmarks.tuned_rows import tuned_kernels
@@ -109,6 +110,7 @@ def building(bench: Bench) -> Iterator[Row]:
 _FIT = ("mlp", "cnn", "lstm", "text", "transformer")
 _STEPS = {"mlp": 64, "text": 64, "lstm": 8}  # per epoch; 20 for the others
 _DEPTHS = (10, 100, 400)
+_FEW = 3  # rounds of what takes seconds
 
 
 def fitting(bench: Bench) -> Iterator[Row]:
@@ -321,6 +323,12 @@ def symbolic_calls(bench: Bench) -> Iterator[Row]:
         yield Row(f"symbolic {row.op} ({row.sample[:40]})", "us", row.recorded, None, 0.0, 50.0)
 
 
+def whole_programs(bench: Bench) -> Iterator[Row]:
+    """Programs from their first import to their end."""
+    if bench.native is not None:
+        yield from programs(bench.engine, filter(bench.wants, PROGRAMS), _FEW, bench.keras is not None)
+
+
 CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "ops": op_calls,
     "symbolic": symbolic_calls,
@@ -335,6 +343,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "inference": inference,
     "generate": generating,
     "hub": hub,
+    "programs": whole_programs,
     "small": small_calls,
     "calls": python_calls,
     "first": first_step,

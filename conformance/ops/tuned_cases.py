@@ -142,7 +142,11 @@ def _attention(large: bool) -> list[Call]:
     q, k, v = (_numbers(b, t, h, d, seed=i) for i in range(3))
     mask = np.arange(t)[:, None] >= np.arange(t)[None]
     masks = [None] if large else [None, np.broadcast_to(mask, (b, h, t, t))]
-    return [Call((q, k, v, None, m, None, False, None, None), (0, 1, 2), 1e-4) for m in masks]
+    of_one = [] if large else [(np.repeat(q[:, :1], 2, 2), m) for m in (None, mask[2], mask[None, None, 3:4])]
+    return [
+        Call((target, k, v, None, m, scale, False, None, None), (0, 1, 2), 1e-4)
+        for target, m, scale in [*((q, m, None) for m in masks), *((target, m, 0.3) for target, m in of_one)]
+    ]
 
 
 def _segments(large: bool) -> list[Call]:

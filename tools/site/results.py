@@ -1,4 +1,4 @@
-"""Write the pages of results: conformance, benchmarks and accuracy, from the JSON that their programs write.
+"""Write the pages of results (conformance, benchmarks, whole programs, accuracy) from the JSON of their programs.
 
 Usage: python tools/site/results.py FOLDER
 """
@@ -10,10 +10,12 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFORMANCE = ROOT / "build" / "conformance" / "results.json"
 BENCHMARKS = ROOT / "build" / "benchmarks"
+PROGRAMS = ROOT / "benchmarks" / "programs" / "recorded.json"
 ACCURACY = ROOT / "conformance" / "accuracy" / "recorded.json"
 
 
@@ -66,6 +68,33 @@ def benchmarks() -> str:
     return text
 
 
+def programs() -> str:
+    """Whole programs by engine, beside their twins by hand and beside Keras."""
+    recorded = json.loads(PROGRAMS.read_text(encoding="utf-8"))
+    text = (
+        "# Whole programs\n\nProcessor time of programs from first import to end, on one thread, as a ratio "
+        "to the same program written by hand for the engine: medians of runs in turn, each in a process of its own. "
+        "The files in `benchmarks/programs` say `import keras`: Keras runs them as they are, kfront after "
+        "`kfront.install_as_keras()`. `python -m benchmarks.programs` measures, and writes "
+        "`benchmarks/programs/recorded.json`, of which this page is made.\n\nThe twins by hand stand beside them, in "
+        "`native_torch.py`, `native_jax.py` (with optax) and `native_tensorflow.py`; they have as many parameters and "
+        "take as many steps. Importing and compiling is much of a program: `torch.optim` imports torch's compiler, "
+        "and XLA compiles convolutions that run slower than kfront's own. So a ratio may lie far below 1.\n\n"
+    )
+    engines = list(recorded)
+    found = {engine: {r["name"]: r for r in rows} for engine, rows in recorded.items()}
+    rows = []
+    for name in dict.fromkeys(r["name"] for rows in recorded.values() for r in rows):
+        cells = [found[engine].get(name) for engine in engines]
+        rows.append([f"`{name}.py`", *(text for cell in cells for text in _three(cell))])
+    heads = [f"{engine}: {what}" for engine in engines for what in ("by hand, s", "kfront", "Keras")]
+    return text + table(["program", *heads], rows) + "\n"
+
+
+def _three(row: dict[str, Any] | None) -> list[str]:
+    return [""] * 3 if row is None else [f"{row['native'] / 1e6:.1f}", f"{row['kfront']:.2f}", f"{row['keras']:.2f}"]
+
+
 def accuracy() -> str:
     """The worst error of each op, by engine and dtype."""
     recorded = json.loads(ACCURACY.read_text())
@@ -87,7 +116,7 @@ def accuracy() -> str:
 def main(folder: Path) -> None:
     """Write the pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (conformance, benchmarks, accuracy):
+    for make in (conformance, benchmarks, programs, accuracy):
         (folder / f"{make.__name__}.md").write_text(make(), encoding="utf-8")
 
 
