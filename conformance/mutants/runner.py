@@ -24,7 +24,8 @@ LAST = ("accuracy", "compiled")  # take seconds
 ELSEWHERE = ("layers", "training", "errors", "transforms")  # of which it is recorded what they run
 CPU = 40.0  # seconds for the cases of ops, and again for those elsewhere, if not told otherwise
 NEARER = 4  # rounds through the areas that an op has before the next one, which uses it
-HANGS = 300  # seconds for one case
+HANGS = 120.0  # seconds of the processor for one case: a busy machine makes none of them late
+WAITS = 1800  # seconds for one that waits for ever
 
 
 class Left(RuntimeError):
@@ -104,7 +105,8 @@ def noticed(mutant: Mutant, known: Map | None, most: float = CPU) -> str:
         Left: if that case fails without it too.
         LookupError: if no live function is the one that is changed.
     """
-    signal.signal(signal.SIGALRM, _stop)
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, _stop)
     expected = load_expected(mutant.backend)
     name = mutant.function
     with replaced({mutant.path: mutant.tree()}, lambda q: q == name or q.startswith(f"{name}.<locals>")) as changed:
@@ -134,9 +136,11 @@ def _first(cases: Iterable[Case], expected: list[Expected], most: float) -> tupl
 
 
 def _fails(case: Case, expected: list[Expected]) -> str:
-    signal.alarm(HANGS)
+    signal.setitimer(signal.ITIMER_PROF, HANGS)
+    signal.alarm(WAITS)
     try:
         result = run_case(case, expected)
     finally:
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return result.message or "it failed" if result.status in ("fail", "xpass") else ""

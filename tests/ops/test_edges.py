@@ -53,3 +53,17 @@ def test_merged_sparse_inputs_stay_sparse(name: str, backend: Any) -> None:
         False,
         False,
     ]
+
+
+def test_a_float64_of_numpy_is_a_python_float(backend: Any) -> None:
+    if backend.name == "numpy":
+        pytest.skip("it is a tensor there")
+    two, half = np.float64(2.0), ops.ones(2, "float16")
+    made = [two, [two, 3.0], [[two], [1.0]]]
+    assert [kfront.backend.standardize_dtype(ops.convert_to_tensor(x).dtype) for x in made] == ["float32"] * 3
+    found = [ops.multiply(half, two), ops.stack([half[0], two]), ops.where(half > 0, half, two), ops.add(half, two)]
+    assert [kfront.backend.standardize_dtype(x.dtype) for x in found] == ["float16"] * 4
+    assert ops.multiply(kfront.KerasTensor((2,), "float16"), two).dtype == "float16"
+    wide = ops.ones(2, "float64")  # float32 on JAX unless x64 is enabled
+    assert ops.add(wide, two).dtype == wide.dtype
+    assert float(ops.convert_to_numpy(ops.exp(np.float64(0.0)))) == 1.0

@@ -81,12 +81,12 @@ class CallbackList:
         for one in self.callbacks:
             if not hasattr(one, "set_model") or isinstance(one, type):
                 raise ArgumentTypeError(f"[CallbackList] expected Callback objects, got {one!r}; create an instance.")
-        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
-            self.callbacks.append(ProgbarLogger())
         self._history = next((c for c in self.callbacks if isinstance(c, History)), None)
         if add_history and self._history is None:
             self._history = History()
             self.callbacks.append(self._history)
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
+            self.callbacks.append(ProgbarLogger())
         self._hooks: dict[str, list[Callable[..., None]]] = {}
         self.train_batch_hooks = self.test_batch_hooks = self.predict_batch_hooks = False
         self._model: Model | None = None

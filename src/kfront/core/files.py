@@ -23,6 +23,13 @@ _KEEP_SIZE = 1  # of fallocate: the file stays as long as it is
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class NoFileError(SavingError, FileNotFoundError):
+    """There is no such file; Keras raises `FileNotFoundError` or `ValueError`, according to the kind of file."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 @contextlib.contextmanager
 def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator[BinaryIO]:
     """Open a file for reading and writing that replaces `target` when the block ends without an error.
@@ -45,7 +52,7 @@ def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator
     if path.is_dir():
         raise SavingError(f"[save] expected the path of a file, got the folder {path}.")
     if not path.parent.is_dir():
-        raise SavingError(f"[save] expected an existing folder, got {path.parent}; create it first.")
+        raise NoFileError(f"[save] expected an existing folder, got {path.parent}; create it first.")
     _sweep(path)
     _freed.wait()
     try:
@@ -95,7 +102,7 @@ def atomic_folder(target: Any, known: frozenset[str], overwrite: bool = True) ->
     if path.exists() and (not path.is_dir() or set(os.listdir(path)) - known):
         raise SavingError(f"[save] expected the folder of a saved model or a new one, got {path}, which holds others.")
     if not path.parent.is_dir():
-        raise SavingError(f"[save] expected an existing folder, got {path.parent}; create it first.")
+        raise NoFileError(f"[save] expected an existing folder, got {path.parent}; create it first.")
     _sweep(path)
     new = Path(_temporary(path))
     try:

@@ -15,6 +15,8 @@ from inspect import CO_VARARGS
 from types import FunctionType
 from typing import Any, NoReturn, TypeVar
 
+import numpy as np
+
 from kfront.core import arguments, memo, sparse, tree
 from kfront.core.dtypes import WEAK, standardize
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
@@ -114,6 +116,8 @@ class Op(Declared):
             b = current()
         if self.listed:
             return self._slow_list(b, tensors[0], static)
+        if any(type(x) is np.float64 for x in tensors) and np.float64 not in b.types:
+            tensors = _python_floats(tensors)
         values, key, symbolic = self._operands(b, tensors)
         if symbolic or any(_symbolic(s) for s in static):
             return self.symbolic(tensors, static)
@@ -131,7 +135,7 @@ class Op(Declared):
             raise ArgumentTypeError(
                 f"[{self.name}] expected a list of tensors as `{self.tensors[0]}`, got {type(items).__name__}."
             )
-        items = list(items)
+        items = list(items) if np.float64 in b.types else _python_floats(items)
         if not items:
             raise ShapeError(f"[{self.name}] expected at least one tensor in `{self.tensors[0]}`, got none.")
         values, key, symbolic = self._operands(b, items)
@@ -287,6 +291,11 @@ class Op(Declared):
         """Refuse the arguments of a composed op if Python failed at their kinds, and not in a function of a user."""
         if self.body is not None and type(error) in _OF_WRONG_KINDS and not any(map(callable, static)):
             raise ArgumentTypeError(f"[{self.name}] expected arguments that fit, got others: {error}.") from error
+
+
+def _python_floats(items: Iterable[Any]) -> list[Any]:
+    """Operands with NumPy's scalars of float64 as the Python floats that they are by their class: weak."""
+    return [float(x) if type(x) is np.float64 else x for x in items]
 
 
 def _symbolic(x: Tensor) -> bool:

@@ -168,9 +168,9 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        shape = kwargs.pop("input_shape", None)
-        if kwargs.pop("input_dim", None) is not None or kwargs:
-            extra = ", ".join(kwargs) or "input_dim"
+        shape, size = kwargs.pop("input_shape", None), kwargs.pop("input_dim", None)
+        if kwargs:
+            extra = ", ".join(kwargs)
             hint = nearest(extra, inspect.signature(type(self)).parameters) or "see the class's signature."
             raise ArgumentError(f"[{type(self).__name__}] expected known keyword arguments, got {extra}; {hint}")
         if name is not None and (not isinstance(name, str) or "/" in name):
@@ -188,7 +188,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         fields["_losses"], fields["_path"], fields["_build_shapes"] = [], None, None
         fields["_input_spec"] = fields["_fits_spec"] = None
         fields["_ready"] = False
-        fields["_input_shape_arg"] = shape
+        fields["_input_shape_arg"] = shape if size is None else (size,)
         if state.remat is not None:
             fields["_around"] = state.remat
         distribution = distribution_on(self._backend)
@@ -586,6 +586,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def _asked_training(self, named: dict[str, Any], info: CallInfo) -> bool | None:
         """The flag that the call, one around it or the signature of `call` sets; None leaves it to the layers' own."""
         training = named.get("training")
+        if shape := getattr(training, "shape", ()):
+            raise ArgumentTypeError(
+                f"[{self.name}] expected `training` to be a bool or None, got a tensor of shape {tuple(shape)}; pass "
+                "several inputs as one list."
+            )
         if training is None:
             training = state.training
         if training is None and info.training and "training" not in named and not self.__dict__.get("_mode_set"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import dtype_policies, ops
 from kfront.backends import backend_scope
@@ -13,13 +13,19 @@ from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
-from kfront.core.typing import Backend, Config, CustomObjects, Shape, ShapeLike, Tensor
+from kfront.core.typing import Backend, Config, CustomObjects, Nested, Shape, ShapeLike, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.foreign import TorchModuleWrapper
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, input_dtype, place_of
 from kfront.models.graph_config import deserialize_sequential
 from kfront.models.model import Model
+
+_OF_THE_GRAPH = ("_graph", "inputs", "outputs", "input", "output", "input_shape", "output_shape")
+
+
+class NoGraphError(NotBuiltError, AttributeError):
+    """There is no symbolic input or output yet: to `hasattr` and `getattr` with a default, no such attribute."""
 
 
 @serializable(("keras.models", "keras", "keras.src.models.sequential"))
@@ -97,13 +103,7 @@ class Sequential(Model):
     def _append(self, layer: Layer) -> None:
         if self._tail is not None:
             with backend_scope(self._backend), name_scope(self.name, caller=self):
-                out = layer(self._tail)
-            if len(tree.flatten(out)) != 1:
-                raise ArgumentError(
-                    f"[{self.name}] expected every layer to give one output, got several from {layer.name!r}; "
-                    "use a functional model for that."
-                )
-            self._tail = tree.flatten(out)[0]
+                self._tail = layer(self._tail)
             self.built = True
         self._tracker.track(self._place(layer), layer)
         self._sequence.append(layer)
@@ -128,7 +128,7 @@ class Sequential(Model):
         if self._head is not None:
             self._tail = self._head._inbound_nodes[0].outputs[0]
             for one in self._sequence:
-                self._tail = tree.flatten(one(self._tail))[0]
+                self._tail = one(self._tail)
 
     def _replaced(self, old: Layer, new: Layer) -> None:
         if old in self._sequence:
@@ -223,12 +223,27 @@ class Sequential(Model):
         found = self.__dict__.get("_graph_cache")
         if found is None:
             if self._tail is None:
-                raise NotBuiltError(
-                    f"[{self.name}] expected a built model, got one whose input shape is not known; start it with "
-                    "`Input`, call `build(input_shape)` or call it on data."
-                )
-            found = self.__dict__["_graph_cache"] = Graph([self._head._inbound_nodes[0].outputs[0]], [self._tail])
+                raise self._no_graph()
+            ends = [self._head._inbound_nodes[0].outputs[0]], tree.flatten(self._tail)
+            found = self.__dict__["_graph_cache"] = Graph(*ends)
         return found
+
+    def _no_graph(self) -> NoGraphError:
+        return NoGraphError(
+            f"[{self.name}] expected a built model, got one whose input shape is not known; start it with `Input`, "
+            "call `build(input_shape)` or call it on data."
+        )
+
+    if not TYPE_CHECKING:  # or every name would be an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Properties that fail end here, and where the engine's own attributes are looked up."""
+            if name in _OF_THE_GRAPH:
+                raise self._no_graph()
+            inherited = getattr(super(), "__getattr__", None)
+            if inherited is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return inherited(name)
 
     @property
     def inputs(self) -> list[KerasTensor]:
@@ -237,7 +252,7 @@ class Sequential(Model):
 
     @property
     def outputs(self) -> list[KerasTensor]:
-        """The symbolic output, in a list."""
+        """The symbolic outputs, in a list."""
         return self._graph.outputs
 
     @property
@@ -246,9 +261,10 @@ class Sequential(Model):
         return self._graph.inputs[0]
 
     @property
-    def output(self) -> KerasTensor:
-        """The symbolic output."""
-        return self._graph.outputs[0]
+    def output(self) -> Nested[KerasTensor]:
+        """The symbolic output, in the structure that the last layer gives."""
+        outputs = self._graph.outputs
+        return outputs[0] if len(outputs) == 1 else self._tail
 
     @property
     def input_shape(self) -> Any:
@@ -256,9 +272,10 @@ class Sequential(Model):
         return self.input.shape
 
     @property
-    def output_shape(self) -> Shape:
-        """The output's shape."""
-        return self.output.shape
+    def output_shape(self) -> Shape | list[Shape]:
+        """The output's shape; a list of them if there are several."""
+        shapes = [x.shape for x in self._graph.outputs]
+        return shapes[0] if len(shapes) == 1 else shapes
 
     # -- configuration ------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,8 @@ class Optimizer(Configurable, StateOwner):
         **kwargs: Unpack[MoreOptions],
     ) -> None:
         groups = kwargs.pop("param_groups", None)
+        if kwargs.pop("decay", None) is not None:  # of Keras 2
+            warnings.warn(f"[{type(self).__name__}] `decay` has no effect; use a schedule as the rate.", stacklevel=3)
         if kwargs:
             raise ArgumentError(
                 f"[{type(self).__name__}] expected arguments that it has, got {', '.join(sorted(kwargs))}; "
@@ -507,20 +509,13 @@ class Optimizer(Configurable, StateOwner):
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Leave variables out of weight decay; call it before the first update.
+        """Leave variables out of weight decay.
 
         Args:
             var_list: Variables.
             var_names: regular expressions that are searched for in the variables' names.
-
-        Raises:
-            ArgumentError: if the optimizer is built already.
         """
-        if self.built:
-            raise ArgumentError(
-                f"[{self.name}] expected `exclude_from_weight_decay` before the optimizer is built, got it after; "
-                "call it right after creating the optimizer."
-            )
+        self._changed()
         variables, names = self._excluded
         variables.update(id(v._handle) for v in var_list or ())
         names.extend(var_names or ())

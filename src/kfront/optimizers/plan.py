@@ -37,6 +37,7 @@ class MoreOptions(TypedDict, total=False):
     """The **kwargs of optimizers."""
 
     param_groups: Iterable[ParamGroup] | None
+    decay: float | None
 
 
 _EVERY: ParamGroup = {"pattern": ""}

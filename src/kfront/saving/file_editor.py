@@ -11,7 +11,7 @@ from h5py import h5g  # pyright: ignore[reportAttributeAccessIssue]
 
 from kfront.core import guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.core.files import atomic_write
+from kfront.core.files import NoFileError, atomic_write
 from kfront.saving.archive import ArchiveReader
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, reading
 from kfront.saving.weights_h5 import collect
@@ -61,7 +61,7 @@ class KerasFileEditor:
                 f"[KerasFileEditor] expected a path that ends in '.keras' or '.weights.h5', got {self.filepath!r}."
             )
         if not os.path.isfile(self.filepath):
-            raise SavingError(f"[KerasFileEditor] expected an existing file, got {self.filepath!r}; check the path.")
+            raise NoFileError(f"[KerasFileEditor] expected an existing file, got {self.filepath!r}; check the path.")
         self.metadata: object = None
         self.config: object = None
         self.weights_dict: Tree = {}

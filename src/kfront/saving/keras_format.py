@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from kfront._version import KERAS_API, __version__
 from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.core.files import atomic_folder, atomic_write
+from kfront.core.files import NoFileError, atomic_folder, atomic_write
 from kfront.core.typing import Config, CustomObjects
 from kfront.saving import background, keras2, orbax
 from kfront.saving.archive import ArchiveReader, ArchiveWriter
@@ -45,7 +45,7 @@ def open_source(filepath: str | os.PathLike[str] | BinaryIO) -> Iterator[Any]:
         if path.is_dir():
             raise SavingError(f"[load] expected a file, got the folder {path}.")
         if not path.is_file():
-            raise SavingError(f"[load] expected an existing file, got {path}; check the path.")
+            raise NoFileError(f"[load] expected an existing file, got {path}; check the path.")
         with open(path, "rb") as file:
             yield file
     elif hasattr(filepath, "read") and hasattr(filepath, "seek"):

@@ -15,7 +15,7 @@ import numpy as np
 
 from kfront.core import guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.core.files import atomic_write
+from kfront.core.files import NoFileError, atomic_write
 from kfront.saving.archive import let_go
 from kfront.saving.hub import download, is_hub_path
 from kfront.saving.safetensors import as_array, in_memory, read_header, write_safetensors
@@ -104,7 +104,7 @@ def stored_tensors(source: Source) -> dict[str, StoredTensor]:
 def _of_file(path: Path) -> dict[str, StoredTensor]:
     # links are followed: in the folder of a download of the hub every file is one
     if not path.is_file():
-        raise SavingError(f"[WeightTable] expected an existing file, got {path}; check the path.")
+        raise NoFileError(f"[WeightTable] expected an existing file, got {path}; check the path.")
     with open(path, "rb") as file:
         start, entries, _ = read_header(file, str(path))
         data = in_memory(file)

@@ -19,7 +19,7 @@ import numpy as np
 
 from kfront.core import guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.core.files import SHORT, atomic_write, sweep
+from kfront.core.files import SHORT, NoFileError, atomic_write, sweep
 from kfront.saving.directory import open_plain
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer
 from kfront.saving.weights_h5 import Item, read_from, write_items
@@ -196,7 +196,7 @@ def read_sharded(model: Model, filepath: str | os.PathLike[str], skip_mismatch: 
     """
     path, what = Path(filepath), str(filepath)
     if not path.is_file():
-        raise SavingError(f"[load_weights] expected an existing file, got {path}; check the path.")
+        raise NoFileError(f"[load_weights] expected an existing file, got {path}; check the path.")
     with contextlib.ExitStack() as stack:
         readers = []
         for name in _read_list(path):

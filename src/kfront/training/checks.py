@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def check_labels(model: Trainer, data: object) -> None:
-    """Labels that are NaN or outside the classes.
+    """Labels that are NaN or outside the classes, which a loss of kfront's own would take without an error.
 
     Args:
-        model: a compiled model.
+        model: a compiled model whose training is the usual one.
         data: its data; only arrays in memory are looked at.
 
     Raises:
         DataError: with the first bad label and its position.
     """
-    if not isinstance(data, ArrayData) or data.y is None:
+    if not isinstance(data, ArrayData) or data.y is None or not all(map(_is_own, tree.flatten(model.loss))):
         return
     for path, y in tree.flatten_with_path(data.y):
         label = "y" + "".join(f"[{p!r}]" for p in path)
@@ -45,6 +45,13 @@ def check_labels(model: Trainer, data: object) -> None:
             f"[fit] expected labels from 0 to {classes - 1} for the model's {classes} outputs, got {bad}; renumber the "
             "classes or give the last layer more units."
         )
+
+
+def _is_own(loss: Any) -> bool:
+    """Whether a loss is one of kfront's: a user's may well leave out labels that are NaN, as no loss at all does."""
+    if loss is None or isinstance(loss, str):
+        return loss is not None
+    return all(x.__module__.startswith("kfront.") for x in (loss, getattr(loss, "fn", loss)))
 
 
 def _classes(model: Trainer) -> int | None:

@@ -106,12 +106,7 @@ class CompiledLoss:
         scales = align(
             self.weights, paths, layer_names, "loss_weights", lambda x: x is None or isinstance(x, (int, float))
         )
-        targets = flat_targets(y_true, y_pred, names)
-        if len(targets) not in (len(flat), sum(s is not None for s in specs)):
-            raise DataError(
-                f"[fit] expected targets for the outputs {self.names}, got {len(targets)} target(s); pass `y` in "
-                "the structure of the model's outputs."
-            )
+        targets = self._targets(y_true, y_pred, len(flat), sum(s is not None for s in specs))
         self.terms = []
         for i, (spec, scale) in enumerate(zip(specs, scales, strict=True)):
             if spec is not None:
@@ -127,6 +122,16 @@ class CompiledLoss:
             self.results = [self.trackers[n] for n in sorted(range(len(places)), key=places.__getitem__)]
         structure.version += 1
 
+    def _targets(self, y_true: object, y_pred: object, outputs: int, terms: int) -> list[Any]:
+        """The targets, one for each output, or for each that has a loss."""
+        targets = flat_targets(y_true, y_pred, self.layer_names)
+        if len(targets) not in (outputs, terms):
+            raise DataError(
+                f"[fit] expected targets for the outputs {self.names}, got {len(targets)} target(s); pass `y` in "
+                "the structure of the model's outputs."
+            )
+        return targets
+
     def __call__(self, y_true: object, y_pred: object, sample_weight: object = None) -> Any:
         """The total loss, a scalar."""
         assert self.terms is not None
@@ -134,11 +139,16 @@ class CompiledLoss:
             fn = self.terms[0][0]
             y_true = tree.flatten(y_true)[0] if tree.is_nested(y_true) else y_true
             return fn(y_true, y_pred, None if sample_weight is None else _only(sample_weight))
-        outputs, targets = tree.flatten(y_pred), flat_targets(y_true, y_pred, self.layer_names)
+        outputs = tree.flatten(y_pred)
+        targets = self._targets(y_true, y_pred, len(outputs), len(self.terms))
         weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))
         total = None
         for n, (fn, scale, i) in enumerate(self.terms):
             target = targets[i] if len(targets) == len(outputs) else targets[n]
+            if target is None:
+                raise DataError(
+                    f"[fit] expected a target for the output {self.names[i]!r}, which has a loss, got none."
+                )
             value = fn(target, outputs[i], weights[i])
             if self.trackers:
                 self.trackers[n].update_state(whole_of_replicas(value), first_size(outputs[i]))
@@ -188,13 +198,18 @@ def flat_targets(y: object, y_pred: object, names: list[str] | None, missing: bo
         y_pred: outputs.
         names: names of the layers that yield the outputs, if they are known.
         missing: whether the result is a list in any case; else what is no such dict is given back.
+
+    Raises:
+        DataError: a dict has keys that are none of the outputs.
     """
-    if isinstance(y, dict):
-        if isinstance(y_pred, dict):
-            if set(y) != set(y_pred) and set(y) <= set(y_pred) and not any(map(tree.is_nested, y_pred.values())):
-                return [y.get(k) for k in sorted(y_pred)]
-        elif names and set(y) <= set(names):
-            return [y.get(n) for n in names]
+    if isinstance(y, dict) and tree.is_nested(y_pred):
+        by_key = isinstance(y_pred, dict)
+        keys = sorted(y_pred) if by_key else names
+        if keys and not (by_key and set(y) == set(keys)):
+            if not set(y) <= set(keys):
+                raise DataError(f"[fit] expected the outputs {keys} as keys of a dict for them, got {sorted(y)}.")
+            if not by_key or not any(map(tree.is_nested, y_pred.values())):
+                return [y.get(k) for k in keys]
     return tree.flatten(y) if missing else y
 
 

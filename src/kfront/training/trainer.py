@@ -440,7 +440,8 @@ class Trainer(Layer):
             if validation_split and validation_data is None:
                 (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
             data = make_data(x, y, sample_weight, batch_size, shuffle, self._backend, class_weight)
-            check_labels(self, data)
+            if type(self).train_step is Trainer.train_step and type(self).compute_loss is Trainer.compute_loss:
+                check_labels(self, data)
             return loop.fit(
                 self,
                 data,

@@ -16,6 +16,13 @@ from kfront.utils.dataset import Dataset, stack
 from kfront.utils.io_utils import print_msg
 
 
+class NoFolderError(DataError, FileNotFoundError):
+    """There is no such folder."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class Files:
     """Paths of files with their labels.
 
@@ -66,7 +73,7 @@ def find_files(
     """
     directory = os.fspath(directory)
     if not os.path.isdir(directory):
-        raise DataError(f"[{who}] expected a directory, got {directory!r}.")
+        raise NoFolderError(f"[{who}] expected a directory, got {directory!r}.")
     if label_mode not in ("int", "categorical", "binary", None):
         raise ArgumentError(
             f"[{who}] expected `label_mode` 'int', 'categorical', 'binary' or None, got {label_mode!r}."

@@ -218,7 +218,7 @@ def _of_list(b: MlxBackend, x: Any, dtype: str | None) -> mx.array:
     host = np.asarray([_on_host(v) for v in x] if any(hasattr(v, "detach") for v in leaves) else x)
     if host.dtype.kind in "OUS":
         raise DTypeError(f"[convert_to_tensor] expected numbers, got dtype {host.dtype}; MLX has no such arrays.")
-    if dtype is None and not any(hasattr(v, "dtype") for v in leaves):
+    if dtype is None and not any(hasattr(v, "dtype") and not isinstance(v, float) for v in leaves):
         dtype = {"f": standardize(None), "i": "int32", "c": "complex64"}.get(host.dtype.kind)
         if dtype == "int32" and host.size and (host.max() > 2**31 - 1 or host.min() < -(2**31)):
             dtype = "int64"

@@ -120,7 +120,7 @@ class JaxBackend(Backend):
         if kind is sparse.BCOO:
             return x if dtype is None else sparse.make_sparse(x.indices, elementwise.cast(x.data, dtype), x.shape, True)
         if kind in _NUMBERS:
-            return _identity(_number(kind, dtype)(x))
+            return _identity(_number(_NUMBERS[kind], dtype)(x))
         if isinstance(x, VariableBase):
             x = x.value if x._backend is self else x.numpy()
             return self.convert(x, dtype)
@@ -280,7 +280,7 @@ _TRACING = (
     jax.errors.TracerIntegerConversionError,
     jax.errors.UnexpectedTracerError,
 )
-_NUMBERS = frozenset((bool, int, float, complex))
+_NUMBERS = {bool: bool, int: int, float: float, np.float64: float, complex: complex}
 
 
 def _number(kind: type, dtype: str | None) -> Any:
@@ -316,7 +316,7 @@ def _convert_list(x: object, dtype: str | None) -> Array:
         x = jax.tree_util.tree_map(lambda v: v.value if isinstance(v, VariableBase) else v, x)
         return jnp.asarray(x, dtype)
     found = np.asarray([_from_other(v) for v in x] if any(hasattr(v, "detach") for v in leaves) else x)
-    if dtype is None and not any(hasattr(v, "dtype") for v in leaves):
+    if dtype is None and not any(hasattr(v, "dtype") and not isinstance(v, float) for v in leaves):
         dtype = {"f": standardize(None), "i": "int32", "c": "complex64"}.get(found.dtype.kind)
         if dtype == "int32" and found.size and (found.max() > 2**31 - 1 or found.min() < -(2**31)):
             dtype = canonical("int64")

@@ -159,7 +159,7 @@ class TensorFlowBackend(Backend):
         if isinstance(x, (*_TENSORS, tf.Variable)):
             x = x if isinstance(x, (tf.SparseTensor, tf.RaggedTensor)) else tf.convert_to_tensor(x)
             return x if dtype is None else tf.cast(x, dtype)
-        if x.__class__ in (bool, int, float, complex):
+        if x.__class__ in (bool, int, float, np.float64, complex):
             return _scalar(x, dtype)
         if isinstance(x, (list, tuple)):
             x = _sequence(x, narrow=dtype is None)
@@ -323,7 +323,9 @@ def _sequence(x: object, narrow: bool = True) -> Tensor:
     out = np.asarray([_host(v) for v in x] if any(hasattr(v, "detach") for v in x) else x)
     if not narrow:
         return out
-    if out.dtype == np.float64 and not any(isinstance(v, (np.ndarray, np.floating)) for v in leaves):
+    if out.dtype == np.float64 and not any(
+        isinstance(v, (np.ndarray, np.floating)) and not isinstance(v, float) for v in leaves
+    ):
         return out.astype(config.floatx()) if config.floatx() != "bfloat16" else _array(out, "bfloat16")
     if out.dtype == np.int64 and not any(isinstance(v, (np.ndarray, np.integer)) for v in leaves):
         return out.astype(np.int32) if out.size == 0 or (abs(out) < 2**31).all() else out

@@ -48,6 +48,7 @@ _SCALARS: dict[type, Callable[[Any], torch.dtype]] = {
     bool: lambda x: torch.bool,
     int: lambda x: torch.int32 if -(1 << 31) <= x < (1 << 31) else torch.int64,
     float: lambda x: native(None),
+    np.float64: lambda x: native(None),
     complex: lambda x: torch.complex64,
 }
 _BY_BITS = {
@@ -396,10 +397,10 @@ def _holds_tensor(x: object) -> bool:
 
 
 def _plain_leaf(x: object) -> bool:
-    """Whether the first leaf of nested lists is a Python number."""
+    """Whether the first leaf of nested lists is a Python number, as NumPy's float64 is one."""
     while isinstance(x, (list, tuple)) and x:
         x = x[0]
-    return isinstance(x, (bool, int, float)) and not isinstance(x, np.generic)
+    return isinstance(x, (bool, int, float))
 
 
 def _plain_dtype(x: object) -> torch.dtype:
