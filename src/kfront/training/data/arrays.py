@@ -93,11 +93,13 @@ def to_array(x: Any, name: str, backend: Backend) -> Any:
             raise DataError(f"[fit] expected `{name}` to be an array, got {type(x).__name__}: {error}") from error
     if x.dtype == object and not is_text(x):
         try:
+            if not all(hasattr(v, "__float__") for v in x.flat):  # NumPy makes NaN of None
+                raise TypeError
             x = x.astype(floatx())
         except (ValueError, TypeError):
             raise DataError(
                 f"[fit] expected `{name}` to be a rectangular array of numbers, got objects of shape {x.shape}; "
-                "pad ragged rows (kfront.utils.pad_sequences) or encode strings first."
+                "pad ragged rows (kfront.utils.pad_sequences), encode strings and fill in what is missing first."
             ) from None
     if x.dtype.kind == "f" and x.dtype != floatx():
         x = x.astype(floatx())
