@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import json
 import multiprocessing
 import os
@@ -22,16 +23,16 @@ from pathlib import Path
 
 def warm(*engines):
     """Import what the processes of these engines need."""
-    import kfront.saving.checkpoints
-    from kfront import backends, callbacks, distribution, layers, optimizers
+    import kfront
 
+    for name in ("callbacks", "distribution", "layers", "optimizers", "saving.checkpoints"):
+        importlib.import_module(f"kfront.{name}")
     for engine in engines:
-        backends.get(engine)
+        kfront.backends.get(engine)
     if "torch" in engines:  # the first step imports more
-        with backends.backend_scope("torch"):
-            model = kfront.Sequential([kfront.Input((2,)), layers.Dense(1)])
+        with kfront.backend_scope("torch"):
+            model = kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(1)])
             model.predict(kfront.ops.zeros((1, 2)), verbose=0)
-    return callbacks, distribution, optimizers
 
 
 def free_address():

@@ -41,7 +41,7 @@ def kills():
 
 def hosts():
     """Models on meshes of JAX in two processes: the numbers of one device."""
-    same_numbers().long("jax", [([[2, 1], [2, 2]], 2)])
+    same_numbers().long("jax", [([[2, 1], [2, 2], [4, 1]], 2)])
 
 
 def devices():
