@@ -81,6 +81,7 @@ def train(job):
     from kfront import callbacks
     from kfront import distribution as D
 
+    kfront.config.set_process_timeout(20)  # a busy machine may keep one of them waiting; all must end within 30
     kfront.config.set_portable_random(bool(job.get("dropout")))
     if job["count"] > 1:
         D.initialize(job["address"], job["count"], job["id"])
