@@ -25,6 +25,7 @@ HELD = {
     "numpy": ("attributes", "config", "weights", "masks", "dtypes", "symbolic"),
     "torch": ("attributes", "config", "weights", "masks", "dtypes", "symbolic", "errors"),
     "jax": ("masks",),
+    "tensorflow": ("attributes", "config"),
 }
 SHARE = 90  # one case in so many is run when quick
 

@@ -178,7 +178,7 @@ def test_rows_about_mistakes_of_ops_name_ops_and_values():
 PARTS = 200
 
 
-@pytest.mark.sampled(450)  # of 600, so that a commit runs one or two
+@pytest.mark.sampled(450)  # of 800, so that a commit runs one or two
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is the reference")
 @pytest.mark.parametrize("part", range(PARTS))

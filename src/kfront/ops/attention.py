@@ -40,11 +40,12 @@ def _attention(
     heads, key_heads = query.shape[2], key.shape[2]
     if heads != key_heads and None not in (heads, key_heads):
         key, value = p.repeat(key, heads // key_heads, 2), p.repeat(value, heads // key_heads, 2)
-    if scale is None:
-        depth = query.shape[-1]
-        unknown = depth is None
-        scale = p.rsqrt(p.cast(p.dim(query, -1), p.dtype_of(query))) if unknown else 1.0 / math.sqrt(depth)
-    scores = widen(p.einsum("btnh,bsnh->bnts", p.multiply(query, scale), key))
+    depth = query.shape[-1]
+    if scale is None and depth is None:  # only the engine's graph knows it
+        factor: TensorLike = p.rsqrt(p.cast(p.dim(query, -1), p.dtype_of(query)))
+    else:
+        factor = 1.0 / math.sqrt(depth) if scale is None else scale
+    scores = widen(p.einsum("btnh,bsnh->bnts", p.multiply(query, factor), key))
     if attn_logits_soft_cap is not None:
         scores = p.multiply(attn_logits_soft_cap, p.tanh(p.divide(scores, attn_logits_soft_cap)))
     if bias is not None:
