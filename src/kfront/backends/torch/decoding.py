@@ -33,7 +33,6 @@ class DecodeLoop:
         self.variables = variables
         self.held: list[tuple[int, int, torch.dtype]] = []  # where the Variables' values are
         self.replay: Replay | None = None
-        self.run: Callable[..., Sequence[Tensor]] | None = None
 
     def __call__(
         self,
@@ -65,10 +64,10 @@ class DecodeLoop:
         if held != self.held:
             recorder = _recorded(step, inputs)
             self.held, self.replay = held, Replay(recorder, math.inf) if recorder.reason is None else None
-            self.run = None if self.replay is None else self.replay.traced(inputs)
         elif self.replay is not None:
             self.replay.renew()
-        return (step, []) if self.replay is None or self.run is None else (self.run, self.replay.kept)
+        run = None if self.replay is None else self.replay.traced(inputs)
+        return (step, []) if self.replay is None or run is None else (run, self.replay.kept)
 
 
 def _recorded(step: Callable[..., Sequence[Tensor]], inputs: list[Tensor]) -> Recorder:

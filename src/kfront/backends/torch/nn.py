@@ -117,12 +117,7 @@ def dot_product_attention(
 
 
 def segment_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    segment_ids: Tensor,
-    is_causal: bool = False,
-    scale: float | None = None,
+    query: Tensor, key: Tensor, value: Tensor, segment_ids: Tensor, is_causal: bool = False, scale: float | None = None
 ) -> Tensor:
     """Each sequence by itself, without a mask, where their bounds can be looked at without waiting for a device."""
     known = at_hand(segment_ids) and type(segment_ids) is Tensor and not torch.jit.is_tracing()
