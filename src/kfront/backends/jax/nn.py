@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from kfront.backends.typing import Axes, Function
 from kfront.core.errors import ArgumentError
 from kfront.core.sparse import sparse_one_hot
 from kfront.core.typing import DTypeLike
+
+Scale: TypeAlias = Array | float | None
 
 # ---- activations -----------------------------------------------------------------------------------------------------
 
@@ -73,15 +76,7 @@ def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: DTypeLike = None,
 
 @compiled(5, 6, 7, 8)
 def attention(
-    q: Array,
-    k: Array,
-    v: Array,
-    bias: Array,
-    mask: Array,
-    scale: Array | float | None,
-    is_causal: bool,
-    how: Array,
-    cap: float | None,
+    q: Array, k: Array, v: Array, bias: Array, mask: Array, scale: Scale, is_causal: bool, how: Array, cap: float | None
 ) -> Array:
     """Attention by `jax.nn.dot_product_attention`, where it has what is asked for."""
     mask = None if mask is None else mask.astype(bool)
@@ -96,14 +91,7 @@ def attention(
 
 
 def attention_by_products(
-    q: Array,
-    k: Array,
-    v: Array,
-    bias: Array,
-    allowed: Array,
-    scale: Array | float | None,
-    is_causal: bool,
-    cap: float | None,
+    q: Array, k: Array, v: Array, bias: Array, allowed: Array, scale: Scale, is_causal: bool, cap: float | None
 ) -> Array:
     """What `jax.nn.dot_product_attention` lacks: a cap, values of another depth, float64."""
     groups = q.shape[2] // k.shape[2]
@@ -130,7 +118,7 @@ def attention_op(attend: Array) -> Function[Array]:
         value: Array,
         bias: Array | None = None,
         mask: Array | None = None,
-        scale: Array | float | None = None,
+        scale: Scale = None,
         is_causal: bool = False,
         flash_attention: bool | None = None,
         attn_logits_soft_cap: float | None = None,

@@ -13,7 +13,7 @@ from kfront import config
 from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.elementwise import clip
 from kfront.backends.jax.native import get_logits
-from kfront.backends.jax.nn import attention, attention_by_products, attention_op
+from kfront.backends.jax.nn import Scale, attention, attention_by_products, attention_op
 from kfront.backends.jax.tuned import index, linalg
 from kfront.backends.jax.tuned.table import tuned
 from kfront.core.op import OPS
@@ -139,15 +139,7 @@ def sparse_categorical_crossentropy(target: Array, output: Array, from_logits: b
 
 @compiled(5, 6, 7, 8)
 def _attention(
-    q: Array,
-    k: Array,
-    v: Array,
-    bias: Array,
-    mask: Array,
-    scale: Array | float | None,
-    is_causal: bool,
-    how: Array,
-    cap: float | None,
+    q: Array, k: Array, v: Array, bias: Array, mask: Array, scale: Scale, is_causal: bool, how: Array, cap: float | None
 ) -> Array:
     if q.dtype == jnp.float32 and how is None and on_cpu():
         allowed = None if mask is None else mask.astype(bool)
@@ -157,7 +149,7 @@ def _attention(
     return attention(q, k, v, bias, mask, scale, is_causal, how, cap)
 
 
-def _of_one_target(q: Array, k: Array, v: Array, allowed: Array | None, scale: Array | float | None) -> Array:
+def _of_one_target(q: Array, k: Array, v: Array, allowed: Array | None, scale: Scale) -> Array:
     """Attention of one target, by products of which neither has keys and values copied into another order."""
     (batch, _, heads, size), key_heads = q.shape, k.shape[2]
     scores = jnp.einsum("bskh,bkgh->bksg", k, q.reshape(batch, key_heads, -1, size))
