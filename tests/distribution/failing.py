@@ -60,7 +60,7 @@ class Fail(kfront.callbacks.Callback):
         self.way = way
 
     def on_train_batch_end(self, batch, logs=None):
-        time.sleep(0.02)
+        time.sleep(0.2 if self.way == "another rate later" else 0.02)  # that before the epoch ends, which tells too
         if batch != 5 or self.way is None:
             return
         tell("failed")
