@@ -65,7 +65,10 @@ class Run:
     """
 
     def __init__(self, work, engine, count=1, devices=1, start="fork", **job):
-        self.out = [Path(tempfile.mkstemp(prefix="run-")[1]) for _ in range(count)]
+        self.folder = tempfile.mkdtemp(prefix="run-")
+        self.out = [Path(self.folder, str(i)) for i in range(count)]
+        for path in self.out:
+            path.touch()
         job |= {"count": count, "address": free_address()}
         own = [(work, engine, devices, {**job, "id": i}, self.out[i]) for i in range(count)]
         context = multiprocessing.get_context(start)
@@ -78,8 +81,7 @@ class Run:
 
     def __exit__(self, *exc):
         self.kill()
-        for path in self.out:
-            path.unlink()
+        shutil.rmtree(self.folder)
 
     def alive(self):
         """Whether one of them runs."""
