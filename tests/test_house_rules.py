@@ -124,6 +124,7 @@ MEANT = {
     "FeatureSpace.float": "Keras's public name for a kind of feature",
     "TorchModuleWrapper.parameters": "Keras's public name: those of the module",
     "Trainer.compile": "Keras's public name",
+    "Sequential.__getattr__": "names what an unbuilt model lacks, and passes on to torch's",
 }
 
 
