@@ -3,7 +3,9 @@
 Messages have one form: ``[Name] expected …, got …; do …``.
 """
 
+import importlib
 from collections.abc import Iterable
+from types import ModuleType
 from typing import ClassVar
 
 
@@ -26,6 +28,29 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(str(name), list(known), n=3)
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def optional(who: str, module: str, package: str, extra: str) -> ModuleType:
+    """A module of a package that may be missing.
+
+    Args:
+        who: the name of the caller, for the message.
+        module: the module's name.
+        package: what its package is called.
+        extra: of kfront, which installs it.
+
+    Raises:
+        ImportError: it is not installed.
+
+    Example:
+
+    >>> optional("plot_model", "json", "JSON", "viz").loads("[1]")
+    [1]
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as e:
+        raise ImportError(f"[{who}] expected {package} to be installed; run `pip install 'kfront[{extra}]'`.") from e
 
 
 class KfrontError(Exception):

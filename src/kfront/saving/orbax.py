@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kfront.core import codec, guard
-from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.errors import SavingError, UnsafeFileError, optional
 from kfront.core.typing import Config, CustomObjects
 from kfront.saving.walk import expect_model
 from kfront.saving.weights_h5 import compare
@@ -32,11 +32,7 @@ def orbax(who: str) -> ModuleType:
     Raises:
         ImportError: it is not installed.
     """
-    try:
-        import orbax.checkpoint as found
-    except ImportError as error:
-        raise ImportError(f"[{who}] expected Orbax to be installed; run `pip install 'kfront[orbax]'`.") from error
-    return found
+    return optional(who, "orbax.checkpoint", "Orbax", "orbax")
 
 
 def manager(folder: Any, max_to_keep: int | None, background: bool) -> Any:

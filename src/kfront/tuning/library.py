@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from kfront.core.errors import optional
+
 
 def library() -> ModuleType:
     """The module `optuna`.
@@ -11,8 +13,4 @@ def library() -> ModuleType:
     Raises:
         ImportError: it is not installed.
     """
-    try:
-        import optuna  # heavy and optional: everything else of kfront does without
-    except ImportError as error:
-        raise ImportError("[tuning] expected Optuna to be installed; run `pip install 'kfront[tuning]'`.") from error
-    return optuna
+    return optional("tuning", "optuna", "Optuna", "tuning")

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kfront import config
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ShapeError, optional
 from kfront.core.typing import Tensor
 
 _MODES = {"rgb": "RGB", "rgba": "RGBA", "grayscale": "L"}
@@ -17,11 +17,7 @@ _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"
 
 
 def _pillow(who: str) -> Any:
-    try:
-        from PIL import Image
-    except ImportError as e:
-        raise ImportError(f"[{who}] expected Pillow to be installed; run `pip install 'kfront[viz]'`.") from e
-    return Image
+    return optional(who, "PIL.Image", "Pillow", "viz")
 
 
 def _layout(data_format: str | None, who: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kfront import backends
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, optional
 
 
 def new_figure(who: str, width: float, height: float) -> Any:
@@ -22,11 +22,8 @@ def new_figure(who: str, width: float, height: float) -> Any:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise ImportError(f"[{who}] expected matplotlib to be installed; run `pip install 'kfront[viz]'`.") from e
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = optional(who, "matplotlib.figure", "matplotlib", "viz")
+    return figure.Figure(figsize=(width, height), layout="constrained")
 
 
 def to_host(x: object) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kfront import config
 from kfront.backends import backend_scope
-from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError, optional
 from kfront.core.typing import TensorLike
 from kfront.utils.bounding_boxes import convert_format
 from kfront.visualization.figures import to_host
@@ -30,11 +30,7 @@ def _pixels(who: str, images: TensorLike, data_format: str | None) -> tuple[np.n
 
 
 def _drawing(who: str) -> Any:
-    try:
-        from PIL import Image, ImageDraw, ImageFont
-    except ImportError as e:
-        raise ImportError(f"[{who}] expected Pillow to be installed; run `pip install 'kfront[viz]'`.") from e
-    return Image, ImageDraw, ImageFont
+    return tuple(optional(who, f"PIL.{name}", "Pillow", "viz") for name in ("Image", "ImageDraw", "ImageFont"))
 
 
 def _boxes(who: str, bounding_boxes: object, fmt: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, Any]:
