@@ -60,3 +60,18 @@ def test_fans_of_attention(layer: Any, expected: list[int], backend: Any) -> Non
     layer.build((2, 5, 48), (2, 6, 56), (2, 6, 64))
     kernels = [w for w in layer.weights if w.name == "kernel"]
     assert [spread(w) for w in kernels] == pytest.approx(expected, rel=0.02)
+
+
+def test_a_subclass_of_an_initializer_is_called(backend: Any) -> None:
+    """As in Keras: what a user's `__call__` returns counts, not what the class beneath it makes on the host."""
+
+    class Doubled(initializers.Ones):
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            return 2 * super().__call__(shape, dtype)
+
+    layer = layers.Dense(2, kernel_initializer=Doubled())
+    layer.build((None, 3))
+    assert layer.kernel.numpy().tolist() == [[2, 2]] * 3
+    lstm = layers.LSTM(2, bias_initializer=Doubled())
+    lstm.build((None, None, 3))
+    assert lstm.cell.bias.numpy().tolist() == [2, 2, 1, 1, 2, 2, 2, 2]  # its forget gate begins with ones

@@ -140,11 +140,12 @@ class Variable(VariableBase):
                 raise ShapeError(f"[Variable {self.name}] expected a fully known `shape`, got {shape}.")
             if state.budget is not None:
                 state.budget.spend(shape, dtype)
-            if state.distribution is not None and hasattr(initializer, "part"):
+            on_host = getattr(initializer, "made_on_host", False)
+            if on_host and state.distribution is not None:
                 self._dtype = dtype
                 return Unmade(initializer, shape, dtype)
             with b.eager():
-                value = initializer(shape, dtype=dtype)
+                value = initializer.host(shape, dtype) if on_host else initializer(shape, dtype=dtype)
         else:
             value = initializer._tensor if isinstance(initializer, VariableBase) else initializer
             if dtype is None and not hasattr(value, "dtype"):

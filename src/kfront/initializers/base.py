@@ -65,6 +65,13 @@ class HostInitializer(Initializer):
     Subclasses define `host`, or `part` if they can make parts of a value without the rest.
     """
 
+    made_on_host = True  # Variables take what `host` makes, without the way over a tensor
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__call__" in cls.__dict__:  # a user's subclass, whose calls give something else
+            cls.made_on_host = False
+
     def __call__(self, shape: IntShape, dtype: DTypeLike = None) -> Tensor:
         """The first value, a tensor of the current backend.
 

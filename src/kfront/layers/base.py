@@ -356,7 +356,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             raise ShapeError(f"[{self.name}] expected a fully known shape for weight {name!r}, got {shape}.")
         with path_scope(self.path or self.name, self) if self.built else name_scope(self.name, caller=self):
             v = Variable(
-                getattr(initializer, "host", initializer),
+                initializer,
                 shape=shape,
                 dtype=dtype,
                 trainable=trainable and self.trainable,

@@ -252,7 +252,7 @@ class ForgetBias:
         self.initializer, self.units = initializer, units
 
     def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
-        make = getattr(self.initializer, "host", self.initializer)
+        make = self.initializer.host if getattr(self.initializer, "made_on_host", False) else self.initializer
         parts = [make((n * self.units,), dtype=dtype) for n in (1, 2)]
         first, rest = (x if isinstance(x, np.ndarray) else current().to_numpy(current().convert(x)) for x in parts)
         return np.concatenate([first, np.ones(self.units), rest]).astype(numpy_dtype(dtype))
