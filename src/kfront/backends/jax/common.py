@@ -6,6 +6,7 @@ Dispatching a compiled function costs about 3 us whatever is in it, a `jax.numpy
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,7 +55,32 @@ def canonical(dtype: DTypeLike) -> str:
     return _NARROW[name] if name in _NARROW and not x64() else name
 
 
+_FEW = 10
+
+
+class Repeated:
+    """A function of one array that is compiled for a shape once a few arrays of it have come.
+
+    To compile costs as much as some hundred calls of `plain`, and memory that JAX does not give back, not even when its
+    caches are cleared (jax 0.10: about 7 KB each time), which adds up where models of ever new sizes follow each other.
+
+    Args:
+        fn: what is compiled.
+        plain: does the same without.
+    """
+
+    def __init__(self, fn: Callable[[Array], Array], plain: Callable[[Array], Array]) -> None:
+        self._fn, self._plain = jax.jit(fn), plain
+        self.seen: Counter[object] = Counter()  # by shape and dtype; to be cleared when what was compiled is gone
+
+    def __call__(self, x: Array) -> Array:
+        key = x.shape, x.dtype
+        self.seen[key] += 1
+        return self._fn(x) if self.seen[key] > _FEW else self._plain(x)
+
+
 _identity = jax.jit(lambda x: x)
+first_value = Repeated(lambda x: x, jax.device_put)
 
 
 _nothing = jax.jit(lambda: jax.numpy.zeros(()))

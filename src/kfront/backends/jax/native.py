@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array, lax
 from jax.extend.core import get_opaque_trace_state
 
-from kfront.backends.jax.common import TRACER, canonical, lift
+from kfront.backends.jax.common import TRACER, canonical, first_value
 from kfront.backends.jax.step_state import StepState, resident_value
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import UnsupportedError
@@ -83,7 +83,8 @@ class JaxVariable(Variable):
             self._value = strong(value)
             return
         with jax.ensure_compile_time_eval():  # concrete even while tracing
-            self._value = lift(value, self._dtype) if isinstance(value, np.ndarray) else strong(value)
+            on_host = isinstance(value, np.ndarray)
+            self._value = first_value(np.array(value, self._dtype)) if on_host else strong(value)
 
     @property
     def value(self) -> Array:

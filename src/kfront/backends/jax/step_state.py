@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kfront.backends.jax.common import TRACER
+from kfront.backends.jax.common import TRACER, Repeated
 
 if TYPE_CHECKING:
     from kfront.backends.jax.native import JaxVariable
@@ -30,6 +30,15 @@ _copy = jax.jit(jnp.copy)
 def copy_of(x: jax.Array) -> jax.Array:
     """An array of its own with the value of `x`; a tracer has no memory to share."""
     return x if isinstance(x, TRACER) else _copy(x)
+
+
+def _copy_plainly(x: jax.Array) -> jax.Array:
+    """`copy_of` without compiling; what several processes hold JAX copies in compiled code only."""
+    plainly = not isinstance(x, TRACER) and x.is_fully_addressable
+    return jax.device_put(x, may_alias=False) if plainly else copy_of(x)
+
+
+first_copy = Repeated(jnp.copy, _copy_plainly)
 
 
 class _Borrowing(threading.local):
@@ -124,13 +133,14 @@ class StepState:
 
     def _gather(self) -> None:
         """Make all values resident: from other steps as they are, from Variables as copies."""
+        copy = first_copy if len(self.missing) == len(self.variables) else copy_of
         for i, v in enumerate(self.variables):
             other = v._resident_in
             if other is self:
                 continue
             x = None if other is None else other.take(v, self)
             if x is None:
-                x = copy_of(v._value)
+                x = copy(v._value)
             with self.lock:
                 self.values[i] = x
                 self._keep(i)
