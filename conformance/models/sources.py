@@ -30,7 +30,11 @@ WITHOUT = {
     "Masking": "its masks are drawn: an entry is masked that has a zero",
     "MessagePassing": "Keras has no layers for graphs",
 }
-WITHOUT_OPS = {"empty_like": "its numbers are what happens to be in memory"}
+WITHOUT_OPS = {
+    "empty_like": "its numbers are what happens to be in memory",
+    **dict.fromkeys(("svd", "eigh", "eig"), "vectors may have either sign"),
+    "lu_factor": "torch and TensorFlow refuse singular matrices, as padded data are",
+}
 _PUBLIC = {"GroupedQueryAttention": "GroupQueryAttention"}  # names in files, where they are others
 _IGNORED = {"name", "trainable", "dtype"}
 

@@ -140,12 +140,12 @@ class Variable(VariableBase):
                 raise ShapeError(f"[Variable {self.name}] expected a fully known `shape`, got {shape}.")
             if state.budget is not None:
                 state.budget.spend(shape, dtype)
-            on_host = getattr(initializer, "made_on_host", False)
-            if on_host and state.distribution is not None:
+            host = getattr(initializer, "host", None) if getattr(initializer, "made_on_host", False) else None
+            if host is not None and state.distribution is not None:
                 self._dtype = dtype
                 return Unmade(initializer, shape, dtype)
             with b.eager():
-                value = initializer.host(shape, dtype) if on_host else initializer(shape, dtype=dtype)
+                value = initializer(shape, dtype=dtype) if host is None else host(shape, dtype)
         else:
             value = initializer._tensor if isinstance(initializer, VariableBase) else initializer
             if dtype is None and not hasattr(value, "dtype"):

@@ -59,7 +59,7 @@ class Flatten(OptionLayer):
 
 def _product(sizes: Shape) -> int | None:
     """The product of sizes; None if one is not known."""
-    return math.prod(d for d in sizes if d is not None) if None not in sizes else None
+    return math.prod([d for d in sizes if d is not None]) if None not in sizes else None
 
 
 def _spec(shape: Shape, like: Tensor) -> Abstract:

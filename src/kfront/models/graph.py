@@ -24,7 +24,7 @@ class Graph:
         outputs: list of KerasTensors.
 
     Attributes:
-        nodes: nodes in an order in which they can run.
+        nodes: nodes in the order in which they run, which is Keras's too: by depth.
         operations: the operations in the order that Keras lists them: by depth, then by first visit.
 
     Raises:
@@ -66,10 +66,10 @@ class Graph:
                     )
                 for x in reversed(node.inputs):
                     stack.append((_node_of(x), False))
-        for x in self.inputs:
+        for i, x in enumerate(self.inputs, -len(self.inputs)):
             node = _node_of(x)
             if id(node) not in done:
-                visit.setdefault(id(node.operation), len(visit))
+                visit.setdefault(id(node.operation), i)  # inputs that are not used come first of their depth
                 done[id(node)] = node
         return list(done.values()), visit
 
@@ -87,6 +87,8 @@ class Graph:
             for x in node.inputs:
                 parent = id(_node_of(x))
                 depth[parent] = max(depth.get(parent, 0), d + 1)
+        by_id = {id(node): node for node in self.nodes}
+        self.nodes = sorted((by_id[i] for i in depth), key=lambda node: -depth[id(node)])
         ranked = sorted(op_depth.values(), key=lambda p: (-p[0], first_visit[id(p[1])]))
         return [operation for _, operation in ranked]
 

@@ -191,13 +191,6 @@ class _CustomGradient(torch.autograd.Function):
         ctx.call, *args = inputs
         ctx.gradient, ctx.call.gradient = ctx.call.gradient, None
         ctx.save_for_backward(*args)
-        ctx.save_for_forward(*args)
-
-    @staticmethod
-    def jvp(ctx: FunctionCtx, _: object, *tangents: Tensor | None) -> Nested[Tensor]:
-        args = ctx.saved_tensors
-        tangents = tuple(torch.zeros_like(x) if t is None else t for x, t in zip(args, tangents, strict=True))
-        return torch.func.jvp(ctx.call, args, tangents)[1]
 
     @staticmethod
     def backward(ctx: FunctionCtx, *upstream: Nested[Tensor]) -> Nested[Tensor]:
@@ -208,6 +201,21 @@ class _CustomGradient(torch.autograd.Function):
         grads = gradient(*upstream)
         grads = pytree.tree_leaves(tuple(grads) if isinstance(grads, (tuple, list)) else (grads,))
         return (None, *grads, *(None,) * (len(args) - len(grads)))
+
+
+class _WithTangents(_CustomGradient):
+    """The same with a forward derivative, which torch.compile does not follow."""
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: Nested[Tensor], output: object) -> None:
+        _CustomGradient.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(*inputs[1:])
+
+    @staticmethod
+    def jvp(ctx: FunctionCtx, _: object, *tangents: Tensor | None) -> Nested[Tensor]:
+        args = ctx.saved_tensors
+        tangents = tuple(torch.zeros_like(x) if t is None else t for x, t in zip(args, tangents, strict=True))
+        return torch.func.jvp(ctx.call, args, tangents)[1]
 
 
 class _Call:
@@ -228,6 +236,7 @@ def custom_gradient(f: Closure[Tensor]) -> Closure[Tensor]:
     def call(*args: object, **kwargs: object) -> Nested[Tensor]:
         leaves, structure = pytree.tree_flatten(_tensors(args))
         one = _Call(f, structure, kwargs)
-        return pytree.tree_unflatten(_CustomGradient.apply(one, *leaves), one.result)
+        kind = _CustomGradient if torch.compiler.is_compiling() else _WithTangents
+        return pytree.tree_unflatten(kind.apply(one, *leaves), one.result)
 
     return call
