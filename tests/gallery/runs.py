@@ -32,7 +32,7 @@ BOUNDS = {
     "autoencoder": (0.0, 0.8),
     "calibration": (0.0, 0.8),
     "character_gpt": (0.0, 2.6),
-    "citations": (0.65, 1.0),
+    "citations": (0.6, 1.0),
     "cnn_augmentation": (0.87, 1.0),
     "custom_callback": (0.95, 1.0),
     "custom_parts": (0.88, 1.0),
