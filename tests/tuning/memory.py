@@ -8,8 +8,6 @@ import re
 import sys
 from pathlib import Path
 
-from tests.tuning import digits
-
 WARM = 40  # trials after which all code has been run, of every choice
 
 
@@ -24,6 +22,8 @@ def resident() -> float:
 
 def main(folder: str, trials: int) -> None:
     """Print what `trials` trials add."""
+    from tests.tuning import digits  # here: `resident` measures programs without kfront too
+
     digits.EPOCHS = 2
     search = digits.make(folder, batch_sizes=(32, 64))
     search.run(WARM, workers=0)
