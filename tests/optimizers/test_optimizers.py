@@ -226,6 +226,11 @@ def test_weight_decay_exclusion() -> None:
     np.testing.assert_array_equal(mine[0].numpy(), before)
 
 
+def test_a_misspelt_name() -> None:
+    with pytest.raises(ArgumentError, match="did you mean .*'adam'"):
+        optimizers.get("adma")
+
+
 def test_names() -> None:
     with kfront.name_scope("model"), kfront.name_scope("dense"):
         v = kfront.Variable(np.zeros((2, 3)), dtype="float32", name="kernel")

@@ -6,7 +6,7 @@ from typing import Any
 
 from kfront import optimizers
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, nearest
 from kfront.core.lazy import LAZY
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import Config, CustomObjects, OptimizerLike
@@ -90,5 +90,5 @@ def get(identifier: OptimizerLike) -> Optimizer | None:
             return found()  # type: ignore[call-arg]
     raise ArgumentError(
         f"[optimizers.get] expected one of {', '.join(_named())}, a config or an Optimizer, got {identifier!r}; "
-        "check the spelling, or pass an instance."
+        f"{nearest(identifier, _named()) or 'pass a name or an instance.'}"
     )
