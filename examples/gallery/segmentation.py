@@ -29,7 +29,7 @@ def scene(digit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return image * (1 - mask) + colour * mask, mask > 0.4
 
 
-pairs = [scene(digit) for digit in digits[:900]]
+pairs = [scene(digit) for digit in digits]
 x = np.stack([image for image, _ in pairs]).astype("float32")
 y = np.stack([mask for _, mask in pairs]).astype("float32")
 
@@ -50,18 +50,18 @@ up = block(layers.concatenate([layers.UpSampling2D()(small), middle]), 24)
 up = block(layers.concatenate([layers.UpSampling2D()(up), large]), 12)
 model = kfront.Model(inputs, layers.Conv2D(1, 1, activation="sigmoid")(up))
 model.compile(kfront.optimizers.Adam(3e-3), "binary_crossentropy")
-model.fit(x[:700], y[:700], epochs=10, batch_size=35, verbose=0)
+model.fit(x[:1500], y[:1500], epochs=10, batch_size=35, verbose=0)
 
 # %%
-found = model.predict(x[700:], verbose=0)
+found = model.predict(x[1500:], verbose=0)
 figure, axes = plt.subplots(3, 6, figsize=(8, 4))
 for column in range(6):
-    for row, image in enumerate((x[700 + column], y[700 + column], found[column])):
+    for row, image in enumerate((x[1500 + column], y[1500 + column], found[column])):
         axes[row, column].imshow(image, cmap="gray", vmin=0, vmax=1)
         axes[row, column].set_axis_off()
 figure.tight_layout()
 
 # %%
-inside, truth = found > 0.5, y[700:] > 0.5
+inside, truth = found > 0.5, y[1500:] > 0.5
 RESULT = float((inside & truth).sum() / (inside | truth).sum())
 print(f"intersection over union {RESULT:.3f}")
