@@ -15,6 +15,7 @@ import numpy as np
 
 import kfront
 from kfront.core import errors
+from kfront.core.files import NoFileError
 from kfront.core.spec import NoValueError
 
 from ..suite import Case
@@ -210,7 +211,7 @@ MISTAKES = [
     Mistake(
         "missing file",
         lambda: kfront.saving.load_model("/nowhere/model.keras"),
-        errors.SavingError,
+        NoFileError,
         ("/nowhere/model.keras",),
     ),
     Mistake("no super().__init__", lambda: _forgot_init()(_x(2, 3)), errors.ArgumentError, ("super().__init__",)),

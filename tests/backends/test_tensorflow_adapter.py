@@ -588,7 +588,8 @@ def test_fused_adam_equals_the_rule(b, amsgrad):
 
 @pytest.mark.parametrize("value, dtype", [
     (1, "int32"), (2**40, "int64"), (1.5, "float32"), (True, "bool"), ([1, 2], "int32"), ([1.0, 2], "float32"),
-    ([], "float32"), (np.float64(1), "float64"), ([np.float32(1)], "float32"), (np.arange(2), "int64"), ("a", "string"),
+    ([], "float32"), (np.float64(1), "float32"), (np.array(1.0), "float64"),
+    ([np.float32(1)], "float32"), (np.arange(2), "int64"), ("a", "string"),
 ])  # fmt: skip
 def test_convert_keeps_array_dtypes_and_python_numbers_are_floatx(b, value, dtype):
     assert b.convert(value).dtype.name == dtype

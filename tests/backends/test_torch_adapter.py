@@ -490,7 +490,8 @@ def test_activations_and_gradients_are_the_composed_ones(name):
         ([[1.0], [2]], torch.float32, (2, 1)),
         (np.arange(3)[::-1], torch.int64, (3,)),
         (np.zeros(2, "uint16"), torch.int32, (2,)),
-        (np.float64(3), torch.float64, ()),
+        (np.float64(3), torch.float32, ()),  # a Python float by its class
+        (np.array(3.0), torch.float64, ()),
         ([], torch.float32, (0,)),
         ([torch.ones(2), np.zeros(2, "float32")], torch.float32, (2, 2)),
     ],
