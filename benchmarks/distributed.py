@@ -186,7 +186,7 @@ def run(engine: str, mesh: tuple[int, int], native: bool, **more: Any) -> dict[s
 
 
 def compare(engine: str, **more: Any) -> bool:
-    """Print kfront beside the program by hand, in two processes; whether the bound holds."""
+    """Print kfront beside the program by hand, in two processes; whether the bound and the same collectives hold."""
     found = run(engine, (2, 1), True, **more)
     print(f"{engine}, 2 processes, width {more['width']}: a step of each in turn, medians of {more['rounds']}")
     for name, row in found.items():
@@ -196,7 +196,8 @@ def compare(engine: str, **more: Any) -> bool:
     mine, hand = found["kfront"], found["by hand"]
     ratios = {key: mine[key] / hand[key] for key in ("wall", "cpu", "bytes")}
     print("  ratios:", ", ".join(f"{key} {r:.2f}" for key, r in ratios.items()), f"(bound {LIMIT:.2f})", flush=True)
-    return ratios["cpu"] <= LIMIT and ratios["bytes"] <= LIMIT
+    alike = mine["collectives"] == hand["collectives"]
+    return alike and ratios["cpu"] <= LIMIT and ratios["bytes"] <= LIMIT
 
 
 def _alone(mesh: tuple[int, int], rounds: int, **more: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ __all__ = ["WITHOUT", "WITHOUT_OPS", "OpCall", "Recipe", "op_calls", "recipes"]
 WITHOUT = {
     "Lambda": "code, which files do not hold",
     "Layer": "a class of the suite, which Keras does not know",
+    "RandAugment": "colours ask for three channels, eagerly only where they are drawn",
     "Wrapper": "the same",
     "Masking": "its masks are drawn: an entry is masked that has a zero",
     "MessagePassing": "Keras has no layers for graphs",

@@ -265,6 +265,10 @@ class Distributor:
         """
         raise self._unsupported(type(distribution).__name__)
 
+    def outputs(self, outputs: Nested[Tensor], distribution: Distribution) -> Nested[Tensor]:
+        """The outputs of a model in a step, laid out for the loss."""
+        return outputs
+
     def reduction(self, distribution: Distribution) -> Reduction | None:
         """What an optimizer does first with the gradients of Variables, None for nothing."""
         return None

@@ -157,9 +157,11 @@ class StepMaker:
         """The model's outputs with the training flag set."""
         outer, state.training = state.training, training
         try:
-            return self.model(x)
+            outputs = self.model(x)
         finally:
             state.training = outer
+        now = distribution_on(self.model._backend)
+        return outputs if now is None else now._backend.distributor.outputs(outputs, now)
 
     def _loss(self, x: object, y: object, y_pred: object, weight: Any, training: bool) -> Any:
         """The loss; directly that of `compile` where nothing is added to it."""

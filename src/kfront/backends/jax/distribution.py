@@ -264,6 +264,18 @@ class JaxDistributor(Distributor):
         step.expect = None if expect is None else lambda *batches: expect(*map(fed, batches))  # type: ignore[attr-defined]
         return step
 
+    def outputs(self, outputs: Nested[Array], distribution: Distribution) -> Nested[Array]:
+        """The outputs divided along the batch, as the targets are; else XLA may gather them to divide other axes."""
+        mesh, axis = distribution.device_mesh.backend_mesh, distribution.batch_dim_name
+
+        def laid_out(x: Array) -> Array:
+            if not isinstance(x, TRACER) or not x.ndim or x.shape[0] % distribution.num_model_replicas:
+                return x
+            spec = PartitionSpec(axis, *[PartitionSpec.UNCONSTRAINED] * (x.ndim - 1))
+            return lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+
+        return jax.tree_util.tree_map(laid_out, outputs, is_leaf=lambda x: type(x) is BCOO)
+
 
 class _Feed:
     """Puts the arrays of a batch on the devices."""
