@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-__all__ = ["GRAPH_CLASSES", "LATENT", "START", "WORDS", "Pole", "digits", "graph", "images", "photos", "report"]
+__all__ = ["GRAPH_CLASSES", "LATENT", "START", "WORDS", "digits", "graph", "images", "photos", "q_learning", "report"]
 __all__ += ["reviews", "sentences"]
 
 WORDS, START, LATENT, GRAPH_CLASSES = 2000, 1, 16, 5
@@ -67,6 +69,45 @@ def graph(nodes: int = 800, features: int = 64) -> tuple[np.ndarray, np.ndarray,
     scale = 1 / np.sqrt(edges.sum(1))
     x = g.normal(size=(nodes, features)) + (np.arange(features) % GRAPH_CLASSES == y[:, None])
     return edges * scale[:, None] * scale, x.astype("float32"), y, (g.random(nodes) < 0.3).astype("float32")
+
+
+def q_learning(
+    values: Callable[[np.ndarray], np.ndarray],
+    later: Callable[[np.ndarray], np.ndarray],
+    learn: Callable[[np.ndarray, np.ndarray], object],
+    keep: Callable[[], object],
+) -> float:
+    """Keep a pole upright by deep Q-learning: 1,500 pushes, and a step on 32 of those before for each.
+
+    Args:
+        values: states -> the values of both actions, an array that is written to.
+        later: states -> the same by the target network.
+        learn: takes a step towards values for states.
+        keep: makes the weights those of the target network.
+
+    Returns:
+        How long the pole stood in the last five rounds, in pushes.
+    """
+    rng, world, memory, lengths = np.random.default_rng(0), Pole(), list[Any](), list[int]()
+    state = world.reset()
+    for step in range(1500):
+        explores = rng.random() < max(0.05, 1 - step / 800)
+        action = int(rng.integers(2)) if explores else int(values(state[None])[0].argmax())
+        after, reward, fallen = world.step(action)
+        memory.append((state, action, reward, after, fallen))
+        state = after
+        if fallen:
+            lengths.append(world.steps)
+            state = world.reset()
+        if step % 100 == 0:
+            keep()
+        if step >= 64:
+            chosen = [memory[i] for i in rng.integers(0, len(memory), 32)]
+            states, actions, rewards, afters, ends = (np.array(one) for one in zip(*chosen, strict=True))
+            wanted = values(states)
+            wanted[np.arange(32), actions] = rewards + 0.99 * later(afters).max(-1) * (1 - ends)
+            learn(states, wanted)
+    return float(np.mean(lengths[-5:]))
 
 
 class Pole:

@@ -11,7 +11,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from data import GRAPH_CLASSES, LATENT, START, WORDS, Pole, digits, graph, images, photos, report, reviews, sentences
+from data import (
+    GRAPH_CLASSES,
+    LATENT,
+    START,
+    WORDS,
+    digits,
+    graph,
+    images,
+    photos,
+    q_learning,
+    report,
+    reviews,
+    sentences,
+)
 
 Function = Callable[..., Any]
 _random = np.random.default_rng(0)  # first weights are drawn on the host: JAX compiles what draws for each shape
@@ -279,7 +292,6 @@ def vae() -> None:
 
 
 def dqn() -> None:
-    rng = np.random.default_rng(0)
     p: Any = [_dense(4, 64), _dense(64, 64), _dense(64, 2)]
     optimizer = optax.adam(1e-3)
 
@@ -293,30 +305,18 @@ def dqn() -> None:
 
     predict, step_, copy = jax.jit(apply), jax.jit(train, donate_argnums=(0, 1)), lambda p: jax.tree.map(jnp.copy, p)
     target, s = copy(p), jax.jit(optimizer.init)(p)
-    world, memory, lengths = Pole(), list[Any](), list[int]()
-    state = world.reset()
-    for step in range(1500):
-        if rng.random() < max(0.05, 1 - step / 800):
-            action = int(rng.integers(2))
-        else:
-            action = int(np.asarray(predict(p, state[None]))[0].argmax())
-        after, reward, fallen = world.step(action)
-        memory.append((state, action, reward, after, fallen))
-        state = after
-        if fallen:
-            lengths.append(world.steps)
-            state = world.reset()
-        if step % 100 == 0:
-            target = copy(p)
-        if step >= 64:
-            chosen = [memory[i] for i in rng.integers(0, len(memory), 32)]
-            states, actions, rewards, afters, ends = (np.array(one) for one in zip(*chosen, strict=True))
-            wanted = np.array(predict(p, states))
-            best = np.asarray(predict(target, afters)).max(-1)
-            wanted[np.arange(32), actions] = rewards + 0.99 * best * (1 - ends)
-            p, s, loss = step_(p, s, states, wanted)
-            float(loss)
-    report(_count(p), float(np.mean(lengths[-5:])))
+
+    def learn(states: np.ndarray, wanted: np.ndarray) -> None:
+        nonlocal p, s
+        p, s, loss = step_(p, s, states, wanted)
+        float(loss)
+
+    def keep() -> None:
+        nonlocal target
+        target = copy(p)
+
+    length = q_learning(lambda x: np.array(predict(p, x)), lambda x: np.asarray(predict(target, x)), learn, keep)
+    report(_count(p), length)
 
 
 def gcn() -> None:

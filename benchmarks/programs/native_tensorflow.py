@@ -9,7 +9,20 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from data import GRAPH_CLASSES, LATENT, START, WORDS, Pole, digits, graph, images, photos, report, reviews, sentences
+from data import (
+    GRAPH_CLASSES,
+    LATENT,
+    START,
+    WORDS,
+    digits,
+    graph,
+    images,
+    photos,
+    q_learning,
+    report,
+    reviews,
+    sentences,
+)
 
 Function = Callable[..., Any]
 _function = tf.function(autograph=False, reduce_retracing=True)
@@ -287,7 +300,6 @@ def vae() -> None:
 
 
 def dqn() -> None:
-    rng = np.random.default_rng(0)
     p, q = ([_dense(4, 64), _dense(64, 64), _dense(64, 2)] for _ in range(2))
 
     def apply(p: Any, x: Any) -> Any:
@@ -304,30 +316,18 @@ def dqn() -> None:
         return loss
 
     predict, judge = _function(lambda x: apply(p, x)), _function(lambda x: apply(q, x))
-    world, memory, lengths = Pole(), list[Any](), list[int]()
-    state = world.reset()
-    for step in range(1500):
-        if rng.random() < max(0.05, 1 - step / 800):
-            action = int(rng.integers(2))
-        else:
-            action = int(predict(tf.constant(state[None])).numpy()[0].argmax())
-        after, reward, fallen = world.step(action)
-        memory.append((state, action, reward, after, fallen))
-        state = after
-        if fallen:
-            lengths.append(world.steps)
-            state = world.reset()
-        if step % 100 == 0:
-            for a, b in zip(tf.nest.flatten(q), weights, strict=True):
-                a.assign(b)
-        if step >= 64:
-            chosen = [memory[i] for i in rng.integers(0, len(memory), 32)]
-            states, actions, rewards, afters, ends = (np.array(one) for one in zip(*chosen, strict=True))
-            wanted = np.array(predict(tf.constant(states)))
-            best = judge(tf.constant(afters)).numpy().max(-1)
-            wanted[np.arange(32), actions] = rewards + 0.99 * best * (1 - ends)
-            float(train(tf.constant(states), tf.constant(wanted)))
-    report(_count(p), float(np.mean(lengths[-5:])))
+
+    def keep() -> None:
+        for a, b in zip(tf.nest.flatten(q), weights, strict=True):
+            a.assign(b)
+
+    length = q_learning(
+        lambda x: np.array(predict(tf.constant(x))),
+        lambda x: judge(tf.constant(x)).numpy(),
+        lambda x, y: float(train(tf.constant(x), tf.constant(y))),
+        keep,
+    )
+    report(_count(p), length)
 
 
 def gcn() -> None:

@@ -6,12 +6,24 @@ import copy
 import math
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from data import GRAPH_CLASSES, LATENT, START, WORDS, Pole, digits, graph, images, photos, report, reviews, sentences
+from data import (
+    GRAPH_CLASSES,
+    LATENT,
+    START,
+    WORDS,
+    digits,
+    graph,
+    images,
+    photos,
+    q_learning,
+    report,
+    reviews,
+    sentences,
+)
 from torch import Tensor, nn
 
 Forward = Callable[..., Tensor]
@@ -219,38 +231,22 @@ def vae() -> None:
 
 
 def dqn() -> None:
-    rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2))
     target, optimizer = copy.deepcopy(model), torch.optim.Adam(model.parameters(), 1e-3, foreach=True)
-    world, memory, lengths = Pole(), list[Any](), list[int]()
-    state = world.reset()
-    for step in range(1500):
-        if rng.random() < max(0.05, 1 - step / 800):
-            action = int(rng.integers(2))
-        else:
-            with torch.no_grad():
-                action = int(model(torch.from_numpy(state[None]))[0].argmax())
-        after, reward, fallen = world.step(action)
-        memory.append((state, action, reward, after, fallen))
-        state = after
-        if fallen:
-            lengths.append(world.steps)
-            state = world.reset()
-        if step % 100 == 0:
-            target.load_state_dict(model.state_dict())
-        if step >= 64:
-            chosen = [memory[i] for i in rng.integers(0, len(memory), 32)]
-            states, actions, rewards, afters, ends = (np.array(one) for one in zip(*chosen, strict=True))
-            with torch.no_grad():
-                wanted = model(torch.from_numpy(states)).numpy()
-                best = target(torch.from_numpy(afters)).numpy().max(-1)
-            wanted[np.arange(32), actions] = rewards + 0.99 * best * (1 - ends)
-            loss = F.mse_loss(model(torch.from_numpy(states)), torch.from_numpy(wanted))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            loss.item()
-    report(_count(model), float(np.mean(lengths[-5:])))
+
+    @torch.no_grad()
+    def values(states: np.ndarray, of: nn.Module = model) -> np.ndarray:
+        return of(torch.from_numpy(states)).numpy()
+
+    def learn(states: np.ndarray, wanted: np.ndarray) -> None:
+        loss = F.mse_loss(model(torch.from_numpy(states)), torch.from_numpy(wanted))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+
+    length = q_learning(values, lambda x: values(x, target), learn, lambda: target.load_state_dict(model.state_dict()))
+    report(_count(model), length)
 
 
 class _Graph(nn.Module):

@@ -53,7 +53,9 @@ def test_values_that_differ(theirs, ours):
 
 
 def test_methods_take_what_keras_methods_take():
-    told = lambda f: {"method": attributes._taken(f)}  # noqa: E731
+    def told(f):
+        return {"method": attributes._taken(f)}
+
     theirs = told(lambda a, b=1, *, c=2: None)
     assert not different(theirs, told(lambda a, b=1, *, c=2: None))
     assert not different(theirs, told(lambda a, b, d=3, c=2: None))

@@ -236,6 +236,25 @@ def check_outputs_of_layers():
     assert "sharding" in text
 
 
+def check_outputs_lie_as_the_targets_do():
+    """XLA gathers the last activations otherwise, and divides the columns of the outputs in place of the batch."""
+    seen = []
+
+    def noted(target, output):
+        jax.debug.inspect_array_sharding(output, callback=seen.append)
+        return kfront.ops.mean(output, -1)
+
+    mesh = D.DeviceMesh((8,), ["batch"])
+    layouts = D.get_layout_map(mesh, None, "batch", smallest=1)
+    with D.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope():
+        tokens = kfront.Input((8,), dtype="int32")
+        x = layers.GlobalAveragePooling1D()(layers.Embedding(32, 16)(tokens))
+        model = kfront.Model(tokens, layers.Dense(32)(x))
+        model.compile("sgd", kfront.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=[noted])
+        model.train_on_batch(np.ones((16, 8), "int32"), np.ones(16, "int32"))
+    assert [s.shard_shape((16, 32)) for s in seen] == [(2, 32)], seen
+
+
 def check_assignments_keep_the_layout():
     with split().scope():
         model = make()

@@ -58,8 +58,12 @@ def loop_by_condition(
 
     Axes of size 1 are not carried along: XLA on CPU leaves them out of products, and copies what has them elsewhere.
     """
-    packed = lambda now: tree.map_structure(ops.squeeze, now)  # noqa: E731
-    whole = lambda now: tree.map_structure(lambda x, first: ops.reshape(x, first.shape), now, carry)  # noqa: E731
+
+    def packed(now: object) -> Any:
+        return tree.map_structure(ops.squeeze, now)
+
+    def whole(now: object) -> Any:
+        return tree.map_structure(lambda x, first: ops.reshape(x, first.shape), now, carry)
 
     def more(i: Tensor, now: object) -> Tensor:
         left = i < first + count

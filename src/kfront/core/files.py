@@ -26,9 +26,6 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class NoFileError(SavingError, FileNotFoundError):
     """There is no such file; Keras raises `FileNotFoundError` or `ValueError`, according to the kind of file."""
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 @contextlib.contextmanager
 def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator[BinaryIO]:

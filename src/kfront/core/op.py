@@ -116,8 +116,8 @@ class Op(Declared):
             b = current()
         if self.listed:
             return self._slow_list(b, tensors[0], static)
-        if any(type(x) is np.float64 for x in tensors) and np.float64 not in b.types:
-            tensors = _python_floats(tensors)
+        if np.float64 in map(type, tensors):
+            tensors = _python_floats(b, tensors)
         values, key, symbolic = self._operands(b, tensors)
         if symbolic or any(_symbolic(s) for s in static):
             return self.symbolic(tensors, static)
@@ -135,7 +135,7 @@ class Op(Declared):
             raise ArgumentTypeError(
                 f"[{self.name}] expected a list of tensors as `{self.tensors[0]}`, got {type(items).__name__}."
             )
-        items = list(items) if np.float64 in b.types else _python_floats(items)
+        items = _python_floats(b, items) if np.float64 in map(type, items) else list(items)
         if not items:
             raise ShapeError(f"[{self.name}] expected at least one tensor in `{self.tensors[0]}`, got none.")
         values, key, symbolic = self._operands(b, items)
@@ -293,9 +293,9 @@ class Op(Declared):
             raise ArgumentTypeError(f"[{self.name}] expected arguments that fit, got others: {error}.") from error
 
 
-def _python_floats(items: Iterable[Any]) -> list[Any]:
-    """Operands with NumPy's scalars of float64 as the Python floats that they are by their class: weak."""
-    return [float(x) if type(x) is np.float64 else x for x in items]
+def _python_floats(b: Backend, items: Iterable[Any]) -> list[Any]:
+    """Operands with NumPy's scalars of float64 as the Python floats that they are by class, unless they are tensors."""
+    return [float(x) if type(x) is np.float64 and np.float64 not in b.types else x for x in items]
 
 
 def _symbolic(x: Tensor) -> bool:

@@ -33,8 +33,7 @@ class Graph:
 
     def __init__(self, inputs: list[KerasTensor], outputs: list[KerasTensor]) -> None:
         self.inputs, self.outputs = inputs, outputs
-        self.nodes, first_visit = self._sort()
-        self.operations = self._order(first_visit)
+        self.nodes, self.operations = self._by_depth(*self._sort())
         self._check_names()
         self._plan: tuple[list[tuple[Any, ...]], int, list[int]] | None = None
 
@@ -73,11 +72,12 @@ class Graph:
                 done[id(node)] = node
         return list(done.values()), visit
 
-    def _order(self, first_visit: dict[int, int]) -> list[Any]:
+    def _by_depth(self, nodes: list[Node], first_visit: dict[int, int]) -> tuple[list[Node], list[Any]]:
+        """The nodes from the deepest on, and their operations likewise."""
         depth: dict[int, int] = {}
         stops = {id(x) for x in self.inputs}
         op_depth: dict[int, tuple[int, object]] = {}
-        for node in reversed(self.nodes):
+        for node in reversed(nodes):
             d = depth.setdefault(id(node), 0)
             d = max(d, op_depth.get(id(node.operation), (0, None))[0])
             depth[id(node)] = d
@@ -87,10 +87,10 @@ class Graph:
             for x in node.inputs:
                 parent = id(_node_of(x))
                 depth[parent] = max(depth.get(parent, 0), d + 1)
-        by_id = {id(node): node for node in self.nodes}
-        self.nodes = sorted((by_id[i] for i in depth), key=lambda node: -depth[id(node)])
+        by_id = {id(node): node for node in nodes}
+        in_turn = sorted((by_id[i] for i in depth), key=lambda node: -depth[id(node)])
         ranked = sorted(op_depth.values(), key=lambda p: (-p[0], first_visit[id(p[1])]))
-        return [operation for _, operation in ranked]
+        return in_turn, [operation for _, operation in ranked]
 
     def _check_names(self) -> None:
         seen: dict[str, object] = {}

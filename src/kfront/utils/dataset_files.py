@@ -19,9 +19,6 @@ from kfront.utils.io_utils import print_msg
 class NoFolderError(DataError, FileNotFoundError):
     """There is no such folder."""
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class Files:
     """Paths of files with their labels.

@@ -59,28 +59,28 @@ _FEW = 10
 
 
 class Repeated:
-    """A function of one array that is compiled for a shape once a few arrays of it have come.
+    """A function of one array that is run compiled, and so compiled for a shape, once a few arrays of it have come.
 
     To compile costs as much as some hundred calls of `plain`, and memory that JAX does not give back, not even when its
     caches are cleared (jax 0.10: about 7 KB each time), which adds up where models of ever new sizes follow each other.
 
     Args:
-        fn: what is compiled.
-        plain: does the same without.
+        compiled: what `jax.jit` has given.
+        plain: does the same without compiling.
     """
 
-    def __init__(self, fn: Callable[[Array], Array], plain: Callable[[Array], Array]) -> None:
-        self._fn, self._plain = jax.jit(fn), plain
+    def __init__(self, compiled: Callable[[Array], Array], plain: Callable[[Array], Array]) -> None:
+        self._compiled, self._plain = compiled, plain
         self.seen: Counter[object] = Counter()  # by shape and dtype; to be cleared when what was compiled is gone
 
     def __call__(self, x: Array) -> Array:
         key = x.shape, x.dtype
         self.seen[key] += 1
-        return self._fn(x) if self.seen[key] > _FEW else self._plain(x)
+        return self._compiled(x) if self.seen[key] > _FEW else self._plain(x)
 
 
 _identity = jax.jit(lambda x: x)
-first_value = Repeated(lambda x: x, jax.device_put)
+first_value = Repeated(_identity, jax.device_put)
 
 
 _nothing = jax.jit(lambda: jax.numpy.zeros(()))

@@ -38,7 +38,7 @@ def _copy_plainly(x: jax.Array) -> jax.Array:
     return jax.device_put(x, may_alias=False) if plainly else copy_of(x)
 
 
-first_copy = Repeated(jnp.copy, _copy_plainly)
+first_copy = Repeated(_copy, _copy_plainly)
 
 
 class _Borrowing(threading.local):
