@@ -116,7 +116,7 @@ class Op(Declared):
             b = current()
         if self.listed:
             return self._slow_list(b, tensors[0], static)
-        if np.float64 in map(type, tensors):
+        if any(type(x) is np.float64 for x in tensors):
             tensors = _python_floats(b, tensors)
         values, key, symbolic = self._operands(b, tensors)
         if symbolic or any(_symbolic(s) for s in static):
@@ -135,7 +135,7 @@ class Op(Declared):
             raise ArgumentTypeError(
                 f"[{self.name}] expected a list of tensors as `{self.tensors[0]}`, got {type(items).__name__}."
             )
-        items = _python_floats(b, items) if np.float64 in map(type, items) else list(items)
+        items = _python_floats(b, items)
         if not items:
             raise ShapeError(f"[{self.name}] expected at least one tensor in `{self.tensors[0]}`, got none.")
         values, key, symbolic = self._operands(b, items)
