@@ -60,11 +60,16 @@ def faults(engine: str) -> list[Fault]:
 def mended(engine: str) -> list[str]:
     """The faults that are gone, with the last line of what their programs say.
 
-    All run in one process, but for those that set something before the engine is imported.
+    All run in one process, but for those that set something before the engine is imported or measure the memory.
     """
     env = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1", "JAX_ENABLE_X64": "0"}  # as each engine comes
-    alone = [[str(f.path)] for f in faults(engine) if "os.environ" in f.program]
-    together = [str(f.path) for f in faults(engine) if "os.environ" not in f.program]
+    together: list[str] = []
+    alone: list[list[str]] = []
+    for fault in faults(engine):
+        if "os.environ" in fault.program or "/proc/self" in fault.program:
+            alone.append([str(fault.path)])
+        else:
+            together.append(str(fault.path))
     out: list[str] = []
     for paths in (together, *alone):
         done = subprocess.run([sys.executable, "-c", RUN, *paths], capture_output=True, text=True, check=True, env=env)
