@@ -49,7 +49,7 @@ from kfront.layers.inputs import convert_inputs, passing_dtypes
 from kfront.layers.losses import LossOwner
 from kfront.layers.owner import Owner
 from kfront.layers.sublayer_policies import apply_policies, keep_quantizers, serialized_policy, with_quantizers
-from kfront.layers.symbolic_call import build_by_call, spec_by_call
+from kfront.layers.symbolic_call import build_by_call, spec_by_call, specs_of_constants
 from kfront.layers.unquantized import Unquantized
 
 if TYPE_CHECKING:
@@ -549,7 +549,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             out = tree.map_structure(abstract, out)
         else:
             kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._explicit(named)}
-            out = record(self, args, kwargs, out)
+            out = record(self, args, kwargs, specs_of_constants(self, out))
         if self.supports_masking and named:
             self._pass_mask(named, info, out)
         elif state.depth == 1 and named:

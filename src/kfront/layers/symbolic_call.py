@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kfront.backends import backend_scope
 from kfront.core import tree
 from kfront.core.errors import KfrontError
-from kfront.core.spec import NoValueError, abstract
-from kfront.core.variable import Forgetting
+from kfront.core.spec import Abstract, NoValueError, abstract
+from kfront.core.variable import Forgetting, Variable
 
 if TYPE_CHECKING:
     from kfront.layers.base import Layer
@@ -34,6 +34,18 @@ def spec_by_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
             raise
         except Exception:
             raise error from None
+
+
+def specs_of_constants(layer: Layer, outputs: object) -> Any:
+    """Outputs of a call on symbolic inputs, with specs of those that do not depend on the inputs and so have values."""
+    backend = layer._backend
+
+    def spec(x: Any) -> Any:
+        if not isinstance(x, Variable) and not backend.is_tensor(x):
+            return x
+        return Abstract(backend.static_shape(value := backend.convert(x)), backend.dtype_name(value.dtype))
+
+    return tree.map_structure(spec, outputs)
 
 
 def build_by_call(layer: Layer, args: tuple[object, ...], kwargs: dict[str, object]) -> None:

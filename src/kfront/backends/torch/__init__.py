@@ -30,7 +30,7 @@ from kfront.backends.torch.variable import TorchVariable, VariableParameter
 from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.dtypes import result_type, standardize
-from kfront.core.errors import DTypeError
+from kfront.core.errors import DTypeError, KfrontError
 from kfront.core.operators import VariableBase
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
@@ -191,8 +191,11 @@ class TorchBackend(Backend):
         x._keras_mask = mask
 
     def compute_spec(self, fn: Closure[Tensor], *args: object, **kwargs: object) -> object:
-        """Run `fn` on fake tensors; with two sizes for unknown dimensions, what differs is unknown in the result."""
-        first, second = (self._fake_run(fn, args, kwargs, n) for n in _SIZES)
+        """Run `fn` on fake tensors; with two sizes for unknown dimensions, what differs is unknown in the result.
+
+        Code that asks for values, as a condition or NumPy does, runs on ones.
+        """
+        first, second = (self._run_for_shapes(fn, args, kwargs, n) for n in _SIZES)
 
         def merge(a: Tensor, b: Tensor) -> Any:
             if not isinstance(a, Tensor):
@@ -202,20 +205,29 @@ class TorchBackend(Backend):
 
         return tree.map_structure(merge, first, second)
 
-    def _fake_run(self, fn: Closure[Tensor], args: object, kwargs: object, size: int) -> object:
+    def _run_for_shapes(self, fn: Closure[Tensor], args: object, kwargs: object, size: int) -> object:
 
-        def fake(x: Tensor) -> Any:
+        def ones(x: Tensor) -> Any:
             if not isinstance(x, KerasTensor):
                 return x
-            return torch.empty([size if d is None else d for d in x.shape], dtype=native(x.dtype))
+            return torch.ones([size if d is None else d for d in x.shape], dtype=native(x.dtype))
+
+        def run() -> object:
+            with StatelessScope(), torch.no_grad():
+                positional, keyed = tree.map_structure(ones, (args, kwargs))
+                return fn(*positional, **keyed)
 
         self._faking += 1
         try:
-            with FakeTensorMode(allow_non_fake_inputs=True), StatelessScope(), torch.no_grad():
-                args, kwargs = tree.map_structure(fake, (args, kwargs))
-                return fn(*args, **kwargs)
+            with FakeTensorMode(allow_non_fake_inputs=True):
+                return run()
+        except KfrontError:
+            raise
+        except Exception:  # it asks for values
+            pass
         finally:
             self._faking -= 1
+        return run()
 
     # -- layers -------------------------------------------------------------------------------------------------------
 
