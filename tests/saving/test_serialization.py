@@ -73,7 +73,7 @@ def test_registered_names():
         pass
 
     form = serialize(Mine(name="m"))
-    assert (form["module"], form["class_name"], form["registered_name"]) == (None, "Mine", "pkg>Other")
+    assert (form["module"], form["class_name"], form["registered_name"]) == (__name__, "Mine", "pkg>Other")
     assert isinstance(deserialize(form), Mine)
     assert kfront.saving.get_registered_name(Mine) == "pkg>Other"
     assert kfront.saving.get_registered_object("pkg>Other") is Mine

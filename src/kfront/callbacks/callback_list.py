@@ -21,6 +21,7 @@ _HOOKS = (
     *("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end"),
     *("on_test_begin", "on_test_end", "on_predict_begin", "on_predict_end"),
 )
+_BEGIN = ("on_train_begin", "on_epoch_begin", "on_test_begin", "on_predict_begin")  # a callback may set hooks in these
 _ALSO = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 _NAMES = frozenset((*_HOOKS, *_ALSO.values()))
 
@@ -137,6 +138,8 @@ class CallbackList:
     def _call(self, hook: str, *args: object) -> None:
         for f in self._hooks[hook]:
             f(*args)
+        if hook in _BEGIN:
+            self._collect()
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
@@ -183,7 +186,6 @@ class CallbackList:
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Call the hook."""
-        self._collect()
         self._call("on_train_begin", {} if logs is None else logs)
 
     def on_train_end(self, logs: Logs = None) -> None:

@@ -185,11 +185,13 @@ def _function_form(fn: Callable[..., object]) -> dict[str, object]:
 
 def identity_of(cls: type) -> tuple[str | None, str, str | None]:
     """(module, class name, registered name) that files carry for a class."""
+    home = registry.unbound(cls).__module__
+    home = None if home == "__main__" else home
     if registry.is_registered(cls):
-        return None, cls.__name__, registry.get_registered_name(cls)
+        return home, cls.__name__, registry.get_registered_name(cls)
     own = registry.public_identity(cls)
     if own is None:
-        return None, cls.__name__, _live_name(registry.unbound(cls)) or cls.__name__
+        return home, cls.__name__, _live_name(registry.unbound(cls)) or cls.__name__
     module, name = _WRITTEN.get(own, own)
     return module, name, name if module.startswith("keras.src.") else None
 

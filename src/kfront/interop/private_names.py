@@ -7,18 +7,22 @@ operations (`keras.src.ops.numpy.Add`) are those that record the declared ops in
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
+import inspect
 import operator
 from types import ModuleType
 from typing import Any, ClassVar
 
+from kfront.backends import backend_scope
 from kfront.core.op_registry import declared, ops_in_files
 from kfront.core.operation import op_class
 
 LAZY = ("tensorflow", "jax", "torch", "numpy", "scipy", "sklearn", "matplotlib")  # libraries as lazy modules
 
 ROOT = "keras.src"
+ENGINES = ("jax", "tensorflow", "torch")  # `keras.src.backend.tensorflow.nn` has the ops, on that engine
 
 
 def _rows(target: str, names: str) -> dict[str, str]:
@@ -95,9 +99,9 @@ MODULES: dict[str, str] = {
     "activations": "activations",
     "applications": "convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 "
     "mobilenet mobilenet_v2 mobilenet_v3 nasnet resnet resnet_v2 vgg16 vgg19 xception",
-    "backend": "common config core image jax linalg math nn numpy random",
+    "backend": "common config core image jax linalg math nn numpy random tensorflow torch",
     "backend.common": "dtypes global_state keras_tensor masking name_scope stateless_scope symbolic_scope variables",
-    "backend.jax": "random",
+    **{f"backend.{engine}": "core image linalg math nn numpy random" for engine in ENGINES},
     "callbacks": "callback callback_list history",
     "constraints": "constraints",
     "distribution": "distribution_lib",
@@ -133,6 +137,19 @@ MODULES: dict[str, str] = {
 }
 
 
+def _on_engine(engine: str, op: Any) -> Any:
+    """The op on that engine, whichever is current: programs prepare data with TensorFlow beside another engine."""
+    if not inspect.isfunction(op):
+        return op
+
+    @functools.wraps(op)
+    def call(*args: object, **kwargs: object) -> Any:
+        with backend_scope(engine):
+            return op(*args, **kwargs)
+
+    return call
+
+
 # ---- modules -------------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +176,8 @@ class PrivateModule(ModuleType):
             module, _, attribute = target.partition(":")
             found = importlib.import_module(module)
             return operator.attrgetter(attribute)(found) if attribute else found
+        if (engine := self._engine) and name in dir(self):
+            return _on_engine(engine, getattr(self._namespaces()[0], name))
         recorded = ops_in_files().get((self.__name__, name))
         if recorded is not None:
             return op_class(declared(recorded))
@@ -172,9 +191,16 @@ class PrivateModule(ModuleType):
             f"{name!r} is not among them."
         )
 
+    @property
+    def _engine(self) -> str | None:
+        """The engine whose ops the module has, None for a module of all engines."""
+        return next((e for e in ENGINES if f"{self._inner}.".startswith(f"backend.{e}.")), None)
+
     def _namespaces(self) -> list[ModuleType]:
         """Public namespaces from the nearest up to the root."""
         parts = self._inner.split(".") if self._inner else []
+        if self._engine:
+            return [importlib.import_module("kfront.random" if parts[-1] == "random" else "kfront.ops")]
         found = []
         for count in range(len(parts), -1, -1):
             name = ".".join(["kfront", *parts[:count]])

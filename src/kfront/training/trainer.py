@@ -156,7 +156,7 @@ class Trainer(Layer):
             "auto_scale_loss": auto_scale_loss,
         }
         with backend_scope(self._backend):
-            optimizer = optimizers.get(optimizer)
+            optimizer = fields["_compile_arguments"]["optimizer"] = optimizers.get(optimizer)
             policy = getattr(self, "dtype_policy", None)
             if optimizer is not None and auto_scale_loss and policy is not None and policy.name == "mixed_float16":
                 optimizer = _scaled(optimizer)
@@ -194,13 +194,9 @@ class Trainer(Layer):
             found = self.__dict__["_compiled"] = StepMaker(self, Trainer)
         return found
 
-    def get_compile_config(self) -> Config | None:
-        """The arguments of `compile`, serialized."""
-        if not self.compiled:
-            return None
-
-        given = self._compile_arguments or {}
-        return {k: codec.serialize_keras_object(v) for k, v in given.items()}
+    def get_compile_config(self) -> Config:
+        """The arguments of `compile`, serialized: the optimizer as it is now; empty for a model that is not compiled."""
+        return {k: codec.serialize_keras_object(v) for k, v in (self._compile_arguments or {}).items()}
 
     def compile_from_config(self, config: Mapping[str, object]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
