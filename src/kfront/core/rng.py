@@ -113,6 +113,7 @@ class SeedGenerator:
     _of_instance = frozenset({"name", "_initial_seed", "_worker"})
 
     def __init__(self, seed: Seed = None, name: str | None = None, **kwargs: object) -> None:
+        kwargs.pop("backend", None)  # Keras's generators serve one engine, these serve all
         if kwargs:
             raise ArgumentError(f"[SeedGenerator] expected `seed` and `name`, got {', '.join(kwargs)}.")
         self.name = name if name is not None else auto_name(type(self).__name__)

@@ -12,20 +12,24 @@ from typing import Any
 
 import numpy as np
 
+from kfront import activations, backends
 from kfront.applications._builder import Architecture, Request, image_shape
 from kfront.core import guard, settings, shapes_nn, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.options import int_tuple
+from kfront.core.registry import get_custom_objects
 from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.core.symbolic import SymbolicScope
-from kfront.core.typing import Seed, Shape, Tensor
+from kfront.core.typing import DTypeLike, Seed, Shape, Tensor
 from kfront.interop.private_names import LAZY
 from kfront.layers import conv
 from kfront.layers.einsum_dense import EinsumDense, Equation
+from kfront.layers.preprocess import data_layer
 from kfront.saving.hdf5 import H5Reader, H5Writer, Store
 from kfront.training.data.arrays import class_weights
+from kfront.utils.dtype_utils import standardize_dtype
 
 
 def mark(*args: object, **kwargs: object) -> Callable[[Any], Any]:
@@ -69,6 +73,16 @@ def in_tf_graph() -> bool:
 def in_grain_data_pipeline() -> bool:
     """Whether this runs inside a worker of a Grain pipeline."""
     return any("grain" in frame.filename.split("/") for frame in inspect.stack(context=0))
+
+
+def record_object_after_deserialization(made: object, number: int) -> None:
+    """Take `made` for other objects of a file with that ``"shared_object_id"``."""
+    guard.shared_objects()[type(made).__name__, number] = made
+
+
+def to_torch_dtype(dtype: DTypeLike) -> Any:
+    """torch's own dtype."""
+    return backends.get("torch").native_dtype(standardize_dtype(dtype))
 
 
 def in_safe_mode() -> bool:
@@ -183,6 +197,42 @@ def draw_key(seed: Seed) -> Any:
 
 
 # ---- classes -------------------------------------------------------------------------------------------------------
+
+
+class DynamicBackend:
+    """`keras.src.backend`, and the name of the engine."""
+
+    @property
+    def _backend(self) -> str:
+        return backends.current().name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module("keras.src.backend"), name)
+
+
+class DataLayer(data_layer.DataLayer):
+    """A layer for input pipelines, which asks `self.backend` for the ops of the engine that it runs on."""
+
+    generator: Any = None
+
+    @property
+    def backend(self) -> Any:
+        """The ops; they run on the engine that the values call for."""
+        return DynamicBackend()
+
+    def _get_seed_generator(self, backend: object = None) -> Any:
+        return self.generator
+
+
+class Activations(dict[str, Any]):
+    """The functions of `kfront.activations` by name; what is added can be named where an activation is asked for."""
+
+    def __setitem__(self, name: str, function: Any) -> None:
+        super().__setitem__(name, function)
+        get_custom_objects()[name] = function
+
+
+all_activations = Activations({name: getattr(activations, name) for name in dir(activations)})
 
 
 class BaseConv(conv.BaseConv, metaclass=abc.ABCMeta):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import shutil
 import tempfile
 import unittest
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,26 @@ if TYPE_CHECKING or importlib.util.find_spec("absl") is None:
     _Base = unittest.TestCase
 else:  # packages mix it with classes of absl.testing, which has a metaclass
     from absl.testing.parameterized import TestCase as _Base
+
+
+def named_product(*cases: Iterable[Config], **values: Iterable[object]) -> list[Config]:
+    """All combinations of named cases and of values, each with a `testcase_name` made of theirs.
+
+    Args:
+        *cases: dicts of arguments with their `testcase_name`; one of each sequence is taken.
+        **values: the values of an argument.
+    """
+    named = [[{"testcase_name": _name_of(v), key: v} for v in some] for key, some in values.items()]
+    products = [reversed(chosen) for chosen in itertools.product(*reversed([*map(list, cases), *named]))]
+    out = []
+    for chosen in map(list, products):
+        merged = {key: value for one in chosen for key, value in one.items()}
+        out.append({**merged, "testcase_name": "_".join(one["testcase_name"] for one in chosen)})
+    return out
+
+
+def _name_of(value: object) -> str:
+    return str(getattr(value, "__name__", value)).lower()
 
 
 def _numpy(x: Any) -> np.ndarray:
