@@ -142,9 +142,9 @@ MODULES: dict[str, str] = {
 }
 
 
-def _on_engine(engine: str, op: Any) -> Any:
+def _on_engine(engine: str | None, op: Any) -> Any:
     """The op on that engine, whichever is current: programs prepare data with TensorFlow beside another engine."""
-    if not inspect.isfunction(op):
+    if engine is None or not inspect.isfunction(op):
         return op
 
     @functools.wraps(op)
@@ -181,8 +181,6 @@ class PrivateModule(ModuleType):
             module, _, attribute = target.partition(":")
             found = importlib.import_module(module)
             return operator.attrgetter(attribute)(found) if attribute else found
-        if (engine := self._engine) and name in dir(self):
-            return _on_engine(engine, getattr(self._namespaces()[0], name))
         recorded = ops_in_files().get((self.__name__, name))
         if recorded is not None:
             return op_class(declared(recorded))
@@ -190,7 +188,7 @@ class PrivateModule(ModuleType):
             return importlib.import_module(f"{self.__name__}.{name}")
         for namespace in self._namespaces():
             if name in dir(namespace):
-                return getattr(namespace, name)
+                return _on_engine(self._engine, getattr(namespace, name))
         raise AttributeError(
             f"module {self.__name__!r} is private to Keras; kfront has its public names and a few more, and "
             f"{name!r} is not among them."
@@ -205,7 +203,8 @@ class PrivateModule(ModuleType):
         """Public namespaces from the nearest up to the root."""
         parts = self._inner.split(".") if self._inner else []
         if self._engine:
-            return [importlib.import_module("kfront.random" if parts[-1] == "random" else "kfront.ops")]
+            own = {"random": ["kfront.random"]} | {n: [f"kfront.ops.{n}"] for n in ("image", "linalg", "nn", "numpy")}
+            return [importlib.import_module(name) for name in (*own.get(parts[-1], ()), "kfront.ops")]
         found = []
         for count in range(len(parts), -1, -1):
             name = ".".join(["kfront", *parts[:count]])

@@ -195,7 +195,7 @@ class Trainer(Layer):
         return found
 
     def get_compile_config(self) -> Config:
-        """The arguments of `compile`, serialized: the optimizer as it is now; empty for a model that is not compiled."""
+        """The arguments of `compile`, serialized, the optimizer as it is now; {} before `compile`."""
         return {k: codec.serialize_keras_object(v) for k, v in (self._compile_arguments or {}).items()}
 
     def compile_from_config(self, config: Mapping[str, object]) -> None:

@@ -164,6 +164,13 @@ def repeat(x: Tensor, repeats: Sizes, axis: int | None = None) -> Tensor:
 # ---- padding ---------------------------------------------------------------------------------------------------------
 
 
+def _pad_matrix(pairs: Sequence[Sequence[Any]]) -> Tensor:
+    """Pads of shape (rank, 2), of which some may be tensors of a graph."""
+    if all(isinstance(n, (int, np.integer)) for pair in pairs for n in pair):
+        return constant(pairs)
+    return tf.stack([shape_vector(pair) for pair in pairs])
+
+
 def pad(
     x: Tensor, pad_width: Nested[int], mode: str = "constant", constant_values: Tensor | float | None = None
 ) -> Tensor:
@@ -173,10 +180,11 @@ def pad(
         fill = 0 if constant_values is None else constant_values
         fill = bool(fill) if x.dtype == tf.bool and isinstance(fill, (int, float)) else fill
         fill = constant(fill, x.dtype) if isinstance(fill, (int, float)) else tf.cast(fill, x.dtype)
-        return raw("PadV2")(x, constant(pairs), fill)
+        return raw("PadV2")(x, _pad_matrix(pairs), fill)
     if mode in ("reflect", "symmetric"):
         sizes = x.shape.as_list()
-        room = [s is None or max(p) <= s - (mode == "reflect") for s, p in zip(sizes, pairs, strict=True)]
-        if all(room):
-            return raw("MirrorPad")(x, constant(pairs), mode.upper())
+        known = [[n for n in pair if isinstance(n, (int, np.integer))] for pair in pairs]
+        least = [max(widths, default=0) + (mode == "reflect") for widths in known]
+        if all(size is None or n <= size for size, n in zip(sizes, least, strict=True)):
+            return raw("MirrorPad")(x, _pad_matrix(pairs), mode.upper())
     return padded_by_index(x, pairs, mode)

@@ -96,9 +96,11 @@ def int_or_tuple(name: str) -> Callable[[object], object]:
             return value
         items = value if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else (None,)
         if all(is_whole(v) for v in items):
-            return tuple(int(v) for v in items)  # type: ignore[arg-type]
+            return tuple(int(v) if hasattr(type(v), "__index__") else v for v in items)  # type: ignore[call-overload]
         if isinstance(value, np.integer):
             return int(value)
+        if hasattr(value, "shape") and is_whole(value):
+            return value
         raise ArgumentTypeError(f"expected `{name}` to be an int or a sequence of ints, got {value!r}.")
 
     return check
@@ -134,7 +136,7 @@ def whole(name: str, least: int | None = None, optional: bool = False) -> Callab
             return value
         if not is_whole(value):
             raise ArgumentTypeError(f"expected `{name}` to be an int, got {value!r}.")
-        if least is not None and value < least:
+        if least is not None and hasattr(type(value), "__index__") and value < least:
             raise ArgumentError(f"expected `{name}` to be at least {least}, got {value!r}.")
         return int(value) if isinstance(value, np.integer) else value
 
