@@ -44,8 +44,8 @@ class LIMITS:
 
 
 _PACKAGES = """
-    activations constraints distillation dtype_policies initializers layers losses metrics models optimizers
-    optimizers.schedules quantizers random regularizers
+    _legacy.layers activations constraints distillation dtype_policies initializers layers losses metrics models
+    optimizers optimizers.schedules quantizers random regularizers
 """
 # Keras namespaces that a file may name, and where their public names are here
 _NAMESPACES = {

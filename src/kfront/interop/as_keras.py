@@ -2,7 +2,8 @@
 
 `keras` becomes a thin module with Keras's version number; everything below it *is* the module of kfront with the same
 name, so that classes and settings exist once. Modules are loaded when they are first asked for. What programs import
-from `keras.src`, which is private to Keras, is in `private_names`.
+from `keras.src`, which is private to Keras, is in `private_names`; what Keras has under the name `tensorflow.keras`
+only, in `kfront._legacy`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,21 @@ from kfront.core.errors import UnsupportedError
 from kfront.interop.private_names import ROOT, PrivateModule, stands_for
 
 # Places under which Keras offers its public API a second time; TensorFlow reads `tf.keras` from the first.
-_ROOTS = ("keras._tf_keras.keras", "tensorflow.keras", "keras.api", "keras")
+_TENSORFLOW_ROOTS = ("keras._tf_keras.keras", "tensorflow.keras")
+_ROOTS = (*_TENSORFLOW_ROOTS, "keras.api", "keras")
+# Below the first two there are names besides, in these namespaces; they are in modules of the same names here.
+_LEGACY = "kfront._legacy"
+_LEGACY_NAMESPACES = (
+    "",
+    ".backend",
+    ".layers",
+    ".losses",
+    ".metrics",
+    ".preprocessing",
+    ".preprocessing.image",
+    ".preprocessing.sequence",
+    ".preprocessing.text",
+)
 
 
 class _Keras(ModuleType):
@@ -46,6 +61,29 @@ class _Keras(ModuleType):
         return dir(kfront)
 
 
+class _TensorFlowKeras(ModuleType):
+    """A namespace of `tensorflow.keras`: what Keras has only there, and the public names that `keras` has as well."""
+
+    __path__: ClassVar[list[str]] = []
+
+    def __init__(self, name: str, legacy: str) -> None:
+        super().__init__(name, "What programs written before Keras 3 use besides its public API.")
+        self._legacy = importlib.import_module(legacy)
+        public = legacy.replace(_LEGACY, "keras")
+        self._public = importlib.import_module(public) if _exists(public) else self._legacy
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return dir(self)
+        if name not in dir(self._legacy):
+            return getattr(self._public, name)
+        found = getattr(self._legacy, name)
+        return importlib.import_module(f"{self.__name__}.{name}") if isinstance(found, ModuleType) else found
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self._legacy), *dir(self._public)})
+
+
 def _target(name: str) -> str | None:
     """The module of kfront that stands for the module `name` of Keras.
 
@@ -56,6 +94,8 @@ def _target(name: str) -> str | None:
     if name == ROOT or (name.startswith(ROOT + ".") and stands_for(name[len(ROOT) + 1 :])):
         return name
     for root in _ROOTS:
+        if root in _TENSORFLOW_ROOTS and name.startswith(root) and name[len(root) :] in _LEGACY_NAMESPACES:
+            return name.replace(root, _LEGACY, 1)
         if name == root:
             return ""
         if name.startswith(root + "."):
@@ -85,6 +125,8 @@ class _Loader(importlib.abc.Loader):
             return _Keras(spec.name, "The public API of Keras 3, provided by kfront.")
         if self.target == spec.name:
             return PrivateModule(spec.name)
+        if self.target.startswith(_LEGACY):
+            return _TensorFlowKeras(spec.name, self.target)
         module = importlib.import_module(self.target)
         self.spec = module.__spec__
         return module
