@@ -1,6 +1,7 @@
 """Programs written for Keras print the same on Keras and, unedited, on kfront under its alias.
 
 Each file of `scripts` uses what one of Keras's guides covers; one whose name starts with an engine's runs there only.
+Those for `tensorflow.keras` (`tf_keras_…`) run on every engine, and are compared with Keras on TensorFlow.
 All programs of an engine run in one process for each side; what Keras printed is kept. `python -m kfront.as_keras
 tests/programs/side.py out.json tests/programs/scripts/NAME.py` runs one alone.
 """
@@ -81,7 +82,10 @@ def printed(tmp_path_factory, request):
     runs = {}
     for engine in wanted(request.session, __file__, "engine"):
         names = [n for e, n in CASES if e == engine and n in chosen]
-        runs[engine, "Keras"] = _of_keras(engine, names, folder / f"{engine}_Keras.json")
+        older = [n for n in names if n.startswith("tf_keras_")]
+        out = folder / f"{engine}_Keras.json"
+        runs[engine, "Keras"] = _of_keras(engine, [n for n in names if n not in older], out)
+        runs[engine, "Keras"] |= _of_keras("tensorflow", older, out)
         runs[engine, "kfront"] = _run(engine, "kfront", names, folder / f"{engine}_kfront.json")
     return runs
 
