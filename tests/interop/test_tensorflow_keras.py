@@ -21,6 +21,13 @@ import pytest
 from conformance.keras.answers import kept_answers
 from tests.conftest import TRAINABLE
 
+import kfront
+from kfront._legacy import backend as K
+from kfront._legacy import layers
+from kfront._legacy.preprocessing import image
+from kfront.core.errors import UnsupportedError
+from kfront.interop import as_keras
+
 HERE = Path(__file__).parent / "tensorflow_keras"
 NAMES = (HERE / "names.txt").read_text().split()
 CASES = [line for line in (HERE / "cases.txt").read_text().splitlines() if line and not line.startswith("#")]
@@ -39,7 +46,7 @@ OTHERWISE = {
 # expression -> absolute error that is allowed, because TensorFlow reads the cubic kernel from a table of 1,024 values
 LOOSE = {'K.resize_images(img, 3, 2, "channels_last", interpolation="bicubic")': 1e-3}
 
-pytestmark = pytest.mark.skipif(
+compared = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None or importlib.util.find_spec("tensorflow") is None,
     reason="Keras on TensorFlow is not installed",
 )
@@ -54,7 +61,7 @@ def _run(out: Path, engine: str, *start: str) -> dict:
 
 
 @pytest.fixture(scope="session")
-def keras(tmp_path_factory) -> dict:
+def wanted(tmp_path_factory) -> dict:
     """What Keras gives: kept until the cases, Keras or TensorFlow change."""
     parts = [
         importlib.import_module("tensorflow").__version__,
@@ -70,7 +77,7 @@ def keras(tmp_path_factory) -> dict:
 
 
 @pytest.fixture(scope="session", params=TRAINABLE)
-def kfront(request, tmp_path_factory) -> tuple[str, dict]:
+def found(request, tmp_path_factory) -> tuple[str, dict]:
     """What kfront gives on an engine."""
     out = tmp_path_factory.mktemp("kfront") / "out.json"
     return request.param, _run(out, request.param, "-m", "kfront.as_keras")
@@ -106,22 +113,26 @@ def _difference(got, want, narrower: dict[str, str], atol: float = 2e-6) -> str:
     return "" if got == want else f"{str(got)[:300]} for {str(want)[:300]}"
 
 
-def test_gives_what_keras_gives(kfront, keras):
-    engine, got = kfront
+@compared
+@pytest.mark.slow
+def test_gives_what_keras_gives(found, wanted):
+    engine, got = found
     wrong = {}
     for line in CASES:
         narrower = NARROWER.get(engine, {}) if line.startswith(("K.", "~K.")) else {}
-        found = _difference(got["facts"][line], keras["facts"][line], narrower, LOOSE.get(line, 2e-6))
-        if bool(found) != (line in OTHERWISE):
-            wrong[line] = found or "no difference, although one is explained"
+        other = _difference(got["facts"][line], wanted["facts"][line], narrower, LOOSE.get(line, 2e-6))
+        if bool(other) != (line in OTHERWISE):
+            wrong[line] = other or "no difference, although one is explained"
     assert wrong == {}
 
 
-def test_signatures(kfront, keras):
-    _, got = kfront
+@compared
+@pytest.mark.slow
+def test_signatures(found, wanted):
+    _, got = found
     wrong = {}
     for name in NAMES:
-        here, there = got["signatures"][name], keras["signatures"][name]
+        here, there = got["signatures"][name], wanted["signatures"][name]
         wrong |= {
             f"{name}.{k}": (here.get(k), there[k]) for k in ("", *there.get("own", ())) if here.get(k) != there[k]
         }
@@ -139,3 +150,75 @@ def test_every_name_has_cases():
         if sum(bool(used.search(line)) for line in CASES) < 2:
             few.append(name)
     assert few == []
+
+
+def test_seen_under_the_names_of_tensorflow_only():
+    code = """
+import sys, kfront
+kfront.install_as_keras()
+import keras
+import keras._tf_keras.keras as tf_keras
+assert not any(m.startswith("kfront._legacy.backend") for m in sys.modules)  # loaded when asked for
+from keras._tf_keras.keras import backend as K, layers
+from keras._tf_keras.keras.losses import *
+from keras._tf_keras.keras.preprocessing.text import Tokenizer
+assert K is tf_keras.backend and K is not keras.backend and K.epsilon is keras.backend.epsilon
+assert not hasattr(keras.backend, "mean") and not hasattr(keras.losses, "mse")
+assert layers.Dense is keras.layers.Dense and {"Dense", "RandomHeight"} <= set(dir(layers))
+assert mse is keras.losses.mean_squared_error and Reduction.SUM == "sum"
+assert "text" in dir(tf_keras.preprocessing) and not hasattr(keras.preprocessing, "text")
+assert tf_keras.__version__ == keras.__version__
+from keras.src.legacy.preprocessing.text import Tokenizer as private
+assert private is Tokenizer
+try: import keras._tf_keras.keras.backend.values
+except ModuleNotFoundError: print("ok")
+"""
+    env = {**os.environ, "KERAS_BACKEND": "numpy"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.stdout == "ok\n", done.stderr
+    assert as_keras._target("tensorflow.keras.backend") == "kfront._legacy.backend"
+
+
+@pytest.mark.skipif("tensorflow" not in TRAINABLE, reason="TensorFlow is not installed")
+def test_gradients_of_a_tensorflow_graph():
+    import tensorflow as tf
+
+    with kfront.backend_scope("tensorflow"):
+        found = tf.function(lambda v: K.gradients(K.sum(v * v), [v])[0])(tf.constant([1.0, 2.0]))
+    assert found.numpy().tolist() == [2.0, 4.0]
+    with pytest.raises(UnsupportedError, match="value_and_grad"):
+        K.gradients(np.ones(1), [np.ones(1)])
+
+
+@pytest.mark.parametrize("engine", TRAINABLE)
+def test_random_sizes_in_training(engine):
+    """TensorFlow and torch train through layers that change sizes; JAX, which compiles for known sizes, says so."""
+
+    def fit(**options):
+        image = [layers.RandomHeight(0.5), layers.RandomWidth((-0.5, -0.1), "nearest")]
+        head = [kfront.layers.GlobalAveragePooling2D(), kfront.layers.Dense(1)]
+        model = kfront.Sequential([kfront.Input((8, 8, 1)), *image, *head])
+        model.compile("sgd", "mse", **options)
+        return model.fit(np.ones((4, 8, 8, 1)), np.ones((4, 1)), batch_size=2, verbose=0).history["loss"][0]
+
+    with kfront.backend_scope(engine):
+        assert fit(run_eagerly=True) >= 0
+        if engine == "jax":
+            with pytest.raises(UnsupportedError, match="run_eagerly"):
+                fit()
+        else:
+            assert fit() >= 0
+
+
+def test_files_may_name_the_layers():
+    """By the place that Keras's files give them, which the test of `serialize_keras_object` compares."""
+    config = {"module": "keras._legacy.layers", "class_name": "ThresholdedReLU", "config": {"theta": 0.5}}
+    assert kfront.saving.deserialize_keras_object(config | {"registered_name": None}).theta == 0.5
+    with pytest.raises(ValueError):
+        kfront.saving.deserialize_keras_object(config | {"module": "keras.layers", "registered_name": None})
+
+
+def test_without_scipy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.ndimage", None)
+    with pytest.raises(ImportError, match=r"SciPy.*kfront\[images\]"):
+        image.random_rotation(np.ones((1, 4, 4)), 10)

@@ -123,6 +123,8 @@ MODULES: dict[str, str] = {
     "layers.preprocessing": "data_layer normalization string_lookup text_vectorization",
     "layers.regularization": "dropout",
     "layers.rnn": "bidirectional dropout_rnn_cell gru lstm rnn simple_rnn stacked_rnn_cells time_distributed",
+    "legacy": "backend layers losses preprocessing",
+    "legacy.preprocessing": "image sequence text",
     "losses": "loss losses",
     "metrics": "accuracy_metrics confusion_metrics metric reduction_metrics regression_metrics",
     "models": "cloning functional model sequential",
@@ -207,7 +209,7 @@ class PrivateModule(ModuleType):
             return [importlib.import_module(name) for name in (*own.get(parts[-1], ()), "kfront.ops")]
         found = []
         for count in range(len(parts), -1, -1):
-            name = ".".join(["kfront", *parts[:count]])
+            name = ".".join(["kfront", *parts[:count]]).replace("kfront.legacy.", "kfront._legacy.")
             try:
                 if count == 0 or importlib.util.find_spec(name) is not None:
                     found.append(importlib.import_module(name))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from kfront.backends import current
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.typing import Seed, Size, Tensor, TensorLike
@@ -156,8 +157,17 @@ def _with_aspect(
 
 
 _METHODS = option("interpolation", "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+def _sizes(value: Any) -> Any:
+    """(height, width); a size that a compiled step computes stays a tensor."""
+    b = current()
+    if isinstance(value, (list, tuple)) and any(b.is_tensor(v) and not b.has_value(v) for v in value):
+        return tuple(value)
+    return _PAIR(value)
+
+
+_PAIR = pair("size", least=1)
 _RESIZE: dict[str, Any] = {
-    "size": pair("size", least=1),
+    "size": _sizes,
     "interpolation": _METHODS,
     "fill_mode": option("fill_mode", "constant"),
     "data_format": data_format,
@@ -213,8 +223,9 @@ def resize(
     y = p.cast(images, compute_dtype(images))
     for axis, length in zip(axes, size, strict=True):
         n = p.dim(y, axis)
-        if not isinstance(n, int) or n != length:
-            step = n / length if isinstance(n, int) else p.divide(p.cast(n, p.dtype_of(y)), length)
+        known = isinstance(n, int) and isinstance(length, int)
+        if not known or n != length:
+            step = n / length if known else p.divide(*(p.cast(v, p.dtype_of(y)) for v in (n, length)))
             y = _resampled(y, axis, length, step, 0.0, interpolation, antialias)
     return restore(y, p.dtype_of(images))
 

@@ -1,4 +1,4 @@
-"""Losses, metrics, Lambda layers and layers of one's own from functions of `K`, as programs wrote them before Keras 3."""
+"""Losses, metrics, Lambda layers and layers of one's own from functions of `K`, as written before Keras 3."""
 
 import numpy as np
 from common import data, fill, labels, show

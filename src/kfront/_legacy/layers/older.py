@@ -44,23 +44,27 @@ class _RandomSize(OptionLayer):
     ) -> None:
         super().__init__(**self._store(locals()))
         self.seed_generator = SeedGenerator(seed)
-        self._built_when_made()
 
     def call(self, inputs: TensorLike, training: bool = True) -> Tensor:
         """The images, of another size in training."""
         images = ops.cast(inputs, self.compute_dtype)
         if not training:
             return images
-        if self._backend.is_tracing():
-            raise UnsupportedError(
-                f"[{type(self).__name__}] expected an eager call, got one that is compiled, where sizes may not be "
-                "random; call the layer on batches before training, or compile the model with `run_eagerly=True`."
-            )
         low, high = (-self.factor, self.factor) if isinstance(self.factor, (int, float)) else self.factor
-        share = float(uniform((), 1 + low, 1 + high, "float32", self.seed_generator))
+        share = uniform((), 1 + low, 1 + high, "float32", self.seed_generator)
         sizes = list(ops.shape(images)[-3:-1])
-        sizes[self._axis] = int(share * sizes[self._axis])
-        return ops.image.resize(images, sizes, self.interpolation, data_format="channels_last")
+        size = ops.cast(ops.multiply(share, ops.cast(sizes[self._axis], "float32")), "int32")
+        sizes[self._axis] = int(size) if self._backend.has_value(size) else size
+        try:
+            return ops.image.resize(images, sizes, self.interpolation, data_format="channels_last")
+        except (TypeError, ValueError) as e:
+            if self._backend.has_value(size):
+                raise
+            # JAX compiles for known sizes
+            raise UnsupportedError(
+                f"[{type(self).__name__}] expected an eager call, got one that the engine compiles, where sizes "
+                "may not be random; change images before they get to the model, or compile it with `run_eagerly=True`."
+            ) from e
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape` with a size that is not known."""
@@ -121,7 +125,6 @@ class ThresholdedReLU(OptionLayer):
             raise ArgumentError(f"[ThresholdedReLU] expected `theta` to be a number from 0 on, got {theta!r}.")
         super().__init__(**self._store(locals() | {"theta": float(theta)}))
         self.supports_masking = True
-        self._built_when_made()
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
