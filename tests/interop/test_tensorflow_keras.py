@@ -210,6 +210,20 @@ def test_random_sizes_in_training(engine):
             assert fit() >= 0
 
 
+@pytest.mark.parametrize("engine", TRAINABLE)
+def test_variables_and_shapes_in_compiled_steps(engine):
+    """What Keras cannot do: `K.zeros` gives a tensor there; shapes are joined as tensors are."""
+
+    def changed(x):
+        x = x + K.zeros((3,)) * K.variable(2.0)
+        return K.reshape(x, K.concatenate([K.shape(x)[:1], (3, 1)], axis=0))
+
+    with kfront.backend_scope(engine):
+        model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Lambda(changed), kfront.layers.Flatten()])
+        model.compile("sgd", "mse")
+        assert model.evaluate(np.ones((4, 3)), np.ones((4, 3)), batch_size=2, verbose=0) == 0
+
+
 def test_files_may_name_the_layers():
     """By the place that Keras's files give them, which the test of `serialize_keras_object` compares."""
     config = {"module": "keras._legacy.layers", "class_name": "ThresholdedReLU", "config": {"theta": 0.5}}

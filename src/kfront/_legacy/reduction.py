@@ -14,10 +14,7 @@ class Reduction:
     True
     """
 
-    AUTO = "auto"
-    NONE = "none"
-    SUM = "sum"
-    SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+    AUTO, NONE, SUM, SUM_OVER_BATCH_SIZE = "auto", "none", "sum", "sum_over_batch_size"
 
     @classmethod
     def all(cls) -> tuple[str, ...]:

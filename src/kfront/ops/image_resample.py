@@ -157,6 +157,8 @@ def _with_aspect(
 
 
 _METHODS = option("interpolation", "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+
+
 def _sizes(value: Any) -> Any:
     """(height, width); a size that a compiled step computes stays a tensor."""
     b = current()

@@ -21,7 +21,6 @@ _ROWS: dict[str, tuple[str, AnyCallable]] = {
     "pow": ("x, a", ops.power),
     "round": ("x", ops.round),
     "relu": ("x, alpha=0.0, max_value=None, threshold=0.0", activations.relu),
-    "concatenate": ("tensors, axis=-1", ops.concatenate),
     "expand_dims": ("x, axis=-1", ops.expand_dims),
     "permute_dimensions": ("x, pattern", ops.transpose),
     "repeat_elements": ("x, rep, axis", ops.repeat),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kfront import ops
 from kfront.config import floatx
 from kfront.core.errors import ShapeError
-from kfront.core.typing import Shape, Tensor, TensorLike
+from kfront.core.typing import Shape, Size, Tensor, TensorLike
 from kfront.ops.primitives.arguments import data_format as layout
 
 Pair = tuple[int, int]
@@ -27,6 +27,13 @@ def count_params(x: Tensor) -> int:
 def batch_flatten(x: TensorLike) -> Tensor:
     """All axes but the first as one."""
     return ops.reshape(x, (-1, math.prod(ops.shape(x)[1:])))
+
+
+def concatenate(tensors: Sequence[TensorLike], axis: int = -1) -> Tensor | tuple[Size, ...]:
+    """Tensors joined along an axis; or shapes, as `shape` returns them."""
+    if any(isinstance(x, tuple) for x in tensors):
+        return tuple(size for sizes in tensors for size in sizes)
+    return ops.concatenate(tensors, axis=axis)
 
 
 def flatten(x: TensorLike) -> Tensor:

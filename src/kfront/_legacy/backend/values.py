@@ -18,24 +18,27 @@ from kfront.core.variable import Variable
 
 def variable(
     value: TensorLike, dtype: DTypeLike = None, name: str | None = None, constraint: ConstraintLike = None
-) -> Variable:
-    """A Variable with a value."""
-    made = Variable(ops.cast(to_dense(value), dtype or floatx()), name=name)
+) -> Variable | Tensor:
+    """A Variable with a value; where the engine compiles, which makes none, a tensor."""
+    value = ops.cast(to_dense(value), dtype or floatx())
+    if current().is_tracing():
+        return value
+    made = Variable(value, name=name)
     made.constraint = constraint
     return made
 
 
-def zeros(shape: Shape | int, dtype: DTypeLike = None, name: str | None = None) -> Variable:
+def zeros(shape: Shape | int, dtype: DTypeLike = None, name: str | None = None) -> Variable | Tensor:
     """A Variable of zeros."""
     return variable(ops.zeros(shape, dtype or floatx()), dtype, name)
 
 
-def ones(shape: Shape | int, dtype: DTypeLike = None, name: str | None = None) -> Variable:
+def ones(shape: Shape | int, dtype: DTypeLike = None, name: str | None = None) -> Variable | Tensor:
     """A Variable of ones."""
     return variable(ops.ones(shape, dtype or floatx()), dtype, name)
 
 
-def eye(size: int, dtype: DTypeLike = None, name: str | None = None) -> Variable:
+def eye(size: int, dtype: DTypeLike = None, name: str | None = None) -> Variable | Tensor:
     """A Variable with the unit matrix."""
     return variable(ops.eye(size, dtype=dtype or floatx()), dtype, name)
 
@@ -171,14 +174,14 @@ def random_bernoulli(shape: Sizes, p: float = 0.0, dtype: DTypeLike = None, seed
 
 def random_normal_variable(
     shape: Shape, mean: float, scale: float, dtype: DTypeLike = None, name: str | None = None, seed: Seed = None
-) -> Variable:
+) -> Variable | Tensor:
     """A Variable of normally distributed numbers."""
     return variable(random.normal(shape, mean, scale, dtype, seed), dtype, name)
 
 
 def random_uniform_variable(
     shape: Shape, low: float, high: float, dtype: DTypeLike = None, name: str | None = None, seed: Seed = None
-) -> Variable:
+) -> Variable | Tensor:
     """A Variable of uniformly distributed numbers."""
     return variable(random.uniform(shape, low, high, dtype, seed), dtype, name)
 

@@ -297,8 +297,6 @@ def dtype(x: Any) -> str:
     >>> ops.dtype(ops.ones(2, "int8"))
     'int8'
     """
-    if isinstance(x, (KerasTensor, VariableBase)):
-        return x.dtype
     if isinstance(x, (bool, int, float)):
         return result_type(type(x))
     return standardize(x.dtype) if hasattr(x, "dtype") else dtype(convert_to_tensor(x))

@@ -258,14 +258,13 @@ class ImageDataGenerator:
 
     def standardize(self, x: np.ndarray) -> np.ndarray:
         """One image, or a batch, with rescaled and centred values; a floating array is changed in place."""
-        if self.preprocessing_function:
-            x = self.preprocessing_function(x)
+        x = x if self.preprocessing_function is None else self.preprocessing_function(x)
         if self.rescale:
             x *= self.rescale
         if self.samplewise_center:
-            x -= np.mean(x, keepdims=True)
+            x -= x.mean()
         if self.samplewise_std_normalization:
-            x /= np.std(x, keepdims=True) + 1e-6
+            x /= x.std() + 1e-6
         if self.featurewise_center and self._fitted("mean"):
             x -= self.mean
         if self.featurewise_std_normalization and self._fitted("std"):
