@@ -46,7 +46,7 @@ i, b = ints([1, 2, 0], [3, 1, 1]), K.cast(ints([1, 0], [1, 1]), "bool")
 p, one = c(r.dirichlet([1.0] * 4, size=2)), c([[0, 1, 0, 0], [0, 0, 0, 1.0]])
 q, t, logits = u(2, 4, low=0), c(r.randint(0, 2, (2, 4))), u(2, 4)
 steps = c(r.dirichlet([1.0] * 4, size=(2, 6)))
-big = c(np.ones((400, 50)))
+big = c(np.ones((4000, 5)))
 s0, mask = c(np.zeros((2, 3))), K.cast(ints([1, 1, 0, 0, 1, 1, 1], [1, 0, 0, 0, 0, 0, 0]), "bool")
 labels, few = c([[1, 2, 0], [2, 1, 1]]), ints(1, 3)
 
