@@ -138,11 +138,21 @@ class Iterator(PyDataset):
         generator = self.image_data_generator
         return generator.standardize(generator.apply_transform(image, generator.get_random_transform(image.shape)))
 
-    def _save(self, images: np.ndarray, numbers: Iterable[int], digits: int) -> None:
-        """Write the images of a batch, if they are wanted, under names that do not repeat."""
+    def _batch(
+        self, made: Iterable[np.ndarray], shape: tuple[int, ...], numbers: np.ndarray, digits: int
+    ) -> np.ndarray:
+        """A batch of images; they are written, if that is wanted, under names that do not repeat."""
+        images = np.zeros((len(numbers), *shape), self.dtype)
+        for place, image in enumerate(made):
+            images[place] = image
         for image, number in zip(images, numbers, strict=True) if self.save_to_dir else ():
             name = f"{self.save_prefix}_{number}_{np.random.randint(10**digits)}.{self.save_format}"
             array_to_img(image, self.data_format, scale=True).save(os.path.join(self.save_to_dir, name))
+        return images
+
+    def _weighted(self, x: Batch, y: Batch, index_array: np.ndarray) -> Batch:
+        """A batch with its weights, if there are any."""
+        return (x, y) if self.sample_weight is None else (x, y, self.sample_weight[index_array])
 
     def _part(self, subset: str | None) -> tuple[float, float] | None:
         """The shares of the data between which a part of it lies."""
@@ -176,11 +186,8 @@ class NumpyArrayIterator(Iterator):
         ignore_class_split: bool = False,
         dtype: str | None = None,
     ) -> None:
-        self.dtype, self.data_format, self.image_data_generator = (
-            dtype or floatx(),
-            layout(data_format),
-            image_data_generator,
-        )
+        self.dtype, self.data_format = dtype or floatx(), layout(data_format)
+        self.image_data_generator = image_data_generator
         self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
         others: list[Arrays] = []
         if isinstance(x, (tuple, list)):
@@ -211,15 +218,10 @@ class NumpyArrayIterator(Iterator):
             )
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Batch:
-        images = np.zeros((len(index_array), *self.x.shape[1:]), self.dtype)
-        for place, index in enumerate(index_array):
-            images[place] = self._changed(self.x[index].astype(self.dtype))
-        self._save(images, index_array, 4)
+        made = (self._changed(self.x[index].astype(self.dtype)) for index in index_array)
+        images = self._batch(made, self.x.shape[1:], index_array, 4)
         x = [images, *(other[index_array] for other in self.x_misc)] if self.x_misc else images
-        if self.y is None:
-            return x
-        more = () if self.sample_weight is None else (self.sample_weight[index_array],)
-        return (x, self.y[index_array], *more)
+        return x if self.y is None else self._weighted(x, self.y[index_array], index_array)
 
 
 class _Files(Iterator):
@@ -246,6 +248,13 @@ class _Files(Iterator):
         last = self.data_format == "channels_last"
         self.image_shape = (*self.target_size, *channels) if last else (*channels, *self.target_size)
 
+    def _begin(self, filenames: list[str], found: str, batch_size: int, shuffle: bool, seed: int | None) -> None:
+        """Keep the names of files, and say how many there are."""
+        self.filenames, self.samples = filenames, len(filenames)
+        self._filepaths = [os.path.join(self.directory, file) for file in filenames]
+        print(f"Found {self.samples} {found}.")
+        super().__init__(self.samples, batch_size, shuffle, seed)
+
     @property
     def filepaths(self) -> list[str]:
         """Where the files are."""
@@ -267,15 +276,12 @@ class _Files(Iterator):
         return found if self.image_data_generator is None else self._changed(found)
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Batch:
-        images = np.zeros((len(index_array), *self.image_shape), self.dtype)
-        for place, index in enumerate(index_array):
-            images[place] = self._image(self.filepaths[index])
-        self._save(images, index_array, 7)
+        made = (self._image(self.filepaths[index]) for index in index_array)
+        images = self._batch(made, self.image_shape, index_array, 7)
         if self.class_mode is None:
             return images
         labels = images.copy() if self.class_mode == "input" else self._labels(index_array)
-        more = () if self.sample_weight is None else (self.sample_weight[index_array],)
-        return (images, labels, *more)
+        return self._weighted(images, labels, index_array)
 
     def _labels(self, index_array: np.ndarray) -> Batch:
         chosen = [self.classes[index] for index in index_array]
@@ -320,12 +326,9 @@ class DirectoryIterator(_Files):
         found = [
             (number, file) for name, number in self.class_indices.items() for file in self._listed(name, follow_links)
         ]
-        self.filenames = [file for _, file in found]
         self.classes = np.array([number for number, _ in found], "int32")
-        self._filepaths = [os.path.join(directory, file) for file in self.filenames]
-        self.samples = len(found)
-        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
-        super().__init__(self.samples, batch_size, shuffle, seed)
+        told = f"images belonging to {self.num_classes} classes"
+        self._begin([file for _, file in found], told, batch_size, shuffle, seed)
 
     def _listed(self, name: str, follow_links: bool) -> list[str]:
         """The images of a class, in the order of their folders, and of these the part that is wanted."""
@@ -372,13 +375,9 @@ class DataFrameIterator(_Files):
         elif self.class_mode == "multi_output":
             self._targets = [np.array(table[column].tolist()) for column in y_col]
         self._sample_weight = table[weight_col].values if weight_col else None
-        self.filenames = table[x_col].tolist()
-        self._filepaths = [os.path.join(self.directory, file) for file in self.filenames]
-        self.samples = len(self.filenames)
-        checked = "validated" if validate_filenames else "non-validated"
-        more = f" belonging to {len(self.class_indices)} classes" if named else ""
-        print(f"Found {self.samples} {checked} image filenames{more}.")
-        super().__init__(self.samples, batch_size, shuffle, seed)
+        told = "validated image filenames" if validate_filenames else "non-validated image filenames"
+        told += f" belonging to {len(self.class_indices)} classes" if named else ""
+        self._begin(table[x_col].tolist(), told, batch_size, shuffle, seed)
 
     @property
     def labels(self) -> Labels:
