@@ -161,10 +161,13 @@ _METHODS = option("interpolation", "nearest", "bilinear", "bicubic", "lanczos3",
 
 def _sizes(value: Any) -> Any:
     """(height, width); a size that a compiled step computes stays a tensor."""
-    b = current()
-    if isinstance(value, (list, tuple)) and any(b.is_tensor(v) and not b.has_value(v) for v in value):
+    if isinstance(value, (list, tuple)) and any(type(v) is not int and _traced(v) for v in value):
         return tuple(value)
     return _PAIR(value)
+
+
+def _traced(size: object) -> bool:
+    return current().is_tensor(size) and not current().has_value(size)
 
 
 _PAIR = pair("size", least=1)

@@ -29,7 +29,7 @@ def batch_flatten(x: TensorLike) -> Tensor:
     return ops.reshape(x, (-1, math.prod(ops.shape(x)[1:])))
 
 
-def concatenate(tensors: Sequence[TensorLike], axis: int = -1) -> Tensor | tuple[Size, ...]:
+def concatenate(tensors: Sequence[Tensor | Sequence[Size]], axis: int = -1) -> Tensor | tuple[Size, ...]:
     """Tensors joined along an axis; or shapes, as `shape` returns them."""
     if any(isinstance(x, tuple) for x in tensors):
         return tuple(size for sizes in tensors for size in sizes)
