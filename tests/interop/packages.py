@@ -71,6 +71,7 @@ PACKAGES = (
         left_out={"backend_consistency": "starts processes that import Keras"},
         requires=("pynndescent", "tf2onnx", "torch-geometric", "huggingface-hub"),
     ),
+    Package("keras-tcn", "tcn"),
     Package("optuna-integration", "optuna_integration", requires=("optuna",)),
     Package("mlflow", "mlflow", requires=("mlflow-skinny", "sqlalchemy", "alembic")),
     Package("wandb", "wandb", requires=("gitpython", "pydantic", "opentelemetry-sdk", "cwevals")),
