@@ -24,9 +24,7 @@ input_length, label_length = keras.Input((1,), dtype="int64"), keras.Input((1,),
 loss = layers.Lambda(cost, output_shape=(1,), name="ctc")([predicted, labels, input_length, label_length])
 model = fill(keras.Model([inputs, labels, input_length, label_length], loss))
 model.compile(optimizer=keras.optimizers.SGD(0.05), loss={"ctc": lambda y_true, y_pred: y_pred})
-history = model.fit(
-    [x, words, steps, word_lengths], np.zeros((4, 1)), epochs=3, batch_size=2, shuffle=False, verbose=0
-)
+history = model.fit([x, words, steps, word_lengths], np.zeros((4, 1)), epochs=3, batch_size=2, shuffle=False, verbose=0)
 show("history", history.history)
 reader = keras.Model(inputs, predicted)
 probabilities = reader.predict(x, verbose=0)
