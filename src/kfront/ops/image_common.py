@@ -34,10 +34,13 @@ def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ..
 
 
 def pair(name: str, length: int = 2, least: int | None = None) -> Callable[[Any], Any]:
-    """A function for `prepare` that makes a tuple of `length` ints of an int or a sequence; None stays."""
+    """A function for `prepare` that makes a tuple of `length` ints of an int or a sequence; None stays.
+
+    So do tensors in TensorFlow's graphs.
+    """
 
     def above(value: tuple[int, ...]) -> tuple[int, ...]:
-        if least is not None and min(value) < least:
+        if least is not None and min((v for v in value if isinstance(v, int)), default=least) < least:
             raise ArgumentError(f"expected `{name}` >= {least}, got {value!r}.")
         return value
 
@@ -50,7 +53,7 @@ def pair(name: str, length: int = 2, least: int | None = None) -> Callable[[Any]
             raise ArgumentTypeError(f"expected `{name}` to be an int or {length} ints, got {value!r}.")
         if not all(is_whole(v) for v in value):
             raise ArgumentTypeError(f"expected `{name}` to be ints, got {value!r}.")
-        return above(tuple(int(v) for v in value))
+        return above(tuple(int(v) if hasattr(type(v), "__index__") else v for v in value))
 
     return check
 

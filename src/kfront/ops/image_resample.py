@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from kfront.backends import current
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.typing import Seed, Size, Tensor, TensorLike
@@ -159,20 +158,8 @@ def _with_aspect(
 _METHODS = option("interpolation", "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
-def _sizes(value: Any) -> Any:
-    """(height, width); a size that a compiled step computes stays a tensor."""
-    if isinstance(value, (list, tuple)) and any(type(v) is not int and _traced(v) for v in value):
-        return tuple(value)
-    return _PAIR(value)
-
-
-def _traced(size: object) -> bool:
-    return current().is_tensor(size) and not current().has_value(size)
-
-
-_PAIR = pair("size", least=1)
 _RESIZE: dict[str, Any] = {
-    "size": _sizes,
+    "size": pair("size", least=1),
     "interpolation": _METHODS,
     "fill_mode": option("fill_mode", "constant"),
     "data_format": data_format,
