@@ -149,16 +149,10 @@ def test_kills_lose_no_trial_and_change_no_bit(tmp_path):
 @pytest.mark.skipif(not TRIALS, reason="200 trials take minutes; `nox -s tuning`")
 @pytest.mark.parametrize("engine", TRAINABLE)
 def test_memory_stays_where_it_is(engine, tmp_path):
-    """JAX may keep what it keeps of as many models without kfront (`docs/engine_differences.md`)."""
-    own = _megabytes("tests.tuning.jax_alone", str(TRIALS)) if engine == "jax" else 0.0
-    added = _megabytes("tests.tuning.memory", str(tmp_path), str(TRIALS), KERAS_BACKEND=engine)
-    assert added < 5 + own, f"MB more after {TRIALS} trials; the engine alone {own}"
-
-
-def _megabytes(*module, **env):
-    command = [sys.executable, "-m", *module]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout)
+    env = {**os.environ, "KERAS_BACKEND": engine, "MALLOC_ARENA_MAX": "1"}
+    command = [sys.executable, "-m", "tests.tuning.memory", str(tmp_path), str(TRIALS)]
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    assert float(done.stdout) < 5, f"MB more after {TRIALS} trials"
 
 
 def _workers(parent, folder):

@@ -18,8 +18,7 @@ from kfront import config
 from kfront.backends.base import Backend, op_modules
 from kfront.backends.distributor import Distributor
 from kfront.backends.jax import elementwise, foreach, host, native, pytree, sparse, step, transforms
-from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, first_value, lift, tracing, x64
-from kfront.backends.jax.step_state import first_copy
+from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, forget, lift, tracing, x64
 from kfront.backends.jax.tuned import TABLE
 from kfront.backends.typing import Closure, Pair
 from kfront.core.dtypes import ALL, standardize
@@ -83,16 +82,12 @@ class JaxBackend(Backend):
         if self.matmul is not before:
             self.forget_compiled()
 
-    def forget_compiled(self) -> None:
-        """JAX keeps what it traced and compiled for each shape (jax 0.10: some MB for a small model of a new size)."""
-        jax.clear_caches()
-        first_value.seen.clear()
-        first_copy.seen.clear()
-
     @property
     def dtypes(self) -> tuple[str, ...]:  # type: ignore[override]
         """The dtypes there are: those of 64 bits with `jax_enable_x64` only."""
         return _DTYPES if self._attaching or x64() else tuple(d for d in _DTYPES if d not in _WIDE)
+
+    forget_compiled = staticmethod(forget)
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ Dispatching a compiled function costs about 3 us whatever is in it, a `jax.numpy
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import jax
@@ -29,6 +29,12 @@ except ImportError:  # pragma: no cover
 
     def at_top() -> bool:
         return False
+
+
+try:  # private: what jitted functions were traced with; `jax.clear_caches` leaves it
+    from jax._src.pjit import _seen_qdds as _TRACED
+except ImportError:  # pragma: no cover
+    _TRACED: MutableMapping[Any, Any] = {}
 
 
 TRACER = jax.core.Tracer
@@ -55,14 +61,15 @@ def canonical(dtype: DTypeLike) -> str:
     return _NARROW[name] if name in _NARROW and not x64() else name
 
 
-_FEW = 10
+_FEW = 100
+_seen: Counter[object] = Counter()  # arrays, by what they were given to, by shape and dtype
 
 
 class Repeated:
     """A function of one array that is run compiled, and so compiled for a shape, once a few arrays of it have come.
 
-    To compile costs as much as some hundred calls of `plain`, and memory that JAX does not give back, not even when its
-    caches are cleared (jax 0.10: about 7 KB each time), which adds up where models of ever new sizes follow each other.
+    To compile costs as much as some hundred calls of `plain`, which adds up where models of ever new sizes follow each
+    other.
 
     Args:
         compiled: what `jax.jit` has given.
@@ -71,24 +78,30 @@ class Repeated:
 
     def __init__(self, compiled: Callable[[Array], Array], plain: Callable[[Array], Array]) -> None:
         self._compiled, self._plain = compiled, plain
-        self.seen: Counter[object] = Counter()  # by shape and dtype; to be cleared when what was compiled is gone
 
     def __call__(self, x: Array) -> Array:
-        key = x.shape, x.dtype
-        self.seen[key] += 1
-        return self._compiled(x) if self.seen[key] > _FEW else self._plain(x)
+        key = self, x.shape, x.dtype
+        _seen[key] += 1
+        return self._compiled(x) if _seen[key] > _FEW else self._plain(x)
 
 
 _identity = jax.jit(lambda x: x)
 first_value = Repeated(_identity, jax.device_put)
 
 
-_nothing = jax.jit(lambda: jax.numpy.zeros(()))
+def forget() -> None:
+    """Drop what JAX traced and compiled for each shape (jax 0.10: some MB for a small model of a new size)."""
+    jax.clear_caches()
+    _TRACED.clear()
+    _seen.clear()
+
+
+_NOTHING = np.zeros(())
 
 
 def tracing() -> bool:
     """Whether a computation is being staged out (`jit`, `scan`, `eval_shape` of one)."""
-    return type(_nothing()) is not ARRAY
+    return not at_top() and type(jax.device_put(_NOTHING)) is not ARRAY
 
 
 def on_cpu() -> bool:
