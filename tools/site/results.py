@@ -1,4 +1,4 @@
-"""Write the pages of results (conformance, benchmarks, whole programs, accuracy) from the JSON of their programs.
+"""Write the pages of results, each from the JSON or TOML of a program.
 
 Usage: python tools/site/results.py FOLDER
 """
@@ -6,7 +6,9 @@ Usage: python tools/site/results.py FOLDER
 from __future__ import annotations
 
 import json
+import re
 import sys
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ CONFORMANCE = ROOT / "build" / "conformance" / "results.json"
 BENCHMARKS = ROOT / "build" / "benchmarks"
 PROGRAMS = ROOT / "benchmarks" / "programs" / "recorded.json"
 ACCURACY = ROOT / "conformance" / "accuracy" / "recorded.json"
+EXPLAINED = ROOT / "conformance" / "keras"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -113,10 +116,38 @@ def accuracy() -> str:
     return text
 
 
+def differences() -> str:
+    """What the audit beside Keras found, by its reason."""
+    text = (
+        "# Differences that were looked for\n\n`python -m conformance --areas keras` calls every public name on Keras "
+        "and kfront alike, with arguments good and bad, and compares attributes, configs, weights, results, dtypes and "
+        "errors. What differs on purpose has a reason in `conformance/keras/explained*.toml`, of which this page is "
+        "made; anything else fails. [Differences from Keras](../differences_from_keras.md) tells what programs notice."
+        "\n\n"
+    )
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for file in sorted(EXPLAINED.glob("explained*.toml")):
+        for decision in tomllib.loads(file.read_text(encoding="utf-8"))["decision"]:
+            for cover in decision["covers"]:
+                kinds, _, rest = cover.partition("/")
+                for kind in _names(kinds):
+                    found[kind][decision["reason"]] |= _names(rest)
+    for kind, reasons in sorted(found.items()):
+        rows = [[reason, ", ".join(f"`{n}`" for n in sorted(names))] for reason, names in reasons.items()]
+        text += f"## {kind.replace('*', 'all').capitalize()}\n\n{table(['why', 'of what'], rows)}\n\n"
+    return text
+
+
+def _names(pattern: str) -> set[str]:
+    """The public names of a pattern: of `ops.<dot|tile>/axis=*`, ops.dot and ops.tile."""
+    head, choice = re.match(r"([^/<]*)(?:<([^>]*)>)?", pattern).groups()  # type: ignore[union-attr]
+    return {head + one for one in choice.split("|")} if choice else {head}
+
+
 def main(folder: Path) -> None:
     """Write the pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (conformance, benchmarks, programs, accuracy):
+    for make in (conformance, benchmarks, programs, accuracy, differences):
         (folder / f"{make.__name__}.md").write_text(make(), encoding="utf-8")
 
 
