@@ -7,9 +7,6 @@ time, so results are missing (`--out` keeps the others, `--resume` goes on); 5 n
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
-import gc
 import importlib
 import importlib.metadata
 import json
@@ -26,7 +23,7 @@ from importlib.util import find_spec
 
 from . import comparison, report, resume
 from .keras import audit
-from .suite import AREAS, OF_OPS, ON_REQUEST, Case, Result, collect, load_expected, process_of, run_case
+from .suite import AREAS, OF_OPS, ON_REQUEST, Case, Result, collect, free_memory, load_expected, process_of, run_case
 
 START = time.monotonic()
 LONG = ("compiled", "keras_values", "keras")  # areas that generate code, and start Keras in a process of its own
@@ -135,20 +132,8 @@ def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:
         results.append(run_case(case, expected.get(case.backend, [])))
         journal.end(results[-1])
         if len(results) % 20 == 0:
-            _free_memory()
+            free_memory()
     return results
-
-
-def _free_memory(most: float = 2e9) -> None:
-    """Drop what JAX has compiled when the process grows beyond so many bytes (Linux; it drops nothing by itself)."""
-    pages = pathlib.Path("/proc/self/statm")
-    jax = sys.modules.get("jax")
-    if jax is None or not pages.exists() or int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") < most:
-        return
-    jax.clear_caches()
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 class _Ended(Exception):

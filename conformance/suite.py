@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import fnmatch
+import gc
 import importlib
 import os
 import pathlib
@@ -26,6 +29,7 @@ __all__ = [
     "Result",
     "close",
     "collect",
+    "free_memory",
     "in_turn",
     "load_expected",
     "process_of",
@@ -177,6 +181,18 @@ def process_of(module: str, **settings: str) -> tuple[list[str], dict[str, str]]
     home = pathlib.Path(__file__).resolve().parents[package.count(".") + 1]
     path = os.pathsep.join([str(home), *filter(None, [os.environ.get("PYTHONPATH")])])
     return [sys.executable, "-m", f"{package}.{module}"], {**os.environ, "PYTHONPATH": path, **settings}
+
+
+def free_memory(most: float = 2e9) -> None:
+    """Drop what JAX has compiled when the process grows beyond so many bytes (Linux; it drops nothing by itself)."""
+    pages = pathlib.Path("/proc/self/statm")
+    jax = sys.modules.get("jax")
+    if jax is None or not pages.exists() or int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") < most:
+        return
+    jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def run_case(case: Case, expected: list[Expected]) -> Result:

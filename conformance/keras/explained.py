@@ -11,6 +11,8 @@ import tomllib
 from collections.abc import Collection
 from typing import NamedTuple
 
+from .normal import OFF
+
 __all__ = ["Row", "reasons", "rows", "unneeded"]
 
 HERE = pathlib.Path(__file__).parent
@@ -46,7 +48,9 @@ class Row(NamedTuple):
         return None if set("*?") & {*kind, *name} else (kind, name)
 
     def matches(self, difference: str, text: str) -> bool:
-        """Whether it covers a difference, and what differs."""
+        """Whether it covers a difference, and what differs: numbers that do only if it says so."""
+        if OFF in text and self.how != "*" and OFF not in self.how:
+            return False
         about = _expression(self.pattern).fullmatch(difference) is not None
         return about and _expression(self.how).fullmatch(text) is not None
 

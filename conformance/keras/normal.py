@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Json", "alike", "different", "normal", "of_errors"]
+__all__ = ["OFF", "Json", "alike", "different", "normal", "of_errors"]
 
 Json = Any  # None, bool, int, float, str, lists and dicts of them
 MOST = 256  # numbers of an array that are compared one by one, evenly chosen
 RTOL = 2e-4  # relative to the largest of an array; kernels of one engine, called in another order
+OFF = "values by"  # in each text about numbers that differ, whatever else does
 
 
 def normal(value: Any, package: Any, depth: int = 0) -> Json:
@@ -101,24 +102,62 @@ def different(theirs: Json, ours: Json, rtol: float = RTOL) -> str:
         if tagged and isinstance(next(iter(theirs.values())), list):
             (tag, a), b = next(iter(theirs.items())), next(iter(ours.values()))
             return _arrays(tag, a, b, rtol)
-        found = [f"{key}: {d}" for key in theirs if (d := different(theirs[key], ours[key], rtol))]
-        return "; ".join(found[:3])
+        return _some(f"{key}: {d}" for key in theirs if (d := different(theirs[key], ours[key], rtol)))
     if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        found = [different(a, b, rtol) for a, b in zip(theirs, ours, strict=True)]
-        return "; ".join([f"[{i}] {d}" for i, d in enumerate(found) if d][:3])
+        found = (different(a, b, rtol) for a, b in zip(theirs, ours, strict=True))
+        return _some(f"[{i}] {d}" for i, d in enumerate(found) if d)
     if type(theirs) is float and type(ours) is float:
         same = math.isclose(theirs, ours, rel_tol=rtol, abs_tol=1e-7)
     else:
         same = type(theirs) is type(ours) and theirs == ours
-    return "" if same else f"Keras {_short(theirs)}, kfront {_short(ours)}"
+    return "" if same else _forms(theirs, ours, rtol) or f"Keras {_short(theirs)}, kfront {_short(ours)}"
+
+
+def _some(found: Iterable[str]) -> str:
+    """The first of what differs, numbers before all else."""
+    return "; ".join(sorted(found, key=lambda text: OFF not in text)[:3])
+
+
+def _forms(theirs: Json, ours: Json, rtol: float) -> str:
+    """Of sequences and numbers in two forms (list, tuple, tensor, array, Python's) the forms, and what else differs."""
+    forms = [next(iter(x)) if isinstance(x, dict) and x else type(x).__name__ for x in (theirs, ours)]
+    if forms[0] == forms[1]:
+        return ""
+    parts = [x["tuple"] if form == "tuple" else x for x, form in zip((theirs, ours), forms, strict=True)]
+    if isinstance(parts[0], list) and isinstance(parts[1], list):
+        inner = different(*parts, rtol)
+    elif (a := _numbers(parts[0])) and (b := _numbers(parts[1])) and len(a[2]) == len(b[2]):
+        inner = _arrays("numbers", [a[0] or b[0], *a[1:]], [b[0] or a[0], *b[1:]], rtol)
+    else:
+        return ""
+    return "; ".join(filter(None, [f"form: Keras {forms[0]}, kfront {forms[1]}", inner]))
+
+
+def _numbers(x: Json) -> list[Json] | None:
+    """[dtype, shape, values] of what consists of numbers that are known; Python's own have no dtype."""
+    if isinstance(x, dict):
+        tag, value = next(iter(x.items()), ("", None))
+        known = tag in ("tensor", "array", "scalar") and len(found := _whole(value)) == 3
+        return found if known else _numbers(value) if tag == "tuple" else None
+    if not isinstance(x, list):
+        return ["", [], [x]] if isinstance(x, (int, float)) else None
+    parts = [_numbers(v) for v in x]
+    first, *others = parts or [None]
+    if first is None or any(p is None or p[:2] != first[:2] for p in others):
+        return None
+    return [first[0], [len(parts), *first[1]], [v for p in parts if p for v in p[2]]]
+
+
+def _whole(found: list[Json]) -> list[Json]:
+    """[dtype, shape, values]; a scalar may be [dtype, value]."""
+    return found if isinstance(found[1], list) else [found[0], [], [found[1]]]
 
 
 def _of_no_rank(x: Json, other: Json) -> Json:
     """A scalar as an array beside one: which of both NumPy's functions give for no axes is an accident."""
     if not (isinstance(x, dict) and isinstance(other, dict) and "scalar" in x and "array" in other):
         return x
-    found = x["scalar"]
-    return {"array": found if isinstance(found[1], list) else [found[0], [], [found[1]]]}
+    return {"array": _whole(x["scalar"])}
 
 
 def _untaken(theirs: dict[str, list[str]], ours: dict[str, list[str]]) -> str:
@@ -160,18 +199,23 @@ def _told(error: Json) -> str:
 
 
 def _arrays(tag: str, a: list[Json], b: list[Json], rtol: float) -> str:
-    if a[:-1] != b[:-1]:
-        return f"{tag}: Keras {a[:-1]}, kfront {b[:-1]}"
-    if len(a) < 3 or a[-1] == b[-1]:
-        return ""
-    if any(isinstance(v, str) != isinstance(w, str) or (isinstance(v, str) and v != w) for v, w in zip(a[-1], b[-1])):
-        return f"{tag}: Keras {_short(a[-1])}, kfront {_short(b[-1])}"
-    x, y = (np.array([v for v in s if not isinstance(v, str)], "float64") for s in (a[-1], b[-1]))
-    half = a[0] in ("float16", "bfloat16")
-    bound = (0.02 if half else rtol) * max(float(np.max(np.abs(x), initial=0.0)), 1e-3)
+    """What differs between [dtype, shape, values] of both; of what is drawn there are no values."""
+    a, b = _whole(a), _whole(b)
+    found = [f"Keras {a[:2]}, kfront {b[:2]}"] if a[:2] != b[:2] else []
+    if a[1] == b[1] and len(a) == len(b) == 3 and a[2] != b[2]:
+        half = {"float16", "bfloat16"} & {a[0], b[0]}
+        found.append(_values(a[2], b[2], 0.02 if half else rtol))
+    return f"{tag}: {'; '.join(found)}" if any(found) else ""
+
+
+def _values(a: list[Json], b: list[Json], rtol: float) -> str:
+    finite = [(v, w) for v, w in zip(a, b, strict=True) if not isinstance(v, str) and not isinstance(w, str)]
+    x, y = np.array(finite, "float64").reshape(-1, 2).T
     worst = float(np.max(np.abs(x - y), initial=0.0))
-    text = f"{tag}: values by {worst:.3g}, Keras {_short(x.tolist())}, kfront {_short(y.tolist())}"
-    return "" if worst <= bound else text
+    if any(v != w for v, w in zip(a, b, strict=True) if isinstance(v, str) or isinstance(w, str)):
+        worst = math.inf
+    close = worst <= rtol * max(float(np.max(np.abs(x), initial=0.0)), 1e-3)
+    return "" if close else f"{OFF} {worst:.3g}, Keras {_short(a)}, kfront {_short(b)}"
 
 
 def _short(x: Json) -> str:

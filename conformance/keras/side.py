@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+from ..suite import free_memory
 from .probing import observe
 from .tables import probes_of
 
@@ -30,6 +31,7 @@ def main() -> None:
         found = {label: observe(keras, probe) for label, probe in asked.items()}
         answers.write(json.dumps(found) + "\n")
         answers.flush()
+        free_memory()
 
 
 if __name__ == "__main__":

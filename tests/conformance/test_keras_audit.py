@@ -43,6 +43,8 @@ def test_expressions_are_evaluated_on_a_package():
         (np.ones(3), np.array([1.0, 1.0, 1.01])),
         (np.array([np.nan]), np.array([1.0])),
         (np.ones((3, 1)), np.ones((1, 3))),
+        (np.float64(1.0), np.float64(1.1)),
+        (np.array([1.0, np.inf]), np.array([1.0, -np.inf])),
     ],
 )
 def test_values_that_differ(theirs, ours):
@@ -50,6 +52,34 @@ def test_values_that_differ(theirs, ours):
     assert different(theirs, ours)
     assert not different(theirs, theirs)
     assert not different(ours, ours)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "text"),
+    [
+        (np.array([3], "int64"), np.array([3], "int32"), "array: Keras ['int64', [1]], kfront ['int32', [1]]"),
+        ([1, 2], (1, 2), "form: Keras list, kfront tuple"),
+        (np.ones((2, 3)), [np.ones(3), np.ones(3)], "form: Keras array, kfront list"),
+        (2, np.array(2, "int32"), "form: Keras int, kfront array"),
+        (True, 1, "form: Keras bool, kfront int"),
+        ([[1.0], [2.0]], np.array([[1.0], [2.0]]), "form: Keras list, kfront array"),
+    ],
+)
+def test_dtypes_and_forms_hide_no_numbers(theirs, ours, text):
+    theirs, ours = normal(theirs, kfront), normal(ours, kfront)
+    assert different(theirs, ours) == text
+    for other in (9, [9, 2], np.array([9]), np.full((2, 3), 9.0), [[9.0], [2.0]]):
+        found = different(normal(other, kfront), ours)
+        assert not found or found != text
+    row = explained.Row("a/b/*", f"{text.replace('Keras', '*')}*", ("numpy",), "why")
+    assert row.matches("a/b/c", text) and not row.matches("a/b/c", f"{text}; values by 2")
+    assert explained.Row("a/b/*", "*; values by *", ("numpy",), "why").matches("a/b/c", f"{text}; values by 2")
+
+
+def test_drawn_results_have_shapes():
+    drawn = lambda *shape: {"array": ["float32", [*shape]]}  # noqa: E731
+    assert not different(drawn(2, 3), drawn(2, 3))
+    assert different(drawn(2, 3), drawn(3, 2)) == "array: Keras ['float32', [2, 3]], kfront ['float32', [3, 2]]"
 
 
 def test_methods_take_what_keras_methods_take():

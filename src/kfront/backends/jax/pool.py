@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array, lax
 
 from kfront.backends.jax.common import compiled, filled_windows, per_axis
+from kfront.backends.jax.index import lowest
 from kfront.backends.typing import Function, Sizes
 
 
@@ -37,8 +38,7 @@ def pool_op(run: Function[Array]) -> Function[Array]:
 @compiled(1, 2, 3)
 def largest(x: Array, size: tuple[int, ...], step: tuple[int, ...], padding: str) -> Array:
     """Largest value of each window; of several equal ones the first has the gradient."""
-    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
+    return lax.reduce_window(x, np.array(lowest(x.dtype), x.dtype), lax.max, size, step, padding.upper())
 
 
 def window_sum(x: Array, size: tuple[int, ...], step: tuple[int, ...], padding: str) -> Array:
