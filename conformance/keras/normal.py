@@ -201,14 +201,16 @@ def _told(error: Json) -> str:
 def _arrays(tag: str, a: list[Json], b: list[Json], rtol: float) -> str:
     """What differs between [dtype, shape, values] of both; of what is drawn there are no values."""
     a, b = _whole(a), _whole(b)
-    found = [f"Keras {a[:2]}, kfront {b[:2]}"] if a[:2] != b[:2] else []
-    if a[1] == b[1] and len(a) == len(b) == 3 and a[2] != b[2]:
-        half = {"float16", "bfloat16"} & {a[0], b[0]}
-        found.append(_values(a[2], b[2], 0.02 if half else rtol))
-    return f"{tag}: {'; '.join(found)}" if any(found) else ""
+    kind = f"Keras {a[:2]}, kfront {b[:2]}" if a[:2] != b[:2] else ""
+    half = {"float16", "bfloat16"} & {a[0], b[0]}
+    compared = a[1] == b[1] and len(a) == len(b) == 3
+    numbers = _values(a[2], b[2], 0.02 if half else rtol) if compared else ""
+    return f"{tag}: {'; '.join(filter(None, [kind, numbers]))}" if kind or numbers else ""
 
 
 def _values(a: list[Json], b: list[Json], rtol: float) -> str:
+    if a == b:
+        return ""
     finite = [(v, w) for v, w in zip(a, b, strict=True) if not isinstance(v, str) and not isinstance(w, str)]
     x, y = np.array(finite, "float64").reshape(-1, 2).T
     worst = float(np.max(np.abs(x - y), initial=0.0))
