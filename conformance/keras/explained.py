@@ -16,7 +16,7 @@ from .normal import OFF
 __all__ = ["Row", "reasons", "rows", "unneeded"]
 
 HERE = pathlib.Path(__file__).parent
-TABLES = ("explained.toml", "explained_ops.toml", "explained_numpy.toml", "explained_inputs.toml")
+TABLES = tuple(f"explained{part}.toml" for part in ("", "_ops", "_inputs", "_numpy", "_tensorflow", "_jax"))
 
 
 class Row(NamedTuple):

@@ -31,6 +31,13 @@ def test_values(backend: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["L1", "L2", "L1L2", "OrthogonalRegularizer"])
+def test_integers(backend: Any, name: str) -> None:
+    penalty = getattr(regularizers, name)(0.1)
+    whole = np.floor(X).astype("int32")
+    assert value(penalty, whole) == pytest.approx(value(penalty, whole.astype("float32")), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["L1", "L2", "L1L2", "OrthogonalRegularizer"])
 def test_config(name: str) -> None:
     made = getattr(regularizers, name)()
     config = regularizers.serialize(made)

@@ -82,7 +82,7 @@ class L1(Regularizer):
 
     def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
-        return self.l1 * ops.sum(ops.absolute(x))
+        return ops.multiply(self.l1, ops.sum(ops.absolute(x)))
 
 
 class L2(Regularizer):
@@ -109,7 +109,7 @@ class L2(Regularizer):
 
     def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
-        return self.l2 * ops.sum(ops.square(x))
+        return ops.multiply(self.l2, ops.sum(ops.square(x)))
 
 
 class L1L2(Regularizer):
@@ -139,9 +139,9 @@ class L1L2(Regularizer):
         """The penalty of `x`, a scalar tensor."""
         if not self.l1 and not self.l2:
             return ops.zeros((), dtype=x.dtype if hasattr(x, "dtype") else None)
-        terms = [self.l1 * ops.sum(ops.absolute(x))] if self.l1 else []
+        terms = [ops.multiply(self.l1, ops.sum(ops.absolute(x)))] if self.l1 else []
         if self.l2:
-            terms.append(self.l2 * ops.sum(ops.square(x)))
+            terms.append(ops.multiply(self.l2, ops.sum(ops.square(x))))
         return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 
@@ -176,7 +176,7 @@ class OrthogonalRegularizer(Regularizer):
         if len(x.shape) != 2:
             raise ShapeError(f"[OrthogonalRegularizer] expected a matrix, got shape {tuple(x.shape)}.")
         rows = x if self.mode == "rows" else ops.transpose(x)
-        rows = rows * ops.rsqrt(ops.maximum(ops.sum(ops.square(rows), axis=1, keepdims=True), 1e-12))
+        rows = ops.multiply(rows, ops.rsqrt(ops.maximum(ops.sum(ops.square(rows), axis=1, keepdims=True), 1e-12)))
         count = rows.shape[0]
         cosines = ops.matmul(rows, ops.transpose(rows))
         off_diagonal = ops.absolute(cosines * (1.0 - ops.eye(count, dtype=cosines.dtype)))
