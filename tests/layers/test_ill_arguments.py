@@ -30,6 +30,14 @@ def test_inputs_of_another_form(make: Any, shape: tuple[int, ...], backend: Any)
         layer(np.ones(shape, "float32"))
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (5, 3)])
+def test_sequences_have_three_axes(shape: tuple[int, ...], backend: Any) -> None:
+    layer = layers.TimeDistributed(layers.Dense(2))
+    layer(X)
+    with pytest.raises(ValueError, match="at least 3 axes"):
+        layer(np.ones(shape, "float32"))
+
+
 @pytest.mark.parametrize(
     ("make", "error"),
     [
