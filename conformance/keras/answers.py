@@ -19,7 +19,7 @@ from .tables import stamp
 __all__ = ["ENDED", "ask", "kept_answers"]
 
 ENDED: dict[str, Facts] = {"": {"ended": True}}  # the answer of a process that the question ended
-LIMIT = 300.0  # seconds for the probes of one kind and one subject
+LIMIT = 1800.0  # seconds for the probes of one kind and one subject, on a machine that is busy
 
 
 def ask(engine: str, kind: str, subject: str) -> dict[str, Facts]:

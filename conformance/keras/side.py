@@ -25,12 +25,17 @@ def _has(package: object, name: str) -> bool:
 
 
 def _in_time(package: types.ModuleType, probe: Probe) -> Facts:
-    """The facts of a probe; the error that ends it once it takes too long is one of them."""
+    """The facts of a probe; the error that ends it once it takes too long is one of them.
+
+    An engine's kernel that takes no notice of that ends the process.
+    """
     signal.setitimer(signal.ITIMER_PROF, LIMIT)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 2 * LIMIT)
     try:
         return observe(package, probe)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def _too_long(*_: object) -> None:
