@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import kfront
+from kfront.core.state import state
 
 from ..suite import Case, Result, in_turn
 from . import explained, record, tables
@@ -68,6 +69,7 @@ def found(engine: str, kind: str, name: str) -> Iterator[tuple[str, str]]:
     if theirs == ENDED:
         yield f"{kind}/{name}/all/process", "Keras ends the process"
         return
+    state.any_mask_seen = True  # masks that are set by hand are looked for once there was one, in each order of parts
     with kfront.backend_scope(engine):
         for label, probe in probes_of(kind, name).items() if theirs else ():  # Keras has no such name
             ours = json.loads(json.dumps(observe(kfront, probe)))
