@@ -119,7 +119,10 @@ class WindowLayer(OptionLayer):
 class BaseConv(WindowLayer, LoraLayer):
     """Convolution layer of any rank."""
 
-    _normalise = normalisers(groups=positive)
+    _normalise = normalisers(
+        groups=positive,
+        filters=lambda layer, name, value: None if value is None else positive(layer, name, value),  # subclasses set it
+    )
     groups: int
     kernel: VariableLike | None = None
 
@@ -147,7 +150,7 @@ class BaseConv(WindowLayer, LoraLayer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._set_lora(*lora)
         self._store(locals())
-        if self.filters % self.groups:
+        if filters is not None and self.filters % self.groups:
             raise ArgumentError(
                 f"[{type(self).__name__}] expected `groups` to divide `filters`, got filters={filters} and "
                 f"groups={groups}."
@@ -157,7 +160,8 @@ class BaseConv(WindowLayer, LoraLayer):
     def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        filters = positive(self, "filters", self.filters)
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, filters))
         if self.use_bias:
             self.bias = self._weight("bias", (self.filters,))
         self._start_lora()
