@@ -109,7 +109,7 @@ class TimeDistributed(Wrapper):
 
     def call(self, inputs: TensorLike, training: bool | None = None, mask: Tensor | None = None) -> Any:
         """The layer's output, see the class."""
-        self._step_shape(tuple(inputs.shape))
+        self._step_shape(ops.shape(inputs))
         batch, time = dim(inputs, 0), dim(inputs, 1)
         if mask is not None:
             self._check_mask(mask, inputs)
