@@ -398,16 +398,6 @@ def test_attention_equals_its_composed_form(b):
             np.testing.assert_allclose(b.dot_product_attention(*full), composed, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("padding", ["valid", "same"])
-def test_largest_of_bools(padding):
-    x = np.random.default_rng(0).random((2, 5, 3)) > 0.6
-    with backends.backend_scope("numpy"):
-        expected = ops.max_pool(x, 2, padding=padding)
-    out = ops.max_pool(jnp.asarray(x), 2, padding=padding)
-    assert out.dtype == bool
-    np.testing.assert_array_equal(out, expected)
-
-
 def test_cholesky_of_an_indefinite_matrix_is_an_error():
     with pytest.raises(ArgumentError, match="positive definite"):
         ops.cholesky(-jnp.eye(2))

@@ -253,3 +253,13 @@ def test_narrow_numbers_are_summed_in_wide_ones(kind: str) -> None:
     x = jnp.full((1, 8, 8, 1), 0.5, kind).at[0, 0, 0, 0].set(2048)
     assert float(kfront.ops.conv(x, jnp.ones((8, 8, 1, 1), kind)).reshape(())) == 2080
     assert float(kfront.ops.average_pool(jnp.concatenate([x, x], 1), 8).sum()) == 2080 / 64 * 2
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_largest_of_bools(padding):
+    x = np.random.default_rng(0).random((2, 5, 3)) > 0.6
+    with kfront.backend_scope("numpy"):
+        expected = kfront.ops.max_pool(x, 2, padding=padding)
+    out = kfront.ops.max_pool(jnp.asarray(x), 2, padding=padding)
+    assert out.dtype == bool
+    np.testing.assert_array_equal(out, expected)
