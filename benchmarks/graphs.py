@@ -61,7 +61,7 @@ def depth(count: int) -> float:
     from kfront import Input, Sequential, layers
 
     model = Sequential([Input((16,)), *(layers.Dense(16, "relu") for _ in range(count))])
-    x = model._backend.convert(np.ones((1, 16), "float32"))
+    x = model._kf_backend.convert(np.ones((1, 16), "float32"))
     model(x)
     return statistics.median(_timed(lambda: model(x))[0] for _ in range(_CALLS)) / count * 1e6
 

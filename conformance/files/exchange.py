@@ -108,7 +108,7 @@ def _loaded(backend: str, written: Written, name: str) -> None:
     """What must hold for a `.keras` file on a backend."""
     with _portable(backend) as b:
         model = kfront.saving.load_model(written.path)
-        assert model._backend is b
+        assert model._kf_backend is b
         model.jit_compile = "auto"  # Keras writes down what it chose for its own engine
         _same(models.predictions(model, name), written.outputs)
         if written.state:

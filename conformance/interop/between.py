@@ -30,12 +30,12 @@ def converted(first: str, second: str, family: str) -> None:
     with portable(first):
         want, weights = outputs(model, family), model.get_weights()
     new = kfront.convert(model, second)
-    assert new is not model and new._backend.name == second
+    assert new is not model and new._kf_backend.name == second
     with portable(second) as b:
         close(outputs(new, family), want, SAME, SAME, "predictions")
         for v, w in zip(new.variables, model.variables, strict=True):
             assert np.array_equal(v.numpy(), w.numpy()), v.path
-        if not (b.trainable and model._backend.trainable):
+        if not (b.trainable and model._kf_backend.trainable):
             return
         for v, w in zip(new.optimizer.variables, model.optimizer.variables, strict=True):
             assert np.array_equal(v.numpy(), w.numpy()), v.path

@@ -108,5 +108,5 @@ def running_mean(losses: list[float]) -> np.ndarray:
 
 def outputs(model: Any, family: str) -> np.ndarray:
     """What the model gives for the first batch."""
-    b = model._backend
+    b = model._kf_backend
     return b.to_numpy(model(b.convert(batches(family)[0][0])))

@@ -29,7 +29,7 @@ class Portable(kfront.Model):
             y_pred = self(x, training=True)
             return self.compute_loss(x, y, y_pred), y_pred
 
-        b = self._backend
+        b = self._kf_backend
         loss, y_pred, grads = b.value_and_grad(forward, self.trainable_variables, self.non_trainable_variables)
         self.optimizer.apply(grads, self.trainable_variables)
         for metric in self.metrics:

@@ -41,7 +41,7 @@ def jit(family: str) -> None:
 
     model = made(family)
     run = jax.jit(lambda model, x: model(x))
-    x = model._backend.convert(batches(family)[0][0])
+    x = model._kf_backend.convert(batches(family)[0][0])
     close(run(model, x), outputs(model, family), SAME, SAME)
     zero = jax.tree.map(lambda a: a * 0, model)
     close(run(zero, x), np.full((len(x), 5), 0.2), SAME, what="all weights zero")
@@ -53,7 +53,7 @@ def grad(family: str) -> None:
     import jax
 
     model = made(family)
-    b = model._backend
+    b = model._kf_backend
     x, y = map(b.convert, batches(family)[0])
     found = jax.jit(jax.grad(lambda model: _cross_entropy(model(x), y), allow_int=True))(model)
     by_path = {v.path: np.asarray(g) for v, g in zip(model.variables, jax.tree.leaves(found), strict=True)}
@@ -132,7 +132,7 @@ def transformed(family: str) -> None:
     import jax
 
     model = made(family)
-    x = model._backend.convert(batches(family)[0][0])
+    x = model._kf_backend.convert(batches(family)[0][0])
     want = outputs(model, family)
     close(jax.vmap(lambda row: model(row[None])[0])(x), want, 1e-4, 1e-5, "vmap")
     close(jax.checkpoint(lambda v: model(v))(x), want, SAME, SAME, "checkpoint")

@@ -73,7 +73,7 @@ def hooks(family: str) -> None:
     layers = [layer for layer in model.layers if not isinstance(layer, kfront.layers.InputLayer)]
     for layer in layers:
         handles += [layer.register_forward_pre_hook(count("pre")), layer.register_forward_hook(count("after"))]
-    b = model._backend
+    b = model._kf_backend
     x = b.convert(batches(family)[0][0])
     model(x).sum().backward()
     assert seen["pre"] == seen["after"] == len(layers), f"{seen} for {len(layers)} layers"
@@ -93,7 +93,7 @@ def moved(family: str) -> None:
 
     model = made(family)
     want = outputs(model, family)
-    x = model._backend.convert(batches(family)[0][0])
+    x = model._kf_backend.convert(batches(family)[0][0])
     assert model.double() is model
     got = model(x.double() if x.is_floating_point() else x)
     assert got.dtype == torch.float64 and model.layers[-1].dtype == "float64"
@@ -132,7 +132,7 @@ def optimizer(family: str) -> None:
     import torch
 
     model = made(family)
-    b = model._backend
+    b = model._kf_backend
     step = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=RATE)
     model.train()
     losses = []
@@ -165,7 +165,7 @@ def inside(family: str) -> None:
 
     net = Net()
     assert any(n.startswith("body.") for n, _ in net.named_parameters())
-    x = net.body._backend.convert(batches(family)[0][0])
+    x = net.body._kf_backend.convert(batches(family)[0][0])
     net.train()
     assert net.body.training and not torch.equal(net(x), net(x)), "no dropout in training"
     net.eval()
@@ -193,7 +193,7 @@ def compile_whole(family: str) -> None:
         torch._dynamo.reset()
         eager, model = made(family), made(family)
         run = torch.compile(model, fullgraph=True, backend="eager")
-        x = model._backend.convert(batches(family)[0][0])
+        x = model._kf_backend.convert(batches(family)[0][0])
         for m in (eager, model):
             m.train(training)
         want, got = eager(x), run(x)
@@ -211,7 +211,7 @@ def functional(family: str) -> None:
     import torch
 
     model = made(family)
-    x = model._backend.convert(batches(family)[0][0])
+    x = model._kf_backend.convert(batches(family)[0][0])
     want = outputs(model, family)
     train = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
     zeros = {n: torch.zeros_like(p) for n, p in train.items()}

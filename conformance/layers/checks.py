@@ -247,7 +247,7 @@ def config(backend: str, row: Row) -> None:
         again = kfront.layers.deserialize(json.loads(text))
         assert type(again) is type(layer), f"{type(again).__name__}, expected {type(layer).__name__}"
         assert json.dumps(kfront.layers.serialize(again)) == text or _without_build(again) == _without_build(layer)
-        kind = type(layer).__dict__.get("_unbound", type(layer))
+        kind = type(layer).__dict__.get("_kf_unbound", type(layer))
         for other in (again, kind.from_config(layer.get_config())):
             args, kwargs = specs(row)
             other(*args, **kwargs, **running._training(row))

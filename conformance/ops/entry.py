@@ -157,15 +157,15 @@ class Entry:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Entry:
         """Add an ordinary sample."""
-        return self._add(args, kwargs, self.smooth, None)
+        return self._kf_add(args, kwargs, self.smooth, None)
 
     def edge(self, *args: Any, **kwargs: Any) -> Entry:
         """Add a sample at which no gradients are compared."""
-        return self._add(args, kwargs, False, None)
+        return self._kf_add(args, kwargs, False, None)
 
     def fixed(self, *args: Any, **kwargs: Any) -> Entry:
         """Add an ordinary sample all of whose dimensions must be known."""
-        return self._add(args, kwargs, self.smooth, ())
+        return self._kf_add(args, kwargs, self.smooth, ())
 
     def also(self, *dtypes: str) -> Entry:
         """Add the last ordinary sample with its floating arrays in other dtypes."""
@@ -174,10 +174,10 @@ class Entry:
             args, kwargs = map_arrays(
                 lambda x, d=d: cast(x, d) if kind_of(x) in FLOATS else x, (last.args, last.kwargs)
             )
-            self._add(args, kwargs, False, None if last.batch else ())
+            self._kf_add(args, kwargs, False, None if last.batch else ())
         return self
 
-    def _add(self, args: Any, kwargs: dict[str, Any], smooth: bool, batch: tuple[int, ...] | None) -> Entry:
+    def _kf_add(self, args: Any, kwargs: dict[str, Any], smooth: bool, batch: tuple[int, ...] | None) -> Entry:
         sample = sample_of(args, kwargs, smooth, batch is None, self.lead)
         label = sample.label
         same = sum(s.label == label or s.label.startswith(f"{label} (") for s in self.samples)

@@ -222,7 +222,7 @@ def test_copies_files_and_other_engines(tmp_path, monkeypatch):
 @pytest.mark.parametrize("done", [False, True])
 def test_a_step_that_fails_loses_nothing(monkeypatch, error, done):
     model = trained_model()
-    function = model._steps().train_function()
+    function = model._kf_steps().train_function()
     step = next(c.cell_contents for c in function.__closure__ if isinstance(c.cell_contents, steps.Step))
     compiled = step.compiled.donating
 

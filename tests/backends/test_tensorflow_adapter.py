@@ -611,4 +611,4 @@ def test_a_model_of_many_layers_does_not_list_its_variables_for_each(monkeypatch
     for _ in range(50):
         x = layers.Identity()(x)
     Model(first, layers.Dense(2)(x))
-    assert {type(x)._unbound for x in listed} == {layers.Dense}
+    assert {type(x)._kf_unbound for x in listed} == {layers.Dense}

@@ -216,7 +216,7 @@ def test_functional_call(net):
 
 
 def test_copies_share_the_backend(net, b):
-    assert copy.deepcopy(b) is b and copy.deepcopy(net)._backend is b
+    assert copy.deepcopy(b) is b and copy.deepcopy(net)._kf_backend is b
 
 
 def test_functions_of_torch_take_variables(net):

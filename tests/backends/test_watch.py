@@ -50,9 +50,9 @@ def make(monkeypatch):
     class Quiet(Watch):
         exited = stopped = False
 
-        def _run(self):
+        def _kf_run(self):
             try:
-                super()._run()
+                super()._kf_run()
             except Ended as end:
                 self.exited = bool(end.args)
 

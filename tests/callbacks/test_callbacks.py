@@ -260,7 +260,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_swap_averages() -> None:
     model = small_model(kfront.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9))
     fit(model, epochs=1)
-    mine, average = (v.numpy() for v in (model.trainable_variables[0], model.optimizer._averages[0]))
+    mine, average = (v.numpy() for v in (model.trainable_variables[0], model.optimizer._kf_averages[0]))
     swap = callbacks.SwapEMAWeights()
     swap.set_model(model)
     swap.on_test_begin()

@@ -25,7 +25,7 @@ class Base(Configurable):
 
 
 class Wide(Base):
-    _normalise = normalisers(mode=one_of("first", "second"), memory=kept, passed=None)
+    _kf_normalise = normalisers(mode=one_of("first", "second"), memory=kept, passed=None)
     seen: Any = None
 
     def __init__(
@@ -33,14 +33,14 @@ class Wide(Base):
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self.seen = passed
-        self._store(locals())
+        self._kf_store(locals())
 
 
 class Deep(Wide):
-    _normalise = normalisers(mode=one_of("third"), units=positive)
+    _kf_normalise = normalisers(mode=one_of("third"), units=positive)
 
     def __init__(self, depth: int = 2, table_initializer: Any = "zeros", name: str = "deep", **kwargs: Any) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class Silent(Deep):
@@ -73,7 +73,7 @@ def test_an_init_that_stores_nothing_adds_nothing() -> None:
 def test_a_pickled_object_has_its_config_in_a_process_that_made_none() -> None:
     made = pickle.loads(pickle.dumps(Deep(units=2, mode="third")))
     for cls in (Deep, Wide):
-        for cache in ("_option_writers", "_option_readers", "_signature_of_init"):
+        for cache in ("_option_writers", "_kf_option_readers", "_kf_signature_of_init"):
             if cache in cls.__dict__:
                 delattr(cls, cache)
     assert made.get_config()["units"] == 2
@@ -101,7 +101,7 @@ def test_a_signature_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_store_says_where_it_belongs() -> None:
     class Alone(Configurable):
         def __init__(self, a: int) -> None:
-            self._store(locals())
+            self._kf_store(locals())
 
     with pytest.raises(ArgumentError, match=r"\[Alone\] expected the local variables of an `__init__`"):
         Alone(1)

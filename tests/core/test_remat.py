@@ -46,7 +46,7 @@ class Wave(layers.Layer):
         self.w = self.add_weight(shape=(input_shape[-1],), initializer="ones")
 
     def call(self, x: Any) -> Any:
-        return ops.sin(ops.multiply(counted(self._backend, x), self.w))
+        return ops.sin(ops.multiply(counted(self._kf_backend, x), self.w))
 
 
 class Pair(layers.Layer):

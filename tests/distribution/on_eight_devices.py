@@ -92,7 +92,7 @@ def check_parts_of_variables():
     with split().scope():
         kernel, _, gamma, *_ = make().weights
         for v in (kernel, gamma):
-            d, value = v._backend.distributor, v.numpy()
+            d, value = v._kf_backend.distributor, v.numpy()
             parts = d.shards(v)
             assert all(p[2:] == (0, 1) for p in parts) and sum(p.array.size for p in parts) == value.size
             for offset, array, *_ in parts:
@@ -148,10 +148,10 @@ def check_slots_lie_as_their_variables():
 def check_steps_are_compiled_once():
     with D.DataParallel().scope():
         model, found = make(), []
-        compile_step = model._backend.compile_step
-        model._backend.compile_step = lambda *args: found.append(compile_step(*args)) or found[-1]
+        compile_step = model._kf_backend.compile_step
+        model._kf_backend.compile_step = lambda *args: found.append(compile_step(*args)) or found[-1]
         model.fit(X[:32], Y[:32], batch_size=16, epochs=3, verbose=0)
-        del model._backend.compile_step
+        del model._kf_backend.compile_step
         (step,) = found
         assert step.compiled.donating._cache_size() == 1
 
@@ -231,7 +231,7 @@ def check_outputs_of_layers():
         assert watch.seen[-1].spec == P("batch", "model")
         model(X[:3])  # cannot be divided: stays as it is
         same(model.predict(X[:8], verbose=0), wanted)
-        assert copy.deepcopy(model.layers[0])._around is None
+        assert copy.deepcopy(model.layers[0])._kf_around is None
     text = jax.jit(lambda x: model(x)).lower(X[:8]).as_text()
     assert "sharding" in text
 

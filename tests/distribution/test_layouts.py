@@ -197,7 +197,7 @@ def test_one_process_of_torch():
         model = kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(1)])
         model.compile("sgd", "mse")
         model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
-        assert model.optimizer._reduction is None and model.predict(np.ones((3, 2)), verbose=0).shape == (3, 1)
+        assert model.optimizer._kf_reduction is None and model.predict(np.ones((3, 2)), verbose=0).shape == (3, 1)
 
 
 def test_datasets_of_several_processes():

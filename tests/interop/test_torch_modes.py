@@ -170,7 +170,7 @@ def test_batch_normalization_in_one_kernel(axis: int, monkeypatch: Any) -> None:
     for plain in (False, True):
         layer = layers.BatchNormalization(axis=axis, momentum=0.7)
         if plain:
-            monkeypatch.setattr(type(layer._backend), "batch_normalization_step", lambda *args: None)
+            monkeypatch.setattr(type(layer._kf_backend), "batch_normalization_step", lambda *args: None)
         x = torch.randn(5, 4, 3, 6, generator=torch.Generator().manual_seed(2)).requires_grad_()
         first, second = layer(x, training=True), layer(x * 2 + 1, training=True)
         (first.square().sum() + second.sin().sum()).backward()

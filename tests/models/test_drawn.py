@@ -87,7 +87,7 @@ def test_patches_of_volumes_in_files(backend, tmp_path):
 
 def _exported(model, data, path):
     """What the model gives once written for another runtime."""
-    if model._backend.name == "torch":
+    if model._kf_backend.name == "torch":
         import torch
 
         model.export(f"{path}.pt2", format="torch", verbose=False)

@@ -122,7 +122,7 @@ def test_convert(trainable_backend, target):
     x, y = data(8, 4), data(8, 2)
     model.fit(x, y, epochs=2, verbose=0)
     other = kfront.convert(model, target)
-    assert other._backend.name == target
+    assert other._kf_backend.name == target
     close(other.predict(x, verbose=0), model.predict(x, verbose=0), 1e-5)
     close([v.numpy() for v in other.variables], [v.numpy() for v in model.variables])
     close([v.numpy() for v in other.optimizer.variables], [v.numpy() for v in model.optimizer.variables])
@@ -228,5 +228,5 @@ def test_two_backends_side_by_side():
             models.append(mlp())
     first = models[0].predict(data(4, 4), verbose=0)
     for model, name in zip(models, names, strict=True):
-        assert model._backend.name == name
+        assert model._kf_backend.name == name
         close(model.predict(data(4, 4), verbose=0), first, 1e-5)

@@ -82,12 +82,12 @@ def test_own_classes_and_functions(backend, tmp_path):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.parts = [kfront.layers.Dense(3), [Scale(2.0)], {"a": kfront.layers.Dense(3)}]
-            self._last = kfront.layers.Dense(2)
-            self.also = self._last
+            self._kf_last = kfront.layers.Dense(2)
+            self.also = self._kf_last
 
         def call(self, x):
             x = self.parts[1][0](self.parts[0](x))
-            return self._last(self.parts[2]["a"](x))
+            return self._kf_last(self.parts[2]["a"](x))
 
     @kfront.saving.register_keras_serializable("tests")
     def twice(x):

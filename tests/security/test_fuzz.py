@@ -52,7 +52,7 @@ def _trained():
     """A model with an optimizer that has state."""
     model = _model()
     model.compile("adam", "mse", metrics=["mae", "auc"])
-    with kfront.backend_scope(model._backend):
+    with kfront.backend_scope(model._kf_backend):
         model.optimizer.build(model.trainable_variables)
     return model
 

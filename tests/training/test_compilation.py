@@ -43,7 +43,7 @@ class Compilations:
 
             return counters["stats"]["unique_graphs"]
         if self.name == "tensorflow":
-            found = [s for made in self.model._steps()._made.values() for s in steps_inside(made)]
+            found = [s for made in self.model._kf_steps()._made.values() for s in steps_inside(made)]
             return sum(g.experimental_get_tracing_count() for s in found for g in s.graphs.values())
         return self.count
 

@@ -184,7 +184,7 @@ def test_code_of_a_source_sees_the_engine_of_the_model():
     model, _, _ = model_of()
     with kfront.backend_scope("numpy"):
         model.predict(batches(), verbose=0)
-    assert seen == {(thread, model._backend.name) for thread in ("MainThread", "kfront-data")}
+    assert seen == {(thread, model._kf_backend.name) for thread in ("MainThread", "kfront-data")}
 
 
 @pytest.mark.parametrize("engine", [n for n in ("torch", "jax") if n in kfront.backends.installed()])

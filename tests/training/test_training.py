@@ -124,7 +124,7 @@ class Portable(kfront.Sequential):
             y_pred = self(x, training=True)
             return self.compute_loss(x, y, y_pred), y_pred
 
-        loss, y_pred, gradients = self._backend.value_and_grad(forward, self.trainable_variables, [])
+        loss, y_pred, gradients = self._kf_backend.value_and_grad(forward, self.trainable_variables, [])
         self.optimizer.apply(gradients, self.trainable_variables)
         return {"loss": loss, "size": ops.mean(ops.abs(y_pred))}
 

@@ -50,12 +50,12 @@ class LayerScale(OptionLayer):
         **kwargs: name, trainable, dtype.
     """
 
-    _normalise = normalisers(projection_dim=positive)
+    _kf_normalise = normalisers(projection_dim=positive)
     init_values: float
     projection_dim: int
 
     def __init__(self, init_values: float, projection_dim: int, **kwargs: object) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def build(self, input_shape: Shape | None) -> None:
         """Make the weight for each channel."""

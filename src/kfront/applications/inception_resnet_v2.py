@@ -41,7 +41,7 @@ class CustomScaleLayer(OptionLayer):
     scale: float
 
     def __init__(self, scale: float, **kwargs: object) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def call(self, inputs: Tensor) -> Any:
         """The sum for a list of two tensors of one shape."""

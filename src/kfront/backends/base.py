@@ -166,10 +166,10 @@ class Backend:
                 f"{', '.join(missing)}; define functions of these names in the adapter's modules."
             )
         for name, one in OPS.items():
-            self._attach(name, one)
+            self._kf_attach(name, one)
         return self
 
-    def _attach(self, name: str, one: Op) -> None:
+    def _kf_attach(self, name: str, one: Op) -> None:
         if not hasattr(self, name):
             setattr(self, name, one.body)
         setattr(self, f"ok_{name}", self._unchanged_dtypes(one))

@@ -227,11 +227,11 @@ class Distributor:
         if x is None:
             return 0
         if not isinstance(x, np.ndarray):
-            x = self._on_host(x)
+            x = self._kf_on_host(x)
         plain = isinstance(x, np.ndarray) and x.flags.c_contiguous and not x.dtype.hasobject and x.itemsize
         return hash((digest(x.reshape(-1)[: _HEAD // x.itemsize].tobytes()) if plain else 0, *x.shape))
 
-    def _on_host(self, x: object) -> Any:
+    def _kf_on_host(self, x: object) -> Any:
         """A tensor as an array without a copy, where that can be; else the tensor."""
         try:
             return x if getattr(x, "is_cuda", False) or self.b.is_tensor(x) else np.asarray(x)

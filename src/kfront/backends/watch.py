@@ -60,21 +60,21 @@ class Watch:
         self.store, self.count, self.mine, self.keeper = store, count, mine, keeper
         self.problem: str | None = None
         self._found = self._inside = 0.0
-        self._alarmed = self._told = False
+        self._alarmed = self._kf_told = False
         self._silent: dict[int, tuple[str | None, float]] = {}  # process -> its last sign, and when it was new
         self._calls = 0
         self._chain = 0
-        self._steps: deque[tuple[int, int]] = deque(maxlen=_LAST)
+        self._kf_steps: deque[tuple[int, int]] = deque(maxlen=_LAST)
         self._marks: deque[tuple[int, int]] = deque(maxlen=_LAST)
         self._done = 0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kfront-watch", daemon=True)
+        self._thread = threading.Thread(target=self._kf_run, name="kfront-watch", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
     # -- the thread ---------------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _kf_run(self) -> None:
         number = 0
         while not self._over.wait(_TICK):
             number += 1
@@ -88,7 +88,7 @@ class Watch:
                 os._exit(1)
 
     def _tick(self, number: int) -> None:
-        if not self._told:
+        if not self._kf_told:
             self.store.put(f"sign/{self.mine}", str(number))
         if self.problem is None:
             told = self.store.find("problem")
@@ -123,7 +123,7 @@ class Watch:
 
     def _compare_steps(self) -> None:
         """Compare what the steps of the first process were with one's own."""
-        marks, steps = list(self._marks), list(self._steps)
+        marks, steps = list(self._marks), list(self._kf_steps)
         if not self.mine:
             self.store.put("steps", json.dumps([*marks, *steps]))
             return
@@ -141,7 +141,7 @@ class Watch:
     def close(self) -> None:
         """The program ends: the thread must not be in the engine's code when the interpreter goes."""
         error = getattr(sys, "last_value", None)  # of a loop of the user's own
-        raised = isinstance(error, Exception) and not isinstance(error, ProcessError) and not self._told
+        raised = isinstance(error, Exception) and not isinstance(error, ProcessError) and not self._kf_told
         if raised and self._explain(error):
             print(f"[distribution] {self.problem}.", file=sys.stderr, flush=True)
         self._over.set()
@@ -150,8 +150,8 @@ class Watch:
 
     def _end(self, sign: str) -> None:
         """Leave a last sign."""
-        if not self._told:
-            self._told = True
+        if not self._kf_told:
+            self._kf_told = True
             try:
                 self.store.put(f"sign/{self.mine}", sign)
             except Exception:  # the store is gone, and with it those who would read it
@@ -173,7 +173,7 @@ class Watch:
         self._done = number = self._done + 1
         self.note(facts)
         chain = self._chain
-        self._steps.append((number, chain))
+        self._kf_steps.append((number, chain))
         if not number % _EVERY:
             self._marks.append((number, chain))
 

@@ -30,8 +30,8 @@ class Callback:
     ...         print(f"epoch {epoch} is over")
     """
 
-    _remembered: tuple[str, ...] = ()  # attributes that `state_dict` holds
-    _last = False  # whether its hooks run after those of the others
+    _kf_remembered: tuple[str, ...] = ()  # attributes that `state_dict` holds
+    _kf_last = False  # whether its hooks run after those of the others
 
     def __init__(self) -> None:
         self.params: Config | None = None
@@ -52,7 +52,7 @@ class Callback:
 
     def state_dict(self) -> Config:
         """What the callback must remember for a run that is taken up in another process: plain values and arrays."""
-        return {name: getattr(self, name) for name in self._remembered}
+        return {name: getattr(self, name) for name in self._kf_remembered}
 
     def load_state_dict(self, state: Config) -> None:
         """Remember what `state_dict` gave.
@@ -60,7 +60,7 @@ class Callback:
         Args:
             state: as `state_dict` returned it.
         """
-        for name in self._remembered:
+        for name in self._kf_remembered:
             if name in state:
                 setattr(self, name, state[name])
 

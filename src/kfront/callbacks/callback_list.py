@@ -95,11 +95,11 @@ class CallbackList:
         if model is not None:
             self.set_model(model)
         self.set_params(params)
-        self._collect()
+        self._kf_collect()
 
-    def _collect(self) -> None:
+    def _kf_collect(self) -> None:
         """List, for each hook, the callbacks that do something in it."""
-        ordered = sorted(self.callbacks, key=lambda c: getattr(c, "_last", False))
+        ordered = sorted(self.callbacks, key=lambda c: getattr(c, "_kf_last", False))
         self._hooks = {hook: [] for hook in _HOOKS}
         for c in ordered:
             for hook in _active(c):
@@ -118,7 +118,7 @@ class CallbackList:
         if self._model is not None:
             callback.set_model(self._model)
         callback.set_params(self.params)
-        self._collect()
+        self._kf_collect()
 
     def set_params(self, params: Config) -> None:
         """Hand the parameters of the loop to all callbacks."""
@@ -139,7 +139,7 @@ class CallbackList:
         for f in self._hooks[hook]:
             f(*args)
         if hook in _BEGIN:
-            self._collect()
+            self._kf_collect()
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""

@@ -32,7 +32,7 @@ class SavingCallback(MonitorCallback):
         ArgumentError: an argument does not fit.
     """
 
-    _remembered = ("best", "_batches_since_save")
+    _kf_remembered = ("best", "_batches_since_save")
 
     def __init__(
         self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: int | str, threshold: float | None
@@ -197,8 +197,8 @@ class ResumingCallback(Callback):
         ArgumentError: `save_freq` is none of these.
     """
 
-    _last = True  # what is saved is what the other callbacks have just changed
-    _remembered = ("_batches_since_save",)
+    _kf_last = True  # what is saved is what the other callbacks have just changed
+    _kf_remembered = ("_batches_since_save",)
 
     def __init__(self, save_freq: int | str | bool) -> None:
         super().__init__()

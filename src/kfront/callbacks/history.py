@@ -87,7 +87,7 @@ class ProgbarLogger(Callback):
         self._seen = 0
         self._due = 0.0
 
-    def _step(self, batch: int, logs: Logs) -> None:
+    def _kf_step(self, batch: int, logs: Logs) -> None:
         self._seen = batch + 1
         now = time.perf_counter()
         if now < self._due or self.progbar is None:
@@ -123,7 +123,7 @@ class ProgbarLogger(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Draw, if it is time to."""
-        self._step(batch, logs)
+        self._kf_step(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Finish the line, validation results included."""
@@ -139,7 +139,7 @@ class ProgbarLogger(Callback):
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Draw, if it is time to."""
         if not self._in_fit:
-            self._step(batch, logs)
+            self._kf_step(batch, logs)
 
     def on_test_end(self, logs: Logs = None) -> None:
         """Finish the line of `evaluate`."""
@@ -152,7 +152,7 @@ class ProgbarLogger(Callback):
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Draw, if it is time to."""
-        self._step(batch, None)
+        self._kf_step(batch, None)
 
     def on_predict_end(self, logs: Logs = None) -> None:
         """Finish the line of `predict`."""

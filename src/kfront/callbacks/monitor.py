@@ -34,7 +34,7 @@ class MonitorCallback(Callback):
         best: the best value so far, None before the first.
     """
 
-    _remembered = ("best",)
+    _kf_remembered = ("best",)
 
     def __init__(
         self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
@@ -115,7 +115,7 @@ class EarlyStopping(MonitorCallback):
     3
     """
 
-    _remembered = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
+    _kf_remembered = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class ReduceLROnPlateau(MonitorCallback):
     0.5
     """
 
-    _remembered = ("best", "wait", "cooldown_counter")
+    _kf_remembered = ("best", "wait", "cooldown_counter")
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 self._lower(epoch)
 
     def _lower(self, epoch: int) -> None:
-        for name, optimizer in self.model.optimizer._rated.items():
+        for name, optimizer in self.model.optimizer._kf_rated.items():
             rate = _read(optimizer)
             if rate <= self.min_lr:
                 continue
@@ -259,11 +259,11 @@ class ReduceLROnPlateau(MonitorCallback):
 
 def read_rates(model: Model) -> dict[str, float]:
     """The optimizer's learning rate, or those of the optimizers inside it, by the names they have in logs."""
-    return {name: _read(optimizer) for name, optimizer in model.optimizer._rated.items()}
+    return {name: _read(optimizer) for name, optimizer in model.optimizer._kf_rated.items()}
 
 
 def _read(optimizer: Optimizer) -> float:
     rate = optimizer.learning_rate
     if isinstance(rate, VariableBase):
         return float(rate.numpy())
-    return float(rate) if isinstance(rate, (int, float)) else float(optimizer._backend.to_numpy(rate))
+    return float(rate) if isinstance(rate, (int, float)) else float(optimizer._kf_backend.to_numpy(rate))

@@ -95,5 +95,5 @@ class OrbaxCheckpoint(SavingCallback):
         return self._hosts() == 1 or orbax.orbax("OrbaxCheckpoint").utils.is_primary_host(0)
 
     def _hosts(self) -> int:
-        hosts = getattr(self._model and self._model._backend, "process_count", None)
+        hosts = getattr(self._model and self._model._kf_backend, "process_count", None)
         return 1 if hosts is None else int(hosts())

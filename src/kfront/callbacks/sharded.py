@@ -72,7 +72,7 @@ class ShardedCheckpoint(ResumingCallback):
         """Go on from the newest checkpoint, if there is one; the first process says which that is."""
         self._progress = progress
         progress.stored = lambda model: checkpoints.named_state(model).values()
-        distributor = self.model._backend.distributor
+        distributor = self.model._kf_backend.distributor
         count, mine = distributor.processes()
         if not mine:
             checkpoints.sweep(Path(self.directory), rf"{_NAME}\d+")
@@ -116,7 +116,7 @@ class ShardedCheckpoint(ResumingCallback):
         return 0
 
     def _save(self, progress: Progress, epoch: int, batch: int) -> None:
-        mine = self.model._backend.distributor.processes()[1]
+        mine = self.model._kf_backend.distributor.processes()[1]
 
         def state() -> Config:
             snapshot = progress.snapshot(epoch, batch)

@@ -86,7 +86,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Set the rate."""
-        if not hasattr(self.model.optimizer, "_rated"):
+        if not hasattr(self.model.optimizer, "_kf_rated"):
             raise ArgumentError("[LearningRateScheduler] expected an optimizer with a `learning_rate`, got none.")
         for name, now in read_rates(self.model).items():
             try:
@@ -95,7 +95,7 @@ class LearningRateScheduler(Callback):
                 rate = self.schedule(epoch)
             if not isinstance(rate, (float, np.floating)):
                 raise ArgumentTypeError(f"[LearningRateScheduler] expected `schedule` to return a float, got {rate!r}.")
-            self.model.optimizer._rated[name].learning_rate = float(rate)
+            self.model.optimizer._kf_rated[name].learning_rate = float(rate)
             if self.verbose:
                 print_msg(f"Epoch {epoch + 1}: {name} is set to {float(rate)}.")
 
@@ -257,13 +257,13 @@ class SwapEMAWeights(Callback):
     False
     """
 
-    _remembered = ("_swapped",)
+    _kf_remembered = ("_swapped",)
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = swap_on_epoch
         self._swapped, self._swapped_for_test = False, False
-        self._kept: list[np.ndarray] = []
+        self._kf_kept: list[np.ndarray] = []
 
     def _pairs(self) -> list[tuple[Any, Any]]:
         """Variables and their averages."""
@@ -273,7 +273,7 @@ class SwapEMAWeights(Callback):
             raise ArgumentError("[SwapEMAWeights] expected an optimizer with use_ema=True, got one without.")
         if not optimizer.built:
             return []
-        pairs = zip(optimizer._trainable_variables, optimizer._averages, strict=True)
+        pairs = zip(optimizer._trainable_variables, optimizer._kf_averages, strict=True)
         return [(v, a) for v, a in pairs if a is not None]
 
     def _swap(self) -> None:
@@ -284,7 +284,7 @@ class SwapEMAWeights(Callback):
             v.assign(average)
             a.assign(mine)
         self._swapped = not self._swapped
-        self._kept = [average for _, average in values] if self._swapped else []
+        self._kf_kept = [average for _, average in values] if self._swapped else []
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Swap back."""
@@ -298,10 +298,10 @@ class SwapEMAWeights(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Leave the averages in the model: `fit` has taken them from where the other values are."""
-        for (v, a), average in zip(self._pairs(), self._kept, strict=False):
+        for (v, a), average in zip(self._pairs(), self._kf_kept, strict=False):
             v.assign(average)
             a.assign(average)
-        self._swapped, self._kept = False, []
+        self._swapped, self._kf_kept = False, []
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Swap, if the averages are not in the model."""

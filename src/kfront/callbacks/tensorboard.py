@@ -49,7 +49,7 @@ class TensorBoard(Callback):
     100
     """
 
-    _remembered = ("_step",)
+    _kf_remembered = ("_kf_step",)
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class TensorBoard(Callback):
         self._first_profiled, self._last_profiled = _batches(profile_batch)
         self._writers: dict[str, EventWriter] = {}
         self._profiler: Any = None
-        self._step, self._epoch_start, self._epoch_step = 0, 0.0, 0
+        self._kf_step, self._epoch_start, self._epoch_step = 0, 0.0, 0
         self._since = (0.0, 0)  # time and step of the last writing by step
         self._training = False
 
@@ -104,7 +104,7 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Write the graph."""
-        self._training, self._step = True, 0
+        self._training, self._kf_step = True, 0
         self._since = (time.perf_counter(), 0)
         if self.write_graph:
             self.summary.graph(_nodes(self.model))
@@ -123,26 +123,26 @@ class TensorBoard(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Note the time."""
-        self._epoch_start, self._epoch_step = time.perf_counter(), self._step
+        self._epoch_start, self._epoch_step = time.perf_counter(), self._kf_step
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Start the profiler, if it is its turn."""
-        if self._first_profiled and self._step + 1 == self._first_profiled and self._profiler is None:
-            self._profiler = self.model._backend.profiler(os.path.join(self.log_dir, "train"))
+        if self._first_profiled and self._kf_step + 1 == self._first_profiled and self._profiler is None:
+            self._profiler = self.model._kf_backend.profiler(os.path.join(self.log_dir, "train"))
             self._profiler.__enter__()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Write results, if it is time to; stop the profiler."""
-        self._step += 1
-        if self._profiler is not None and self._step >= self._last_profiled:
+        self._kf_step += 1
+        if self._profiler is not None and self._kf_step >= self._last_profiled:
             self._stop_profiler()
-        if self.update_freq != "epoch" and self._step % self.update_freq == 0:
+        if self.update_freq != "epoch" and self._kf_step % self.update_freq == 0:
             values = {f"batch_{k}": v for k, v in (logs or {}).items()}
             if self.write_steps_per_second:
                 now, (then, step) = time.perf_counter(), self._since
-                values["batch_steps_per_second"] = (self._step - step) / max(now - then, 1e-9)
-                self._since = (now, self._step)
-            self._write("train", values, self._step)
+                values["batch_steps_per_second"] = (self._kf_step - step) / max(now - then, 1e-9)
+                self._since = (now, self._kf_step)
+            self._write("train", values, self._kf_step)
 
     def _stop_profiler(self) -> None:
         profiler, self._profiler = self._profiler, None
@@ -157,7 +157,7 @@ class TensorBoard(Callback):
             own.update({f"epoch_{name}": rate for name, rate in read_rates(self.model).items()})
         if self.write_steps_per_second:
             passed = time.perf_counter() - self._epoch_start
-            own["epoch_steps_per_second"] = (self._step - self._epoch_step) / max(passed, 1e-9)
+            own["epoch_steps_per_second"] = (self._kf_step - self._epoch_step) / max(passed, 1e-9)
         self._write("train", own, epoch)
         validated = {f"epoch_{k[4:]}": v for k, v in logs.items() if k.startswith("val_")}
         if validated:

@@ -64,7 +64,7 @@ class MaxNorm(Constraint):
     axis: int | Sequence[int]
 
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
@@ -104,7 +104,7 @@ class UnitNorm(Constraint):
     axis: int | Sequence[int]
 
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
@@ -135,7 +135,7 @@ class MinMaxNorm(Constraint):
     def __init__(
         self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] = 0
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""

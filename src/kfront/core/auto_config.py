@@ -47,7 +47,7 @@ def auto_config(operation: Operation, base: type) -> Config:
     cls = type(operation)
     if cls.__init__ is base.__init__:
         return {}
-    args, kwargs = operation._init_args
+    args, kwargs = operation._kf_init_args
     try:
         bound = inspect.signature(cls.__init__).bind(operation, *args, **kwargs)
     except TypeError:

@@ -24,7 +24,7 @@ class device:
     ...     x = kfront.ops.ones((2, 2))
     """
 
-    __slots__ = ("_scope", "device_name")
+    __slots__ = ("_kf_scope", "device_name")
 
     def __init__(self, device_name: str) -> None:
         if not isinstance(device_name, str):
@@ -32,9 +32,9 @@ class device:
         self.device_name = device_name
 
     def __enter__(self) -> device:
-        self._scope: Any = current().device(self.device_name)
-        self._scope.__enter__()
+        self._kf_scope: Any = current().device(self.device_name)
+        self._kf_scope.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._scope.__exit__(*exc)
+        self._kf_scope.__exit__(*exc)

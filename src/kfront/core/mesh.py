@@ -50,7 +50,7 @@ class DeviceMesh:
             )
         self._shape, self._axis_names = tuple(int(n) for n in shape), axis_names
         self._devices = devices.reshape(self._shape)
-        self._native: object = None
+        self._kf_native: object = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,16 +74,16 @@ class DeviceMesh:
         Raises:
             UnsupportedError: the engine has none.
         """
-        if self._native is None:
-            self._native = current().distributor.mesh(self)
-        return self._native
+        if self._kf_native is None:
+            self._kf_native = current().distributor.mesh(self)
+        return self._kf_native
 
     def size(self, axis: str) -> int:
         """The number of devices along an axis."""
         return self._shape[list(self._axis_names).index(axis)]
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_native": None}
+        return {**self.__dict__, "_kf_native": None}
 
     def __repr__(self) -> str:
         return f"<DeviceMesh shape={self._shape}, axis_names={self._axis_names}>"
@@ -109,7 +109,7 @@ class TensorLayout:
     def __init__(self, axes: Axes, device_mesh: DeviceMesh | None = None) -> None:
         self._axes = tuple(axes)
         self._device_mesh = device_mesh
-        self._native: object = None
+        self._kf_native: object = None
         self._check()
 
     @property
@@ -141,9 +141,9 @@ class TensorLayout:
         """
         if self._device_mesh is None:
             raise ArgumentError("[TensorLayout] expected a mesh, got None; set `layout.device_mesh`.")
-        if self._native is None:
-            self._native = current().distributor.layout(self)
-        return self._native
+        if self._kf_native is None:
+            self._kf_native = current().distributor.layout(self)
+        return self._kf_native
 
     def check_shape(self, who: str, shape: Sequence[int]) -> None:
         """Raise unless the mesh divides a shape into parts of one size.
@@ -181,7 +181,7 @@ class TensorLayout:
             )
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_native": None}
+        return {**self.__dict__, "_kf_native": None}
 
     def __repr__(self) -> str:
         return f"<TensorLayout axes={self._axes}, device_mesh={self._device_mesh}>"
@@ -286,19 +286,19 @@ class Region(NamedTuple):
     def span(self) -> tuple[int, int]:
         """Flat positions in the whole that all elements of the part lie between."""
         ends = [o + n - 1 for o, n in zip(self.offset, self.local, strict=True)]
-        low, high = (sum(i * s for i, s in zip(at, self._steps(), strict=True)) for at in (self.offset, ends))
+        low, high = (sum(i * s for i, s in zip(at, self._kf_steps(), strict=True)) for at in (self.offset, ends))
         return low, high + 1
 
     def among(self, start: int, count: int) -> np.ndarray:
         """Which of the elements at flat positions from `start` on are in the part; their order is the part's."""
         at, out = np.arange(start, start + count), np.ones(count, bool)
-        for n, o, m, step in zip(self.shape, self.offset, self.local, self._steps(), strict=True):
+        for n, o, m, step in zip(self.shape, self.offset, self.local, self._kf_steps(), strict=True):
             if m < n:
                 here = at // step % n
                 out &= (here >= o) & (here < o + m)
         return out
 
-    def _steps(self) -> list[int]:
+    def _kf_steps(self) -> list[int]:
         return [math.prod(self.shape[i + 1 :]) for i in range(len(self.shape))]
 
 

@@ -164,7 +164,7 @@ class Op(Declared):
             elif isinstance(x, KerasTensor):
                 symbolic = True
             else:
-                x = x._tensor if isinstance(x, VariableBase) and x._backend is b else b.convert(x)
+                x = x._tensor if isinstance(x, VariableBase) and x._kf_backend is b else b.convert(x)
                 key.append(x.dtype)
             values.append(x)
         return values, key, symbolic

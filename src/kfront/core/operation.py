@@ -91,16 +91,16 @@ class Operation:
     (None, 3)
     """
 
-    _around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs
-    _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
-    _of_instance = frozenset({"name", "_init_args"})  # attributes in which operations that were made alike differ
-    _is_graph = False  # whether it is a model that was made of symbolic tensors
+    _kf_around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs
+    _kf_holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
+    _kf_of_instance = frozenset({"name", "_kf_init_args"})  # attributes in which operations that were made alike differ
+    _kf_is_graph = False  # whether it is a model that was made of symbolic tensors
     # what it was made with, for the config of a class without one
-    _init_args: tuple[tuple[object, ...], dict[str, object]]
+    _kf_init_args: tuple[tuple[object, ...], dict[str, object]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
-        self._init_args = (args, kwargs)
+        self._kf_init_args = (args, kwargs)
         return self
 
     def __init__(self, name: str | None = None, **kwargs: object) -> None:
@@ -111,7 +111,7 @@ class Operation:
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
-        self._around = state.remat
+        self._kf_around = state.remat
 
     @overload
     def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: Any) -> KerasTensor: ...
@@ -121,7 +121,7 @@ class Operation:
         """Run on tensors, or record a node on KerasTensors."""
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
-        if self._around is not None:
+        if self._kf_around is not None:
             return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
         return self.call(*args, **kwargs)
 
@@ -144,7 +144,7 @@ class Operation:
         Returns:
             A function of the same arguments; `layer_call` itself where nothing is recomputed.
         """
-        return layer_call if self._around is None else self._around.instead(self, layer_call, args, kwargs)
+        return layer_call if self._kf_around is None else self._kf_around.instead(self, layer_call, args, kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; subclasses define it."""
@@ -182,7 +182,7 @@ class Operation:
         except ArgumentError as error:
             raise ArgumentTypeError(f"{error} The config is that of {cls.__name__}: {config!s:.500}.") from error
 
-    def _first_node(self, what: str) -> Node:
+    def _kf_first_node(self, what: str) -> Node:
         if not self._inbound_nodes:
             raise AttributeError(
                 f"[{self.name}] expected a symbolic call before `{what}` is read, got none; build a functional model, "
@@ -197,7 +197,7 @@ class Operation:
         Raises:
             AttributeError: if it was never called so.
         """
-        inputs = self._first_node("input").inputs
+        inputs = self._kf_first_node("input").inputs
         return inputs[0] if len(inputs) == 1 else inputs
 
     @property
@@ -207,7 +207,7 @@ class Operation:
         Raises:
             AttributeError: if it was never called so.
         """
-        outputs = self._first_node("output").outputs
+        outputs = self._kf_first_node("output").outputs
         return outputs[0] if len(outputs) == 1 else outputs
 
 

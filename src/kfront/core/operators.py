@@ -110,7 +110,7 @@ class VariableBase(ArrayOperators):
     Variables are; so are weights that a layer computes from Variables.
     """
 
-    _backend: Backend
+    _kf_backend: Backend
     _value: Any
     shape: Any
     dtype: Any

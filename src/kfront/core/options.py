@@ -4,13 +4,14 @@
         factor: float
 
         def __init__(self, factor: float = 1.0, name: str | None = None) -> None:
-            super().__init__(**self._store(locals()))
+            super().__init__(**self._kf_store(locals()))
 
-`_store(locals())` keeps each argument that this `__init__` names and no base does, under the same name, and returns
+`_kf_store(locals())` keeps each argument that this `__init__` names and no base does, under the same name, and returns
 the others, which are the base's; `get_config` returns what every `__init__` of the class's bases stored. On the way in
 an option is normalised, on the way out it is made plain. Both come from one table, by the option's name or by the
-name's last word (`kernel_initializer` is an `initializer`); `_normalise` of a class has entries of its own. A name that
-maps to None there is no option: `__init__` deals with it. One that maps to `kept` is stored, but not in the config.
+name's last word (`kernel_initializer` is an `initializer`); `_kf_normalise` of a class has entries of its own. A
+name that maps to None there is no option: `__init__` deals with it. One that maps to `kept` is stored, but not in the
+config.
 
 What there is to do is found once per class from the signature; an instance costs a loop over a tuple.
 """
@@ -93,7 +94,7 @@ def register_namespace(key: str, package: str, tracked: bool = False) -> None:
 def _find(cls: type, name: str) -> Option | None:
     """The entry for an option of a class; None if the name is no option."""
     for base in cls.__mro__:
-        own: Mapping[str, Check | Option | None] = base.__dict__.get("_normalise", {})
+        own: Mapping[str, Check | Option | None] = base.__dict__.get("_kf_normalise", {})
         if name in own:
             found = own[name]
             return found if found is None or isinstance(found, Option) else Option(found)
@@ -112,7 +113,7 @@ def _of_namespace(package: str, tracked: bool) -> Option:
 
 
 def normalisers(**entries: Check | Option | None) -> Mapping[str, Check | Option | None]:
-    """Entries of a class's own, for its `_normalise`.
+    """Entries of a class's own, for its `_kf_normalise`.
 
     Args:
         **entries: by the option's name: a check, an Option, `kept`, or None for what is no option.
@@ -146,11 +147,11 @@ class _Signature(NamedTuple):
 
 
 def _signature(cls: type) -> _Signature:
-    found = cls.__dict__.get("_signature_of_init")
+    found = cls.__dict__.get("_kf_signature_of_init")
     if found is None:
         parameters = _parameters(cls)
         above = {p.name for base in cls.__mro__[1:] for p in _parameters(base)} - set(
-            cls.__dict__.get("_normalise", ())
+            cls.__dict__.get("_kf_normalise", ())
         )
         names = [p.name for p in parameters if p.kind not in _VARIADIC]
         found = _Signature(
@@ -158,7 +159,7 @@ def _signature(cls: type) -> _Signature:
             tuple(n for n in names if n in above),
             next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD), None),
         )
-        cls._signature_of_init = found  # type: ignore[attr-defined]
+        cls._kf_signature_of_init = found  # type: ignore[attr-defined]
     return found
 
 
@@ -169,7 +170,7 @@ def _declaring(given: Arguments) -> type:
     except KeyError:
         raise ArgumentError(
             f"[{type(given.get('self')).__name__}] expected the local variables of an `__init__` that calls "
-            "`super().__init__`, got others; call it before `_store(locals())`."
+            "`super().__init__`, got others; call it before `_kf_store(locals())`."
         ) from None
 
 
@@ -200,7 +201,7 @@ def base_arguments(given: Arguments) -> Config:
 def _stores(cls: type) -> bool:
     """Whether the `__init__` that a class itself defines stores its options."""
     code = getattr(cls.__dict__.get("__init__"), "__code__", None)
-    return code is not None and "_store" in code.co_names
+    return code is not None and "_kf_store" in code.co_names
 
 
 def _cached(cls: type, name: str, key: type | None, make: Callable[[], Found]) -> Found:
@@ -233,7 +234,7 @@ def _writers(cls: type) -> dict[str, Convert]:
 
 
 class _Reader(NamedTuple):
-    """How `_store` treats one option of a class."""
+    """How `_kf_store` treats one option of a class."""
 
     name: str
     get: Convert | None
@@ -257,7 +258,7 @@ def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
                 rows.append(_Reader(name, entry.get, entry.check, direct, frozenset() if is_property else PLAIN))
         return tuple(rows)
 
-    return _cached(cls, "_option_readers", declaring, find)
+    return _cached(cls, "_kf_option_readers", declaring, find)
 
 
 def with_defaults(function: F, **defaults: object) -> F:
@@ -274,9 +275,9 @@ def with_defaults(function: F, **defaults: object) -> F:
 class Configurable:
     """Mixin for classes whose config follows from the signature of `__init__`, see the module."""
 
-    _normalise: Mapping[str, Check | Option | None] = normalisers()
+    _kf_normalise: Mapping[str, Check | Option | None] = normalisers()
 
-    def _store(self, given: Arguments) -> Config:
+    def _kf_store(self, given: Arguments) -> Config:
         """Normalise and keep the arguments that the calling `__init__` names and no base does.
 
         Args:
@@ -301,13 +302,13 @@ class Configurable:
                 setattr(self, name, value)
         return base_arguments(given)
 
-    def _stored_options(self) -> Config:
+    def _kf_stored_options(self) -> Config:
         """Name and plain value of every option."""
         return {name: write(getattr(self, name)) for name, write in _writers(type(self)).items()}
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        return self._stored_options()
+        return self._kf_stored_options()
 
 
 class WrapsFunction(Configurable):
@@ -330,8 +331,8 @@ class WrapsFunction(Configurable):
             if "__init__" not in cls.__dict__:
                 cls.__init__ = with_defaults(cls.__init__, name=name or function.__name__)  # type: ignore[method-assign]
 
-    def _store(self, given: Arguments) -> Config:
-        rest = super()._store(given)
+    def _kf_store(self, given: Arguments) -> Config:
+        rest = super()._kf_store(given)
         self._function_options = {name: getattr(self, name) for name in option_names(type(self))}
         return rest
 

@@ -47,7 +47,7 @@ def serializable(module: str | tuple[str, ...], name: str | None = None, *aliase
 
 def unbound(cls: object) -> Any:
     """The class as its author wrote it, for a class bound to a backend, or derived from one by the engine (FSDP)."""
-    return getattr(cls, "_unbound", cls) if isinstance(cls, type) else cls
+    return getattr(cls, "_kf_unbound", cls) if isinstance(cls, type) else cls
 
 
 def public_identity(obj: object) -> tuple[str, str] | None:

@@ -108,9 +108,9 @@ class SeedGenerator:
     True
     """
 
-    _tracked_kind = "seed"
+    _kf_tracked_kind = "seed"
     _free = False  # whether it has no seed of its own: the engine's generator may give the keys
-    _of_instance = frozenset({"name", "_initial_seed", "_worker"})
+    _kf_of_instance = frozenset({"name", "_initial_seed", "_worker"})
 
     def __init__(self, seed: Seed = None, name: str | None = None, **kwargs: object) -> None:
         kwargs.pop("backend", None)  # Keras's generators serve one engine, these serve all

@@ -67,7 +67,7 @@ class KerasTensor(ArrayOperators):
     """
 
     __slots__ = ("__weakref__", "_keras_history", "_keras_mask", "_rows", "dtype", "name", "ragged", "shape", "sparse")
-    _of_instance = frozenset({"name", "shape"})  # of models made alike: one is built with another batch size
+    _kf_of_instance = frozenset({"name", "shape"})  # of models made alike: one is built with another batch size
 
     def __init__(
         self,

@@ -128,4 +128,4 @@ class backend_scope:
 def distribution_on(backend: Backend) -> Any:
     """The current distribution if it is one of this backend, else None."""
     now = state.distribution
-    return now if now is not None and now._backend is backend else None
+    return now if now is not None and now._kf_backend is backend else None

@@ -37,7 +37,7 @@ class Tracker:
         changed: called as ``changed(attribute, added, removed)`` with lists of (key, object).
     """
 
-    _of_run = frozenset({"_kinds"})  # not copied: made anew
+    _kf_of_run = frozenset({"_kinds"})  # not copied: made anew
     _kinds: dict[str, list[Any]] | None = None
 
     def __init__(self, kind_of: Callable[[Any], str | None], changed: Callable[..., None]) -> None:

@@ -27,7 +27,7 @@ class MAP_TO_NONE:
 
 def is_dict(x: object) -> TypeGuard[dict[Any, Any]]:
     """Whether `x` is a dict to look into: a layer is a leaf, also where its engine's modules are dicts."""
-    return isinstance(x, dict) and not hasattr(type(x), "_tracked_kind")
+    return isinstance(x, dict) and not hasattr(type(x), "_kf_tracked_kind")
 
 
 def _keys(d: Mapping[Any, Any]) -> list[Any]:

@@ -63,8 +63,9 @@ class Variable(VariableBase):
     synchronization: str = "auto"
     overwrite_with_gradient: bool = False
     _layout: Any = None
-    _of_instance = frozenset({"name", "path", "_shape", "_value"})  # what the variables of layers made alike differ in
-    _listed: bool = True  # whether its owner lists it
+    # what the variables of layers made alike differ in
+    _kf_of_instance = frozenset({"name", "path", "_shape", "_value"})
+    _kf_listed: bool = True  # whether its owner lists it
     _divided: bool = False  # whether `_make` takes an `Unmade`
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -90,7 +91,7 @@ class Variable(VariableBase):
             raise ArgumentError(f"[Variable] expected a `name` that is a string without '/', got {name!r}.")
         if aggregation not in AGGREGATIONS:
             raise ArgumentError(f"[Variable {name}] expected `aggregation` in {AGGREGATIONS}, got {aggregation!r}.")
-        self._backend = current()
+        self._kf_backend = current()
         self.name = name
         parent = current_path()
         self.path = f"{parent}/{name}" if parent else name
@@ -112,21 +113,21 @@ class Variable(VariableBase):
 
     def _lay_out(self) -> None:
         """Choose the devices of the storage, before there is a value, from `layout` or the current distribution."""
-        now, layout = distribution_on(self._backend), self._layout
+        now, layout = distribution_on(self._kf_backend), self._layout
         if layout is not None:
             layout = self._layout = as_layout("Variable", layout, None if now is None else now.device_mesh)
         if now is not None:
             layout = now.get_variable_layout(self)
         if layout is not None:
             layout.check_shape(f"Variable {self.path}", self._shape)
-            self._backend.distributor.lay_out(self, layout)
+            self._kf_backend.distributor.lay_out(self, layout)
 
     def _lay_out_like(self, reference: Variable) -> None:
         """Be where `reference` is, if the engine's own tools have put that on several devices."""
 
     def _initial(self, initializer: InitializerLike, shape: Any, dtype: DTypeLike) -> Any:
         """The first value as a NumPy array or native tensor of the wanted dtype."""
-        b = self._backend
+        b = self._kf_backend
         if isinstance(initializer, str):
             initializer = public_name("kfront.initializers", "get")(initializer)
         if callable(initializer) and not b.is_tensor(initializer) and not isinstance(initializer, VariableBase):
@@ -159,7 +160,7 @@ class Variable(VariableBase):
 
     def _make(self, value: object) -> None:
         """Create the storage from `value` (NumPy array or native tensor)."""
-        self._value = self._backend.convert(value, self._dtype)
+        self._value = self._kf_backend.convert(value, self._dtype)
 
     def _write(self, value: object) -> None:
         """Store a native tensor of the right shape and dtype."""
@@ -186,7 +187,7 @@ class Variable(VariableBase):
         if cast is None:
             return self._value
         if self._autocast and cast != self._dtype and self._dtype in FLOATS:
-            return self._backend.cast(self._value, cast)
+            return self._kf_backend.cast(self._value, cast)
         return self._value
 
     def _autocast_now(self) -> bool:
@@ -194,7 +195,7 @@ class Variable(VariableBase):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array (a copy)."""
-        return np.array(self._backend.to_numpy(self._value))
+        return np.array(self._kf_backend.to_numpy(self._value))
 
     def __dlpack__(self, **kwargs: object) -> Any:
         """The value for another engine, in the same memory."""
@@ -204,7 +205,7 @@ class Variable(VariableBase):
         return self._shared().__dlpack_device__()
 
     def _shared(self) -> Any:
-        return self._backend.stop_gradient(self._read())
+        return self._kf_backend.stop_gradient(self._read())
 
     def __iter__(self) -> Any:
         if not self._shape:
@@ -258,7 +259,7 @@ class Variable(VariableBase):
         Raises:
             ShapeError: if the shape differs.
         """
-        b = self._backend
+        b = self._kf_backend
         value = value._tensor if isinstance(value, VariableBase) else value
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
@@ -287,16 +288,16 @@ class Variable(VariableBase):
         """Add `value`; returns the new value."""
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
-        return self.assign(self._backend.add(self._value, self._same(value)))
+        return self.assign(self._kf_backend.add(self._value, self._same(value)))
 
     def assign_sub(self, value: object) -> Tensor:
         """Subtract `value`; returns the new value."""
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
-        return self.assign(self._backend.subtract(self._value, self._same(value)))
+        return self.assign(self._kf_backend.subtract(self._value, self._same(value)))
 
     def _same(self, value: object) -> Tensor:
-        b = self._backend
+        b = self._kf_backend
         value = value._tensor if isinstance(value, VariableBase) else value
         return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)
 
@@ -332,14 +333,14 @@ class Variable(VariableBase):
         self._constraint = _callable_or_none(self, "constraint", value)
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, backend={self._backend.name}>"
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, backend={self._kf_backend.name}>"
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
-        return _restore, (self._backend.name,), self._state()
+        return _restore, (self._kf_backend.name,), self._kf_state()
 
-    def _state(self) -> dict[str, Any]:
+    def _kf_state(self) -> dict[str, Any]:
         """What pickle and copy keep; the backend is kept by name."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("_backend", "_owner")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_kf_backend", "_owner")}
 
     def __setstate__(self, saved: Mapping[str, object]) -> None:
         self.__dict__.update(saved)
@@ -348,7 +349,7 @@ class Variable(VariableBase):
 def _restore(backend_name: str) -> Variable:
     b = named(backend_name)
     out = object.__new__(b.Variable)
-    out._backend, out._owner = b, None
+    out._kf_backend, out._owner = b, None
     return out
 
 
@@ -431,7 +432,7 @@ class StatelessScope:
                 raise ArgumentError(f"[StatelessScope] expected pairs (Variable, value), got {variable!r}.")
             variable = variable._handle
             if value is not None:
-                b = variable._backend
+                b = variable._kf_backend
                 value = b.cast(b.convert(value), variable._dtype)
                 if not _fits(b.static_shape(value), variable._shape):
                     raise ShapeError(

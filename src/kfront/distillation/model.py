@@ -141,7 +141,7 @@ class Distiller(Model):
     def _pairs(self, x: object, y_pred: object, training: bool) -> Iterator[tuple[Any, Any, Any]]:
         """For each distillation loss, what the teacher and what the student gives."""
         names = _layer_names(self.distillation_losses, "teacher")
-        with self._backend.no_grad():
+        with self._kf_backend.no_grad():
             if names:
                 final, inner = self._extractor("teacher", names)(x, training=False)
             else:

@@ -49,12 +49,12 @@ def by_rows(operation: Any, distribution: ModelParallel) -> bool:
         return False
     if any(getattr(operation, name, None) for name in _FORBIDS):
         return False
-    parts = operation.operations if operation._is_graph else operation._layers
-    return (operation._is_graph or _known(operation)) and all(by_rows(part, distribution) for part in parts)
+    parts = operation.operations if operation._kf_is_graph else operation._layers
+    return (operation._kf_is_graph or _known(operation)) and all(by_rows(part, distribution) for part in parts)
 
 
 def _known(layer: Any) -> bool:
-    kind = type(layer)._unbound
+    kind = type(layer)._kf_unbound
     if kind.__name__ == "Sequential" and kind.__module__.startswith("kfront.models"):
         return True
     if kind.__name__ not in LAYERS or not kind.__module__.startswith("kfront.layers"):

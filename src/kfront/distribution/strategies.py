@@ -45,8 +45,8 @@ class Distribution:
             raise ArgumentError(f"[{who}] expected `batch_dim_name` among the axes {names}, got {batch_dim_name!r}.")
         self._batch_dim_name = batch_dim_name or names[0]
         self._auto_shard_dataset = auto_shard_dataset
-        self._backend = current()
-        self._backend.distributor.check(self)
+        self._kf_backend = current()
+        self._kf_backend.distributor.check(self)
 
     # -- layouts ------------------------------------------------------------------------------------------------------
 
@@ -105,12 +105,12 @@ class Distribution:
     @property
     def num_processes(self) -> int:
         """The number of processes."""
-        return self._backend.distributor.processes()[0]
+        return self._kf_backend.distributor.processes()[0]
 
     @property
     def data_shard_id(self) -> int:
         """Which part of the data is this process's."""
-        count, mine = self._backend.distributor.processes()
+        count, mine = self._kf_backend.distributor.processes()
         return mine * self.num_data_shards // count
 
     @property
@@ -118,7 +118,7 @@ class Distribution:
         """Into how many parts processes split a batch: those that hold one replica together share one."""
         return min(self.num_processes, self.num_model_replicas)
 
-    def _adopt(self, layer: Layer) -> None:
+    def _kf_adopt(self, layer: Layer) -> None:
         """Called for a layer that is made while this is current."""
 
     @contextmanager
@@ -286,8 +286,8 @@ class ModelParallel(Distribution):
         """
         return self._layout_map[path]
 
-    def _adopt(self, layer: Layer) -> None:
-        layer.__dict__["_around"] = _Outputs(self, layer.__dict__.get("_around"))
+    def _kf_adopt(self, layer: Layer) -> None:
+        layer.__dict__["_kf_around"] = _Outputs(self, layer.__dict__.get("_kf_around"))
 
 
 class _Outputs:
@@ -306,11 +306,11 @@ class _Outputs:
         """The function to call in place of `call`; a layer without a layout is called directly from then on."""
         layout = self.distribution.get_tensor_layout(f"{layer.path or layer.name}/output")
         inner = call if self.inner is None else self.inner.instead(layer, call, args, kwargs)
-        b = layer._backend
+        b = layer._kf_backend
         if layout is None:
             rows = self._on_rows(layer)
             if rows is None:
-                layer.__dict__["_around"] = self.inner
+                layer.__dict__["_kf_around"] = self.inner
             return inner if rows is None else rows(inner)
 
         def placed(*args: object, **kwargs: object) -> Any:
@@ -324,12 +324,12 @@ class _Outputs:
     def _on_rows(self, layer: Layer) -> Callable[[AnyCallable], AnyCallable] | None:
         """What makes a function run on this process's rows of the batch, None if the layer does not go by rows."""
         if self.rows is False:
-            found = layer._backend.distributor.on_rows(self.distribution, layer.variables)
+            found = layer._kf_backend.distributor.on_rows(self.distribution, layer.variables)
             self.rows = (
                 found if found is not None and self.inner is None and by_rows(layer, self.distribution) else None
             )
             for part in layer._flatten_layers(include_self=False) if self.rows is not None else ():
-                part.__dict__["_around"] = None  # it is inside
+                part.__dict__["_kf_around"] = None  # it is inside
         return self.rows
 
     def __reduce__(self) -> tuple[object, ...]:

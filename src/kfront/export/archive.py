@@ -36,11 +36,11 @@ class ExportArchive:
     """
 
     def __init__(self) -> None:
-        self._backend = current()
-        make = self._backend.export_archive()
+        self._kf_backend = current()
+        make = self._kf_backend.export_archive()
         if make is None:
             raise UnsupportedError(
-                f"[ExportArchive] expected the tensorflow or jax engine, got {self._backend.name!r}, which has no "
+                f"[ExportArchive] expected the tensorflow or jax engine, got {self._kf_backend.name!r}, which has no "
                 "SavedModels; do `kfront.convert(model, 'tensorflow')` and make the archive inside "
                 "`kfront.backend_scope('tensorflow')`."
             )
@@ -57,13 +57,13 @@ class ExportArchive:
             UnsupportedError: if one of its layers needs Python to run.
         """
         layer = hasattr(resource, "_flatten_layers")
-        if layer and resource._backend is not self._backend:
+        if layer and resource._kf_backend is not self._kf_backend:
             raise ArgumentTypeError(
-                f"[ExportArchive] expected a layer of the {self._backend.name} engine, got one of "
-                f"{resource._backend.name}; do `kfront.convert(layer, {self._backend.name!r})`."
+                f"[ExportArchive] expected a layer of the {self._kf_backend.name} engine, got one of "
+                f"{resource._kf_backend.name}; do `kfront.convert(layer, {self._kf_backend.name!r})`."
             )
         if layer:
-            refuse_host_layers(resource, self._backend)
+            refuse_host_layers(resource, self._kf_backend)
         self._archive.track(resource, list(resource.variables) if layer else None)
 
     def add_endpoint(self, name: str, fn: Callable[..., Any], input_signature: object = None, **kwargs: object) -> Any:
@@ -93,7 +93,7 @@ class ExportArchive:
                 f"[ExportArchive] expected options among {sorted(self._archive.options)}, got {sorted(kwargs)}."
             )
         signature = None if input_signature is None else standardize_signature(input_signature)
-        with backend_scope(self._backend), inference():
+        with backend_scope(self._kf_backend), inference():
             return self._archive.endpoint(name, fn, signature, **kwargs)
 
     def track_and_add_endpoint(self, name: str, resource: Any, input_signature: object, **kwargs: object) -> Any:

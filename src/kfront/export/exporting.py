@@ -41,7 +41,7 @@ def export_model(
     """Write a model in a format for serving; see `Model.export`."""
     if not isinstance(filepath, (str, os.PathLike)):
         raise ArgumentTypeError(f"[export] expected `filepath` to be a path, got {type(filepath).__name__}.")
-    backend = model._backend
+    backend = model._kf_backend
     if format not in _HOME and format not in backend.exports:
         raise ArgumentError(f"[export] expected `format` to be one of {', '.join(map(repr, _HOME))}, got {format!r}.")
     if format not in backend.exports or host_layers(model, backend, format):
@@ -52,9 +52,9 @@ def export_model(
     else:
         signature = standardize_signature(input_signature)
     if not model.built:
-        with backend_scope(model._backend):
+        with backend_scope(model._kf_backend):
             model.compute_output_spec(*signature)
-    if backend is not model._backend:
+    if backend is not model._kf_backend:
         model = convert(model, backend.name)
     write = backend.exporter(format)
     known = [p.name for p in inspect.signature(write).parameters.values() if p.kind is p.KEYWORD_ONLY]

@@ -21,11 +21,11 @@ def model_signature(model: Any) -> tuple[object, ...]:
         NotBuiltError: if it has never seen inputs.
     """
     structure = getattr(model, "_inputs_struct", None)
-    if structure is None and getattr(model, "_head", None) is not None:
+    if structure is None and getattr(model, "_kf_head", None) is not None:
         structure = model.inputs[0]
     if structure is not None:
         return standardize_signature([tree.map_structure(lambda x: _named(x, x.name), structure)])
-    seen = getattr(model, "_build_shapes", None)
+    seen = getattr(model, "_kf_build_shapes", None)
     if not seen or not seen[0]:
         raise NotBuiltError(
             f"[export] expected a model whose inputs are known, got {model.name!r}, which is not built; call it on "

@@ -51,9 +51,9 @@ class Contrastive(Sampler):
         past = ops.pad(past, [(0, 0), (0, decoder.plan.length - past.shape[1]), (0, 0)])
         done = ops.zeros((decoder.plan.batch,), "bool")
         carry = tokens, decoder.place(lengths), done, decoder.logits(output), past, entries
-        return decoder.loop(lambda i, now: self._step(decoder, now), carry, decoder.steps, decoder.done)[0]
+        return decoder.loop(lambda i, now: self._kf_step(decoder, now), carry, decoder.steps, decoder.done)[0]
 
-    def _step(self, decoder: Decoder, carry: Nest) -> Nest:
+    def _kf_step(self, decoder: Decoder, carry: Nest) -> Nest:
         tokens, at, done, logits, past, entries = carry
         batch, k = decoder.plan.batch, self.k
         chances, tried = best_of(ops.softmax(ops.cast(logits, "float32"), -1), k)

@@ -73,9 +73,9 @@ def generate(
     chosen = _sampler(sampler)
     stops = (stop,) if isinstance(stop, int) else tuple(int(s) for s in stop or ())
     plan = Plan(len(rows), int(lengths.max()), int(lengths.min()), max_length, stops, pad, cache)
-    b = model._backend
+    b = model._kf_backend
     with backend_scope(b), b.no_grad():
-        steps = model._steps()
+        steps = model._kf_steps()
         if cache:
             steps.program("cached = uncached", lambda: _check_cache(model, rows[0, : lengths[0]], max_length))
         program = steps.program(
@@ -91,14 +91,14 @@ class _Program:
     """The compiled loop for one plan and sampler."""
 
     def __init__(self, model: Model, plan: Plan, sampler: Sampler) -> None:
-        b = model._backend
+        b = model._kf_backend
         self.backend, self.plan, self.sampler = b, plan, sampler
-        variables = lambda: model._steps().forward_variables  # noqa: E731
+        variables = lambda: model._kf_steps().forward_variables  # noqa: E731
         self.decoder = decoder = Decoder(model, plan, b.decode_loop(variables))
         compiled = lambda fn: b.compile_step(fn, variables, b.compiles_loops)  # noqa: E731
         self.run = compiled(lambda *given: sampler.decode(decoder, *given))
         self.begin = compiled(lambda *given: sampler._begun(decoder, *given))
-        step = lambda i, carry: sampler._step(decoder, i, carry)  # noqa: E731
+        step = lambda i, carry: sampler._kf_step(decoder, i, carry)  # noqa: E731
         self.step = compiled(lambda i, carry: decoder.loop(step, carry, 1, None, i))
 
     def stream(self, tell: Callable[[np.ndarray], object], *given: Nest) -> np.ndarray:
@@ -150,8 +150,8 @@ def _sampler(sampler: str | Sampler) -> Sampler:
 
 def _check_cache(model: Model, prompt: np.ndarray, max_length: int) -> bool:
     """Compare what a model gives for some tokens with and without a cache: a layer may not know how to continue."""
-    b, count = model._backend, min(4, max_length)
-    variables = lambda: model._steps().forward_variables  # noqa: E731
+    b, count = model._kf_backend, min(4, max_length)
+    variables = lambda: model._kf_steps().forward_variables  # noqa: E731
     tokens = b.convert(np.resize(prompt, (1, count)), "int32")
 
     def both(tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -52,7 +52,7 @@ class Sampler:
     def decode(self, decoder: Decoder, tokens: Tensor, lengths: Tensor, draws: Tensor) -> Tensor:
         """Tokens (batch, max length) that begin with those given; a sampler that looks ahead has its own."""
         carry = self._begun(decoder, tokens, lengths, draws)
-        carry = decoder.loop(lambda i, now: self._step(decoder, i, now), carry, decoder.steps - 1, decoder.done)
+        carry = decoder.loop(lambda i, now: self._kf_step(decoder, i, now), carry, decoder.steps - 1, decoder.done)
         return decoder.write(*carry[:4])[0]
 
     def _begun(self, decoder: Decoder, tokens: Tensor, lengths: Tensor, draws: Tensor) -> tuple[Nest, ...]:
@@ -61,7 +61,7 @@ class Sampler:
         token = ops.cast(self.choose(decoder.logits(output), draws[0]), "int32")
         return tokens, decoder.place(lengths), ops.zeros_like(lengths, dtype="bool"), token, draws, entries
 
-    def _step(self, decoder: Decoder, i: Tensor, carry: tuple[Nest, ...]) -> tuple[Nest, ...]:
+    def _kf_step(self, decoder: Decoder, i: Tensor, carry: tuple[Nest, ...]) -> tuple[Nest, ...]:
         """Write the token that was chosen, and choose the next one."""
         tokens, at, done, token, draws, entries = carry
         tokens, done = decoder.write(tokens, at, done, token)

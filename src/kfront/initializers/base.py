@@ -104,8 +104,8 @@ class RandomInitializer(HostInitializer):
         seed: an int: the same values at each call; a SeedGenerator: new values at each call; None: an int drawn now.
     """
 
-    _of_instance = frozenset({"seed", "_init_seed"})
-    _normalise = normalisers(seed=None)  # the config holds what was given, `seed` what is drawn from
+    _kf_of_instance = frozenset({"seed", "_init_seed"})
+    _kf_normalise = normalisers(seed=None)  # the config holds what was given, `seed` what is drawn from
 
     def __init__(self, seed: Seed | Config = None) -> None:
         super().__init__()

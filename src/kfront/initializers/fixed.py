@@ -70,10 +70,10 @@ class Constant(HostInitializer):
     """
 
     value: TensorLike
-    _normalise = normalisers(value=Option(numbers, write=_written))
+    _kf_normalise = normalisers(value=Option(numbers, write=_written))
 
     def __init__(self, value: TensorLike = 0.0) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
         """A part of the first value; all of it for None."""
@@ -119,7 +119,7 @@ class Identity(HostInitializer):
     gain: float
 
     def __init__(self, gain: float = 1.0) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
@@ -164,7 +164,7 @@ class STFT(HostInitializer):
     window: Window
     scaling: str | None
     periodic: bool
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         side=one_of("real", "imag", case=str),
         scaling=one_of("density", "spectrum", None, case=str),
         window=Option(
@@ -175,7 +175,7 @@ class STFT(HostInitializer):
     def __init__(
         self, side: str = "real", window: Window = "hann", scaling: str | None = "density", periodic: bool = False
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._window(8) if isinstance(window, str) else None  # an unknown name is an error now
 
     def host(self, shape: IntShape, dtype: str) -> np.ndarray:

@@ -132,7 +132,7 @@ class RandomNormal(RandomInitializer):
     _draw: ClassVar[Any] = _normal
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed | Config = None) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
         """A part of the first value; all of it for None."""
@@ -178,7 +178,7 @@ class RandomUniform(RandomInitializer):
     maxval: float
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed | Config = None) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
         """A part of the first value; all of it for None."""
@@ -235,7 +235,7 @@ class VarianceScaling(RandomInitializer):
     distribution: str
     input_axes: Axes
     output_axes: Axes
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         scale=above_zero,
         mode=one_of("fan_in", "fan_out", "fan_avg", case=str),
         distribution=one_of("truncated_normal", "untruncated_normal", "uniform", case=str),
@@ -252,7 +252,7 @@ class VarianceScaling(RandomInitializer):
     ) -> None:
         super().__init__(seed)
         distribution = "truncated_normal" if distribution == "normal" else distribution
-        self._store(locals())
+        self._kf_store(locals())
 
     def part(self, shape: tuple[int, ...], dtype: str, region: Region | None) -> np.ndarray:
         """A part of the first value; all of it for None."""
@@ -284,7 +284,7 @@ class VarianceScaling(RandomInitializer):
 class _NamedScaling(VarianceScaling):
     """A named case of VarianceScaling."""
 
-    _normalise = normalisers(scale=kept, mode=kept, distribution=kept)
+    _kf_normalise = normalisers(scale=kept, mode=kept, distribution=kept)
     _case: tuple[float, str, str] = (1.0, "fan_in", "truncated_normal")
 
     def __init__(self, seed: Seed | Config = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
@@ -428,7 +428,7 @@ class Orthogonal(RandomInitializer):
     gain: float
 
     def __init__(self, gain: float = 1.0, seed: Seed | Config = None) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""

@@ -203,7 +203,7 @@ class DynamicBackend:
     """`keras.src.backend`, and the name of the engine."""
 
     @property
-    def _backend(self) -> str:
+    def _kf_backend(self) -> str:
         return backends.current().name
 
     def __getattr__(self, name: str) -> Any:

@@ -172,13 +172,13 @@ class PrivateModule(ModuleType):
     __path__: ClassVar[list[str]] = []
 
     @property
-    def _inner(self) -> str:
+    def _kf_inner(self) -> str:
         return self.__name__[len(ROOT) + 1 :]
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
             return dir(self)
-        target = PRIVATE.get(self._inner, {}).get(name)
+        target = PRIVATE.get(self._kf_inner, {}).get(name)
         if target is not None:
             module, _, attribute = target.partition(":")
             found = importlib.import_module(module)
@@ -186,7 +186,7 @@ class PrivateModule(ModuleType):
         recorded = ops_in_files().get((self.__name__, name))
         if recorded is not None:
             return op_class(declared(recorded))
-        if stands_for(f"{self._inner}.{name}".lstrip(".")):
+        if stands_for(f"{self._kf_inner}.{name}".lstrip(".")):
             return importlib.import_module(f"{self.__name__}.{name}")
         for namespace in self._namespaces():
             if name in dir(namespace):
@@ -199,11 +199,11 @@ class PrivateModule(ModuleType):
     @property
     def _engine(self) -> str | None:
         """The engine whose ops the module has, None for a module of all engines."""
-        return next((e for e in ENGINES if f"{self._inner}.".startswith(f"backend.{e}.")), None)
+        return next((e for e in ENGINES if f"{self._kf_inner}.".startswith(f"backend.{e}.")), None)
 
     def _namespaces(self) -> list[ModuleType]:
         """Public namespaces from the nearest up to the root."""
-        parts = self._inner.split(".") if self._inner else []
+        parts = self._kf_inner.split(".") if self._kf_inner else []
         if self._engine:
             own = {"random": ["kfront.random"]} | {n: [f"kfront.ops.{n}"] for n in ("image", "linalg", "nn", "numpy")}
             return [importlib.import_module(name) for name in (*own.get(parts[-1], ()), "kfront.ops")]
@@ -218,4 +218,4 @@ class PrivateModule(ModuleType):
         return found
 
     def __dir__(self) -> list[str]:
-        return sorted({*PRIVATE.get(self._inner, ()), *dir(self._namespaces()[0])})
+        return sorted({*PRIVATE.get(self._kf_inner, ()), *dir(self._namespaces()[0])})

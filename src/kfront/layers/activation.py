@@ -31,7 +31,7 @@ class _Elementwise(OptionLayer):
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self._built_when_made()
+        self._kf_built_when_made()
 
 
 def _not_negative(layer: OptionLayer, name: str, value: Any) -> Any:
@@ -64,7 +64,7 @@ class Activation(_Elementwise):
     activation: AnyCallable
 
     def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """``activation(inputs)``."""
@@ -93,7 +93,7 @@ class ReLU(_Elementwise):
     [0.0, 0.5, 1.0]
     """
 
-    _normalise = normalisers(max_value=_limit, negative_slope=_not_negative, threshold=_not_negative)
+    _kf_normalise = normalisers(max_value=_limit, negative_slope=_not_negative, threshold=_not_negative)
     max_value: float | None
     negative_slope: float
     threshold: float
@@ -102,7 +102,7 @@ class ReLU(_Elementwise):
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -133,12 +133,12 @@ class LeakyReLU(_Elementwise):
     [-0.5, 2.0]
     """
 
-    _normalise = normalisers(negative_slope=_not_negative)
+    _kf_normalise = normalisers(negative_slope=_not_negative)
     negative_slope: float
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -167,7 +167,7 @@ class ELU(_Elementwise):
     alpha: float
 
     def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -206,7 +206,7 @@ class PReLU(OptionLayer):
     alpha_initializer: InitializerLike
     alpha_regularizer: RegularizerLike
     alpha_constraint: ConstraintLike
-    _normalise = normalisers(shared_axes=_axis_list)
+    _kf_normalise = normalisers(shared_axes=_axis_list)
     shared_axes: list[int] | None
 
     def __init__(
@@ -219,7 +219,7 @@ class PReLU(OptionLayer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self._store(locals())
+        self._kf_store(locals())
 
     def build(self, input_shape: Shape) -> None:
         """Create alpha, of the input's shape without the batch and 1 along shared axes."""
@@ -227,7 +227,7 @@ class PReLU(OptionLayer):
         shared = {axis_of(a, rank, "shared_axes") for a in self.shared_axes or ()}
         own = [a for a in range(1, rank) if a not in shared]
         shape = [known_axis(self.name, input_shape, a) if a in own else 1 for a in range(1, rank)]
-        self.alpha = self._weight("alpha", tuple(shape))
+        self.alpha = self._kf_weight("alpha", tuple(shape))
         self.input_spec = InputSpec(ndim=rank, axes={a: input_shape[a] for a in own})
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -261,11 +261,11 @@ class Softmax(_Elementwise):
     [0.21, 0.58, 0.21]
     """
 
-    _normalise = normalisers(axis=Option())
+    _kf_normalise = normalisers(axis=Option())
     axis: Any
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""

@@ -115,7 +115,7 @@ class Attention(OptionLayer):
     seed_generator: SeedGenerator | None = None
     scale: Any = None
     concat_score_weight: Any = None
-    _normalise = normalisers(dropout=between(0, 1), score_mode=one_of("dot", "concat"))
+    _kf_normalise = normalisers(dropout=between(0, 1), score_mode=one_of("dot", "concat"))
     use_scale: bool
     score_mode: str
     dropout: float
@@ -129,7 +129,7 @@ class Attention(OptionLayer):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if self.dropout > 0:
             self.seed_generator = SeedGenerator(self.seed)
         self.supports_masking = True
@@ -265,7 +265,7 @@ class AdditiveAttention(Attention):
     (2, 4, 5)
     """
 
-    _normalise = normalisers(score_mode=Option(one_of("dot", "concat"), write=None))
+    _kf_normalise = normalisers(score_mode=Option(one_of("dot", "concat"), write=None))
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: object) -> None:
         super().__init__(**base_arguments(locals()))

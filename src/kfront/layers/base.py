@@ -3,8 +3,8 @@
 A class is written once. `Layer.__new__` makes (once per class and backend) a subclass that mixes in the engine's
 native base, so on torch a layer is a `torch.nn.Module`, on JAX a pytree, on TensorFlow a trackable.
 
-A call takes the fast path (`_run`) when the layer is built and one native tensor of the compute dtype comes in without
-a mask; everything else (building, conversion, masks, symbolic values, autocast, losses) is `_run_general`.
+A call takes the fast path (`_kf_run`) when the layer is built and one native tensor of the compute dtype comes in
+without a mask; everything else (building, conversion, masks, symbolic values, autocast, losses) is `_kf_run_general`.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(build)
     def wrapped(self: Layer, *args: object, **kwargs: object) -> None:
-        if state.backend is not self._backend:
-            with backend_scope(self._backend):
+        if state.backend is not self._kf_backend:
+            with backend_scope(self._kf_backend):
                 return wrapped(self, *args, **kwargs)
         scope = state.stateless
         with name_scope(self.name, caller=self):
@@ -78,11 +78,11 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
                 build(self, *args, **kwargs)
             finally:
                 state.stateless = scope
-        self.__dict__["_build_shapes"] = (args, kwargs)
-        self._finish_build()
+        self.__dict__["_kf_build_shapes"] = (args, kwargs)
+        self._kf_finish_build()
         return None
 
-    wrapped._wrapped = True  # type: ignore[attr-defined]
+    wrapped._kf_wrapped = True  # type: ignore[attr-defined]
     return wrapped
 
 
@@ -117,37 +117,37 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     ...         return x * self.factor
     """
 
-    _tracked_kind = "layer"
+    _kf_tracked_kind = "layer"
     lora_enabled = False  # whether a weight is adapted by a product of low rank
-    _backend: Backend
+    _kf_backend: Backend
     _dtype_policy: Any
     _path: str | None
-    _build_shapes: tuple[tuple[object, ...], Config]
+    _kf_build_shapes: tuple[tuple[object, ...], Config]
     _input_spec: object
-    _fits_spec: object
+    _kf_fits: object
     _trainable: bool
-    _ready: bool = False
-    _scope_dtype: str | None
-    _pass_dtypes: frozenset[object]
-    _takes_training: bool
-    _plain_arguments: tuple[int, frozenset[str]]
-    _told: bool | None = None
-    _makes_mask: bool
-    _init_args: tuple[tuple[object, ...], Config]
+    _kf_ready: bool = False
+    _kf_scope_dtype: str | None
+    _kf_pass_dtypes: frozenset[object]
+    _kf_training: bool
+    _kf_plain_arguments: tuple[int, frozenset[str]]
+    _kf_told: bool | None = None
+    _kf_makes_mask: bool
+    _kf_init_args: tuple[tuple[object, ...], Config]
     _inbound_nodes: list[Node]
     _outbound_nodes: list[object]
     autocast: bool
     supports_masking: bool = False
     supports_jit: bool = True
-    _uncast: frozenset[str] = frozenset()  # keys of inputs in a dict that keep their dtypes
+    _kf_uncast: frozenset[str] = frozenset()  # keys of inputs in a dict that keep their dtypes
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         backend = current()
         bound: Any = bind_class(cls, backend, Layer)
-        self = bound._blank(bound)
+        self = bound._kf_blank(bound)
         fields = self.__dict__
-        fields["_backend"] = backend
-        fields["_init_args"], fields["_lists"] = (args, kwargs), (-1, {}, ())
+        fields["_kf_backend"] = backend
+        fields["_kf_init_args"], fields["_kf_lists"] = (args, kwargs), (-1, {}, ())
         backend.init_layer(self)
         fields["_tracker"] = make_tracker(self)
         return self
@@ -155,7 +155,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         build = cls.__dict__.get("build")
-        if build is not None and not getattr(build, "_wrapped", False):
+        if build is not None and not getattr(build, "_kf_wrapped", False):
             cls.build = _wrap_build(build)  # type: ignore[method-assign]
 
     def __init__(
@@ -184,25 +184,25 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         fields["_trainable"] = bool(trainable)
         fields["_dtype_policy"] = dtype_policies.get(dtype)
         fields["autocast"] = autocast
-        fields["supports_masking"] = self.supports_masking or self._computes_mask
-        fields["_losses"], fields["_path"], fields["_build_shapes"] = [], None, None
-        fields["_input_spec"] = fields["_fits_spec"] = None
-        fields["_ready"] = False
-        fields["_input_shape_arg"] = shape if size is None else (size,)
+        fields["supports_masking"] = self.supports_masking or self._kf_computes_mask
+        fields["_losses"], fields["_path"], fields["_kf_build_shapes"] = [], None, None
+        fields["_input_spec"] = fields["_kf_fits"] = None
+        fields["_kf_ready"] = False
+        fields["_kf_input_shape_arg"] = shape if size is None else (size,)
         if state.remat is not None:
-            fields["_around"] = state.remat
-        distribution = distribution_on(self._backend)
+            fields["_kf_around"] = state.remat
+        distribution = distribution_on(self._kf_backend)
         if distribution is not None:
-            distribution._adopt(self)
+            distribution._kf_adopt(self)
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self._refresh_policy()
+        self._kf_refresh_policy()
 
-    def _refresh_policy(self) -> None:
+    def _kf_refresh_policy(self) -> None:
         """Store what the fast path of a call reads of the dtype policy."""
         fields, policy = self.__dict__, self._dtype_policy
         compute, variable = policy.compute_dtype, policy.variable_dtype
-        fields["_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
-        fields["_pass_dtypes"] = passing_dtypes(self._backend, self.input_dtype, bool(self.autocast))
+        fields["_kf_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
+        fields["_kf_pass_dtypes"] = passing_dtypes(self._kf_backend, self.input_dtype, bool(self.autocast))
 
     # -- attributes ---------------------------------------------------------------------------------------------------
 
@@ -211,8 +211,8 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         if type(value) not in _UNTRACKED:
             tracker = self.__dict__.get("_tracker")
             if tracker is not None:
-                native = self._backend.native_types
-                if native and isinstance(value, native) and self._backend.set_native_attribute(self, name, value):
+                native = self._kf_backend.native_types
+                if native and isinstance(value, native) and self._kf_backend.set_native_attribute(self, name, value):
                     return None
                 value = tracker.track(name, value)
                 if isinstance(value, Variable):
@@ -223,7 +223,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         return None
 
     def __delattr__(self, name: str) -> None:
-        if self._backend.delete_native_attribute(self, name):
+        if self._kf_backend.delete_native_attribute(self, name):
             return
         held = name in self._tracker.items
         self._tracker.forget(name)
@@ -244,7 +244,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def input_spec(self, value: object) -> None:
         fields = self.__dict__
         fields["_input_spec"] = value
-        fields["_fits_spec"] = shape_test(value) if self._ready else None  # else `_become_ready` makes it
+        fields["_kf_fits"] = shape_test(value) if self._kf_ready else None  # else `_kf_become_ready` makes it
 
     @property
     def dtype_policy(self) -> DTypePolicy:
@@ -255,16 +255,16 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def dtype_policy(self, value: DTypeLike) -> None:
         policy = dtype_policies.get(value)
         if self.built and policy.quantization_mode is not None and self.quantization_mode is None:
-            self._quantize_to(policy)
+            self._kf_quantize_to(policy)
         else:
-            self._take_policy(policy)
+            self._kf_take_policy(policy)
 
-    def _take_policy(self, policy: object) -> None:
+    def _kf_take_policy(self, policy: object) -> None:
         structure.changes += 1
         self.__dict__["_dtype_policy"] = policy
-        self.__dict__["_ready"] = False
-        self._refresh_policy()
-        self._backend.show_weights(self)
+        self.__dict__["_kf_ready"] = False
+        self._kf_refresh_policy()
+        self._kf_backend.show_weights(self)
 
     @property
     def dtype(self) -> str:
@@ -296,7 +296,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         value = bool(value)
         self.__dict__["_trainable"] = value
         structure.version += 1
-        for v in self._own_variables:
+        for v in self._kf_own_variables:
             if v._settable_trainable:
                 v.trainable = value
         for layer in self._layers:
@@ -309,11 +309,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     build._empty = True  # type: ignore[attr-defined]
 
-    def _built_when_made(self) -> None:
+    def _kf_built_when_made(self) -> None:
         """For the end of `__init__` of layers without weights: built, unless a subclass has a `build` of its own."""
         self.built = getattr(type(self).build, "_empty", False)
 
-    def _finish_build(self) -> None:
+    def _kf_finish_build(self) -> None:
         structure.changes += 1
         self.__dict__["built"] = True
 
@@ -377,9 +377,9 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def get_build_config(self) -> Config | None:
         """What `build_from_config` needs: the shapes `build` was called with."""
-        if self._build_shapes is None:
+        if self._kf_build_shapes is None:
             return None
-        args, kwargs = self._build_shapes
+        args, kwargs = self._kf_build_shapes
         return with_quantizers(self, named_shapes(type(self), args, kwargs))
 
     def build_from_config(self, config: Config) -> None:
@@ -394,17 +394,17 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         else:
             self.build(**{k: tuples(v) for k, v in config.items()})
 
-    def _build_for(self, named: dict[str, Any]) -> None:
+    def _kf_build_for(self, named: dict[str, Any]) -> None:
         """Build from the arguments of a call."""
         cls = type(self)
         if cls.build is not Layer.build:
-            args, kwargs = build_arguments(call_info(cls), named, self._shape_of)
+            args, kwargs = build_arguments(call_info(cls), named, self._kf_shape_of)
             self.build(*args, **kwargs)
             if not self.built:
-                self._finish_build()
+                self._kf_finish_build()
 
-    def _shape_of(self, x: Any) -> Shape:
-        return tuple(x.shape) if isinstance(x, (KerasTensor, Variable)) else self._backend.static_shape(x)
+    def _kf_shape_of(self, x: Any) -> Shape:
+        return tuple(x.shape) if isinstance(x, (KerasTensor, Variable)) else self._kf_backend.static_shape(x)
 
     # -- calling ------------------------------------------------------------------------------------------------------
 
@@ -412,76 +412,76 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         """The computation; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `call(self, inputs)`.")
 
-    def _run(self, *args: Any, **kwargs: Any) -> Any:
-        st, b = state, self._backend
+    def _kf_run(self, *args: Any, **kwargs: Any) -> Any:
+        st, b = state, self._kf_backend
         if st.backend is not b:
             with backend_scope(b):
-                return self._run(*args, **kwargs)
+                return self._kf_run(*args, **kwargs)
         fields = self.__dict__  # attributes of a torch.nn.Module take three times as long
-        if fields.get("_ready") and not kwargs and len(args) == 1:
+        if fields.get("_kf_ready") and not kwargs and len(args) == 1:
             x = args[0]
             if (
                 type(x) in b.types
-                and x.dtype in fields["_pass_dtypes"]
-                and st.autocast == fields["_scope_dtype"]
+                and x.dtype in fields["_kf_pass_dtypes"]
+                and st.autocast == fields["_kf_scope_dtype"]
                 and not st.add_loss_used
-                and ((fits := fields["_fits_spec"]) is None or fits(x.shape))
-                and (not st.any_mask_seen or (b.get_mask(x) is None and not fields["_makes_mask"]))
+                and ((fits := fields["_kf_fits"]) is None or fits(x.shape))
+                and (not st.any_mask_seen or (b.get_mask(x) is None and not fields["_kf_makes_mask"]))
             ):
-                return self.call(x, training=self._flag_of(st, fields)) if fields["_takes_training"] else self.call(x)
-            if type(x) is list and self._plain_list(x, st, b):
-                return self.call(x, training=self._flag_of(st, fields)) if fields["_takes_training"] else self.call(x)
-        elif fields.get("_ready") and len(kwargs) == 1 and kwargs.get("training").__class__ is bool and args:
+                return self.call(x, training=self._kf_flag(st, fields)) if fields["_kf_training"] else self.call(x)
+            if type(x) is list and self._kf_plain_list(x, st, b):
+                return self.call(x, training=self._kf_flag(st, fields)) if fields["_kf_training"] else self.call(x)
+        elif fields.get("_kf_ready") and len(kwargs) == 1 and kwargs.get("training").__class__ is bool and args:
             outer, st.training = st.training, kwargs["training"]
             try:
-                return self._run(*args)
+                return self._kf_run(*args)
             finally:
                 st.training = outer
-        elif fields.get("_ready") and self._plain_call(args, kwargs, st, b):
-            kwargs = {**kwargs, "training": self._flag_of(st, fields)} if fields["_takes_training"] else kwargs
+        elif fields.get("_kf_ready") and self._kf_plain_call(args, kwargs, st, b):
+            kwargs = {**kwargs, "training": self._kf_flag(st, fields)} if fields["_kf_training"] else kwargs
             return self.call(*args, **kwargs)
-        return self._run_general(args, kwargs)
+        return self._kf_run_general(args, kwargs)
 
     if not TYPE_CHECKING:  # types are those of `Operation.__call__`
-        __call__ = _run
+        __call__ = _kf_run
 
-    def _plain_call(self, args: tuple[object, ...], kwargs: Mapping[str, object], st: State, b: Backend) -> bool:
+    def _kf_plain_call(self, args: tuple[object, ...], kwargs: Mapping[str, object], st: State, b: Backend) -> bool:
         """Whether a call may take the fast path: tensors by position, no masks among them, and switches by name."""
-        most, names = self._plain_arguments
+        most, names = self._kf_plain_arguments
         if not 0 < len(args) <= most or not all(v.__class__ is bool and k in names for k, v in kwargs.items()):
             return False
-        return self._plain_list(args, st, b)
+        return self._kf_plain_list(args, st, b)
 
-    def _plain_list(self, items: Sequence[Any], st: State, b: Backend) -> bool:
+    def _kf_plain_list(self, items: Sequence[Any], st: State, b: Backend) -> bool:
         """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""
-        if self._fits_spec is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._scope_dtype:
+        if self._kf_fits is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._kf_scope_dtype:
             return False
-        types, passing = b.types, self._pass_dtypes
+        types, passing = b.types, self._kf_pass_dtypes
         for x in items:  # noqa: SIM110  (a generator costs more than the loop)
             if type(x) not in types or x.dtype not in passing:
                 return False
         return True
 
-    def _flag_of(self, st: State, fields: dict[str, Any]) -> bool | None:
+    def _kf_flag(self, st: State, fields: dict[str, Any]) -> bool | None:
         """The flag for `call`; the one that was told is kept for a second run (see `Backend.in_backward`)."""
         training = st.training
-        told = fields.get("_told")
+        told = fields.get("_kf_told")
         if training is None:
-            return (fields.get("training") or None) if told is None else self._default_training()
+            return (fields.get("training") or None) if told is None else self._kf_default_training()
         if training is not told:
-            fields["_told"] = training
+            fields["_kf_told"] = training
         return training
 
-    def _default_training(self) -> bool | None:
+    def _kf_default_training(self) -> bool | None:
         """The flag when nobody set one: on torch True after `Module.train()`; else None, as good as False."""
         fields = self.__dict__
-        if fields.get("_told") is not None:
-            if self._backend.in_backward():
-                return fields["_told"]
-            fields["_told"] = None
+        if fields.get("_kf_told") is not None:
+            if self._kf_backend.in_backward():
+                return fields["_kf_told"]
+            fields["_kf_told"] = None
         return fields.get("training") or None
 
-    def _run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _kf_run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         info = call_info(type(self))
         if not hasattr(self, "_losses"):
             raise ArgumentError(
@@ -496,9 +496,9 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         named = info.bind(self.name, args, kwargs)
         symbolic = any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs)))
         if self._input_spec is not None and args:
-            check_inputs(self._input_spec, args[0], self.name, self._shape_of)
+            check_inputs(self._input_spec, args[0], self.name, self._kf_shape_of)
         outer = (state.training, state.depth, state.autocast)
-        training = self._asked_training(named, info) if given is None else given
+        training = self._kf_asked_training(named, info) if given is None else given
         scope = name_scope(self.name, caller=self)
         scope.__enter__()
         try:
@@ -510,80 +510,80 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             state.training = training
             state.autocast = None  # weights are created in full precision
             if not self.built:
-                self._build_for(named)
-            state.autocast = self._scope_dtype
+                self._kf_build_for(named)
+            state.autocast = self._kf_scope_dtype
             if info.training and "training" not in info.positional[: len(args)]:
-                kwargs = {**kwargs, "training": self._flag_of(state, self.__dict__)}
+                kwargs = {**kwargs, "training": self._kf_flag(state, self.__dict__)}
             if symbolic:
-                return self._symbolic(args, kwargs, named, info)
-            return self._concrete(args, kwargs, named, info)
+                return self._kf_symbolic(args, kwargs, named, info)
+            return self._kf_concrete(args, kwargs, named, info)
         finally:
             state.training, state.depth, state.autocast = outer
             scope.__exit__()
 
-    def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: CallInfo) -> Any:
-        kwargs = self._fill_masks(named, len(args), kwargs, info) if state.any_mask_seen and info.masks else kwargs
-        if self._has_modules:
-            for layer in self._modules_held():
+    def _kf_concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: CallInfo) -> Any:
+        kwargs = self._kf_masks(named, len(args), kwargs, info) if state.any_mask_seen and info.masks else kwargs
+        if self._kf_has_modules:
+            for layer in self._kf_modules_held():
                 layer._take_mode(state.training)
-        call = self.call if self._around is None else self.rematerialized_call(self.call, *args, **kwargs)
+        call = self.call if self._kf_around is None else self.rematerialized_call(self.call, *args, **kwargs)
         out = call(*args, **kwargs)
         if not self.built and type(self).build is Layer.build:
-            self._finish_build()
+            self._kf_finish_build()
         if self.supports_masking and named:
-            self._pass_mask(named, info, out)
-        elif state.any_mask_seen and state.depth == 1 and named and not self._backend.is_tracing():
-            self._drop_mask(named)
+            self._kf_pass_mask(named, info, out)
+        elif state.any_mask_seen and state.depth == 1 and named and not self._kf_backend.is_tracing():
+            self._kf_drop_mask(named)
         if self.activity_regularizer is not None:
-            self._add_activity_loss(out)
-        self._become_ready(info)
+            self._kf_add_activity_loss(out)
+        self._kf_become_ready(info)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: Mapping[str, object], info: CallInfo) -> Any:
+    def _kf_symbolic(self, args: Any, kwargs: Any, named: Mapping[str, object], info: CallInfo) -> Any:
         with SymbolicScope():
-            if not self.built and type(self).build is Layer.build and self._tells_shape():
+            if not self.built and type(self).build is Layer.build and self._kf_tells_shape():
                 build_by_call(self, args, kwargs)
             out = self.compute_output_spec(*args, **kwargs)
         self.__dict__["built"] = True
         if all(type(x) is Abstract for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
             out = tree.map_structure(abstract, out)
         else:
-            kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._explicit(named)}
+            kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._kf_explicit(named)}
             out = record(self, args, kwargs, specs_of_constants(self, out))
         if self.supports_masking and named:
-            self._pass_mask(named, info, out)
+            self._kf_pass_mask(named, info, out)
         elif state.depth == 1 and named:
-            self._drop_mask(named)
+            self._kf_drop_mask(named)
         return out
 
-    def _explicit(self, named: Mapping[str, object]) -> dict[str, Any]:
+    def _kf_explicit(self, named: Mapping[str, object]) -> dict[str, Any]:
         return {k: v for k, v in named.items() if v is not None}
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Infer the outputs of a call on KerasTensors and record it in the graph."""
-        return self._run_general(args, kwargs)
+        return self._kf_run_general(args, kwargs)
 
-    def _become_ready(self, info: CallInfo) -> None:
+    def _kf_become_ready(self, info: CallInfo) -> None:
         """Allow the fast path from now on, if the layer is plain enough."""
         fields = self.__dict__
-        fields["_takes_training"] = info.training
-        fields["_plain_arguments"] = info.plain
-        fields["_makes_mask"] = self.supports_masking and self._computes_mask
+        fields["_kf_training"] = info.training
+        fields["_kf_plain_arguments"] = info.plain
+        fields["_kf_makes_mask"] = self.supports_masking and self._kf_computes_mask
         ready = bool(
             info.simple
             and self.built
             and self.activity_regularizer is None
-            and not self._needs_general
-            and self._around is None
+            and not self._kf_general_only
+            and self._kf_around is None
             and (info.defaults.get("training") is None or not (info.defaults["training"] or self._layers))
         )
-        if ready and not self._ready:
-            fields["_fits_spec"] = shape_test(self._input_spec)
-        fields["_ready"] = ready
+        if ready and not self._kf_ready:
+            fields["_kf_fits"] = shape_test(self._input_spec)
+        fields["_kf_ready"] = ready
 
-    _needs_general = False  # a class whose every call must take the general path sets this
+    _kf_general_only = False  # a class whose every call must take the general path sets this
 
-    def _asked_training(self, named: dict[str, Any], info: CallInfo) -> bool | None:
+    def _kf_asked_training(self, named: dict[str, Any], info: CallInfo) -> bool | None:
         """The flag that the call, one around it or the signature of `call` sets; None leaves it to the layers' own."""
         training = named.get("training")
         if shape := getattr(training, "shape", ()):
@@ -593,7 +593,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             )
         if training is None:
             training = state.training
-        if training is None and info.training and "training" not in named and not self.__dict__.get("_mode_set"):
+        if training is None and info.training and "training" not in named and not self.__dict__.get("_kf_mode_set"):
             training = info.defaults.get("training")  # `train()` and `eval()` of torch say more than a default
         return training
 
@@ -604,11 +604,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         return previous_mask
 
     @property
-    def _computes_mask(self) -> bool:
+    def _kf_computes_mask(self) -> bool:
         return type(self).compute_mask is not Layer.compute_mask
 
-    def _mask_of(self, value: object) -> Any:
-        b = self._backend
+    def _kf_mask_of(self, value: object) -> Any:
+        b = self._kf_backend
 
         def get(x: Any) -> Any:
             return b.get_mask(x) if b.is_tensor(x) else getattr(x, "_keras_mask", None)
@@ -618,34 +618,34 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             return masks if any(m is not None for m in tree.flatten(masks)) else None
         return get(value)
 
-    def _fill_masks(self, named: dict[str, Any], count: int, kwargs: dict[str, Any], info: CallInfo) -> dict[str, Any]:
+    def _kf_masks(self, named: dict[str, Any], count: int, kwargs: dict[str, Any], info: CallInfo) -> dict[str, Any]:
         """`kwargs` and the masks of tensors for which none was given, where `count` arguments come by position."""
         extra = {}
         for name, mask_name in info.masks.items():
             if named.get(mask_name) is None and name in named and mask_name not in info.positional[:count]:
-                mask = self._mask_of(named[name])
+                mask = self._kf_mask_of(named[name])
                 if mask is not None:
                     extra[mask_name] = mask
         return {**kwargs, **extra} if extra else kwargs
 
-    def _with_masks(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _kf_with_masks(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """`kwargs` of a symbolic call with the masks that its tensors carry."""
         info = call_info(type(self))
         named = info.bind(self.name, args, kwargs) if info.masks else {}
-        return self._fill_masks(named, len(args), kwargs, info)
+        return self._kf_masks(named, len(args), kwargs, info)
 
-    def _pass_mask(self, named: Mapping[str, object], info: CallInfo, outputs: object) -> None:
+    def _kf_pass_mask(self, named: Mapping[str, object], info: CallInfo, outputs: object) -> None:
         """Give the outputs of a call with these arguments their masks."""
-        own = self._computes_mask
+        own = self._kf_computes_mask
         name, inputs = next(iter(named.items()))
         given = named.get(info.masks.get(name, ""))
-        previous = self._mask_of(inputs) if given is None else given
+        previous = self._kf_mask_of(inputs) if given is None else given
         if previous is None and not own:
             return
         masks = self.compute_mask(inputs, previous)
         if masks is None:
             return
-        b = self._backend
+        b = self._kf_backend
         flat_masks = tree.flatten(masks)
         for x, m in zip(tree.flatten(outputs), flat_masks, strict=False):
             if m is None or x is inputs:
@@ -656,9 +656,9 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 state.any_mask_seen = True
                 b.set_mask(x, m)
 
-    def _drop_mask(self, named: Mapping[str, object]) -> None:
+    def _kf_drop_mask(self, named: Mapping[str, object]) -> None:
         """Warn if the layer has no use for the mask of what it is called with."""
-        if self._mask_of(next(iter(named.values()))) is not None:
+        if self._kf_mask_of(next(iter(named.values()))) is not None:
             text = (
                 f"[{self.name}] expected inputs without a mask, got one, which is lost: the layer does not support it."
             )
@@ -683,7 +683,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         out = self.compute_output_spec(*specs, **names)
         return tree.map_structure(lambda x: tuple(x.shape), out)
 
-    def _tells_shape(self) -> bool:
+    def _kf_tells_shape(self) -> bool:
         return type(self).compute_output_shape is not Layer.compute_output_shape
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -692,10 +692,10 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         The class's `compute_output_shape` where it has one, else `call` run on abstract values.
         """
         cls = type(self)
-        if self._tells_shape():
+        if self._kf_tells_shape():
             info = call_info(cls)
             named = {k: v for k, v in info.bind(self.name, args, kwargs).items()}
-            positional, keyed = build_arguments(shape_info(cls), named, self._shape_of)
+            positional, keyed = build_arguments(shape_info(cls), named, self._kf_shape_of)
             shapes = cls.compute_output_shape(self, *positional, **keyed)
             return tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), shapes)
         return spec_by_call(self, args, kwargs)
@@ -738,7 +738,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             if len(own) != len(given):
                 raise ShapeError(f"[{self.name}] expected {len(own)} {what} values, got {len(given)}.")
         pairs = [*zip(train, trainable_variables, strict=True), *zip(rest, non_trainable_variables, strict=True)]
-        with backend_scope(self._backend), self._kept_losses(), StatelessScope(pairs, collect_losses=return_losses):
+        with (
+            backend_scope(self._kf_backend),
+            self._kf_kept_losses(),
+            StatelessScope(pairs, collect_losses=return_losses),
+        ):
             outputs = self(*args, **kwargs)
             losses = self.losses if return_losses else []
             new = [v._value for v in rest]
@@ -759,7 +763,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def load_own_variables(self, store: Store) -> None:
         """Read this layer's own variables from a mapping "0", "1" … -> array."""
-        own = self._ordered()
+        own = self._kf_ordered()
         if len(store.keys()) != len(own):
             if not own and not self.built:
                 raise NotBuiltError(
@@ -772,7 +776,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def save_own_variables(self, store: Store) -> None:
         """Write this layer's own variables to a mapping "0", "1" … -> array."""
-        for i, v in enumerate(self._ordered()):
+        for i, v in enumerate(self._kf_ordered()):
             store[f"{i}"] = v.numpy()
 
     def __repr__(self) -> str:
@@ -780,12 +784,12 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         cls = type(self)
-        return rebuild, (cls.__dict__.get("_unbound", cls), self._backend.name), saved_state(self)
+        return rebuild, (cls.__dict__.get("_kf_unbound", cls), self._kf_backend.name), saved_state(self)
 
     def __setstate__(self, saved: Mapping[str, object]) -> None:
         self.__dict__.update(saved)
-        self.__dict__["_fits_spec"] = shape_test(self._input_spec)
-        self._refresh_policy()
+        self.__dict__["_kf_fits"] = shape_test(self._input_spec)
+        self._kf_refresh_policy()
 
 
 Layer.build = _wrap_build(Layer.build)  # type: ignore[method-assign]

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 # attributes that copies do not have: facts of the class, what is compiled or listed, where it was made
 _OF_ONE = frozenset(
     {
-        "_backend",
-        "_pass_dtypes",
-        "_fits_spec",
-        "_compiled",
-        "_lists",
+        "_kf_backend",
+        "_kf_pass_dtypes",
+        "_kf_fits",
+        "_kf_compiled",
+        "_kf_lists",
         "_structure",
-        "_made_in",
-        "_strategy",
+        "_kf_made_in",
+        "_kf_strategy",
         "_tf_values",
     }
 )
@@ -33,7 +33,7 @@ _bound: dict[tuple[type, str], type] = {}
 
 def bind_class(cls: type, backend: Backend, root: type) -> type:
     """The subclass of `cls` with the backend's native base; made once."""
-    if hasattr(cls, "_unbound"):  # or of a class that an engine has derived from a bound one
+    if hasattr(cls, "_kf_unbound"):  # or of a class that an engine has derived from a bound one
         return cls
     key = (cls, backend.name)
     found = _bound.get(key)
@@ -49,8 +49,8 @@ def _make(cls: type, backend: Backend, root: type) -> type:
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
-        "_unbound": cls,
-        "_blank": staticmethod(made_by),
+        "_kf_unbound": cls,
+        "_kf_blank": staticmethod(made_by),
     }
     fields.update(backend.native_members(cls, root))
     bases = (cls,) if native is None or issubclass(cls, native) else (cls, native)
@@ -64,7 +64,7 @@ def kind_of(value: object) -> str | None:
     """The kind that a tracked object has, or None."""
     if isinstance(value, Variable):
         return "variable"
-    return getattr(type(value), "_tracked_kind", None)
+    return getattr(type(value), "_kf_tracked_kind", None)
 
 
 def make_tracker(layer: Layer) -> Tracker:
@@ -82,7 +82,7 @@ class _Report:
 
     def __call__(self, attribute: str, added: list[tuple[str, Any]], removed: Sequence[tuple[str, Any]]) -> None:
         layer = self.layer
-        backend = layer._backend
+        backend = layer._kf_backend
         for key, _ in removed:
             backend.untrack(layer, f"{attribute}.{key}" if key else attribute)
         for key, x in added:
@@ -95,7 +95,7 @@ class _Report:
             elif kind == "seed":
                 backend.track_variable(layer, f"{where}.seed_generator_state", x.state)
         if removed and added and getattr(removed[0][1], "_held_by", None) is layer:
-            layer._replaced(removed[0][1], added[0][1])
+            layer._kf_replaced(removed[0][1], added[0][1])
 
 
 def saved_state(layer: Layer) -> dict[str, Any]:
@@ -109,6 +109,6 @@ def rebuild(cls: type, backend_name: str) -> Any:
 
     backend = get(backend_name)
     bound: Any = bind_class(cls, backend, Layer)
-    out = bound._blank(bound)
-    out.__dict__["_backend"] = backend
+    out = bound._kf_blank(bound)
+    out.__dict__["_kf_backend"] = backend
     return out

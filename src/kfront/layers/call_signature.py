@@ -81,10 +81,10 @@ class CallInfo:
 
 def call_info(cls: type) -> CallInfo:
     """The `CallInfo` of a class, made on first use."""
-    found = getattr(cls, "_call_info", None)  # not `cls.__dict__`: torch.compile cannot look into a changing one
+    found = getattr(cls, "_kf_call_info", None)  # not `cls.__dict__`: torch.compile cannot look into a changing one
     if found is None or found.owner is not cls:
         found = CallInfo(cls)
-        cls._call_info = found  # type: ignore[attr-defined]
+        cls._kf_call_info = found  # type: ignore[attr-defined]
     return found
 
 

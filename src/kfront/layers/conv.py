@@ -35,14 +35,14 @@ class WindowLayer(OptionLayer):
     """What all convolution layers share: the window, the bias, the activation."""
 
     rank = 0
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         depth_multiplier=positive,
         dilation_rate=each_rank,
         padding=lambda layer, name, value: choice(layer, name, value, layer._paddings),
         strides=each_rank,
     )
     _paddings: tuple[str, ...] = ("valid", "same")
-    _writes_activity_regularizer = True
+    _kf_writes_activity_regularizer = True
     filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
@@ -119,7 +119,7 @@ class WindowLayer(OptionLayer):
 class BaseConv(WindowLayer, LoraLayer):
     """Convolution layer of any rank."""
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         groups=positive,
         filters=lambda layer, name, value: None if value is None else positive(layer, name, value),  # subclasses set it
     )
@@ -149,7 +149,7 @@ class BaseConv(WindowLayer, LoraLayer):
         lora = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._set_lora(*lora)
-        self._store(locals())
+        self._kf_store(locals())
         if filters is not None and self.filters % self.groups:
             raise ArgumentError(
                 f"[{type(self).__name__}] expected `groups` to divide `filters`, got filters={filters} and "
@@ -161,9 +161,9 @@ class BaseConv(WindowLayer, LoraLayer):
         """Create kernel and bias."""
         channels = self._channels(input_shape)
         filters = positive(self, "filters", self.filters)
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, filters))
+        self.kernel = self._kf_weight("kernel", (*self.kernel_size, channels // self.groups, filters))
         if self.use_bias:
-            self.bias = self._weight("bias", (self.filters,))
+            self.bias = self._kf_weight("bias", (self.filters,))
         self._start_lora()
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -345,7 +345,7 @@ def _padding_or_none(layer: BaseConvTranspose, name: str, value: object) -> tupl
 class BaseConvTranspose(WindowLayer):
     """Transposed convolution layer of any rank."""
 
-    _normalise = normalisers(output_padding=_padding_or_none)
+    _kf_normalise = normalisers(output_padding=_padding_or_none)
     output_padding: tuple[int, ...] | None
     kernel: VariableLike | None = None
 
@@ -369,7 +369,7 @@ class BaseConvTranspose(WindowLayer):
         bias_constraint: ConstraintLike = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._check_window()
 
     def _check_window(self) -> None:
@@ -384,9 +384,9 @@ class BaseConvTranspose(WindowLayer):
     def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
-        self.kernel = self._weight("kernel", (*self.kernel_size, self.filters, channels))
+        self.kernel = self._kf_weight("kernel", (*self.kernel_size, self.filters, channels))
         if self.use_bias:
-            self.bias = self._weight("bias", (self.filters,))
+            self.bias = self._kf_weight("bias", (self.filters,))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""

@@ -40,7 +40,7 @@ class ConvLSTMCell(BaseCell):
         **kwargs: name, trainable, dtype.
     """
 
-    _normalise = normalisers(dilation_rate=each_rank, padding=one_of("valid", "same"), rank=kept, strides=each_rank)
+    _kf_normalise = normalisers(dilation_rate=each_rank, padding=one_of("valid", "same"), rank=kept, strides=each_rank)
     _gates = 4
     filters: int
     kernel_size: tuple[int, ...]
@@ -78,7 +78,7 @@ class ConvLSTMCell(BaseCell):
         seed: Seed,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
                 f"[ConvLSTM{rank}D] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} and "
@@ -93,13 +93,15 @@ class ConvLSTMCell(BaseCell):
         """Create kernel, recurrent kernel and bias."""
         columns = self._gates * self.units
         inputs = known_axis(self.name, input_shape, self._axis)
-        self.kernel = self._weight("kernel", (*self.kernel_size, inputs, columns))
-        self.recurrent_kernel = self._weight("recurrent_kernel", (*self.kernel_size, self.units, columns), "recurrent")
+        self.kernel = self._kf_weight("kernel", (*self.kernel_size, inputs, columns))
+        self.recurrent_kernel = self._kf_weight(
+            "recurrent_kernel", (*self.kernel_size, self.units, columns), "recurrent"
+        )
         if self.use_bias:
-            self.bias = self._weight("bias", (columns,))
+            self.bias = self._kf_weight("bias", (columns,))
 
-    def _initializer(self, options: str) -> AnyCallable:
-        found = super()._initializer(options)
+    def _kf_initializer(self, options: str) -> AnyCallable:
+        found = super()._kf_initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
     def project(self, x: Tensor) -> Tensor:

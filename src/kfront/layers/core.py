@@ -105,7 +105,7 @@ class Dense(Quantizable):
         quantization_config: object = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._set_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -115,7 +115,7 @@ class Dense(Quantizable):
         inputs = known_axis(self.name, input_shape)
         self._add_weight((inputs, self.units))
         if self.use_bias:
-            self.bias = self._weight("bias", (self.units,))
+            self.bias = self._kf_weight("bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
         self._weight_made()
 
@@ -181,8 +181,8 @@ class Embedding(Quantizable):
     (2, 10, 64)
     """
 
-    _normalise = normalisers(input_dim=positive, output_dim=positive, weights=None)
-    _writes_activity_regularizer = True
+    _kf_normalise = normalisers(input_dim=positive, output_dim=positive, weights=None)
+    _kf_writes_activity_regularizer = True
     input_dim: int
     output_dim: int
     mask_zero: bool
@@ -210,7 +210,7 @@ class Embedding(Quantizable):
     ) -> None:
         kwargs.pop("input_length", None)
         super().__init__(**{**kwargs, "autocast": False})
-        self._store(locals())
+        self._kf_store(locals())
         self._set_lora(lora_rank, lora_alpha)
         self.supports_masking = mask_zero
         if weights is not None:
@@ -283,9 +283,9 @@ class Masking(OptionLayer):
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
             mask_value = codec.deserialize_keras_object(mask_value)
-        self._store(locals())
+        self._kf_store(locals())
         self.supports_masking = True
-        self._built_when_made()
+        self._kf_built_when_made()
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Where any feature differs from `mask_value`."""
@@ -311,7 +311,7 @@ class Identity(Layer):
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self._built_when_made()
+        self._kf_built_when_made()
 
     def call(self, inputs: Tensor) -> Tensor:
         """`inputs`."""

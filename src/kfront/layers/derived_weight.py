@@ -19,7 +19,7 @@ class DerivedWeight(VariableBase):
     shape: tuple[int, ...]
 
     def __init__(self, like: Variable) -> None:
-        self._like, self._backend = like, like._backend
+        self._like, self._kf_backend = like, like._kf_backend
 
     @property
     def value(self) -> Tensor:
@@ -36,4 +36,4 @@ class DerivedWeight(VariableBase):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array."""
-        return np.array(self._backend.to_numpy(self.value))
+        return np.array(self._kf_backend.to_numpy(self.value))

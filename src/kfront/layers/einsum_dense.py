@@ -119,11 +119,11 @@ class EinsumDense(Quantizable):
     bias_constraint: ConstraintLike
     kernel: Any = None
     bias: Variable | None = None
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         gptq_unpacked_column_size=None,
         output_shape=lambda layer, name, value: (value,) if isinstance(value, int) else tuple(value),
     )
-    _writes_activity_regularizer = True
+    _kf_writes_activity_regularizer = True
     equation: str
     output_shape: tuple[int | None, ...]
     _terms: Equation
@@ -157,7 +157,7 @@ class EinsumDense(Quantizable):
                 raise ArgumentError(
                     f"[EinsumDense] expected `bias_axes` among the output axes of {equation!r}, got {bias_axes!r}."
                 )
-        self._store(locals())
+        self._kf_store(locals())
         self._set_lora(lora_rank, lora_alpha)
 
     def _sizes(self, input_shape: Shape) -> tuple[list[str], list[str], dict[str, int | None]]:
@@ -210,13 +210,13 @@ class EinsumDense(Quantizable):
             self.input_spec = InputSpec(ndim=len(inputs))
         self._add_weight(tuple(shape))
         if self.bias_axes:
-            self.bias = self._weight("bias", self._bias_shape(outputs, sizes))
+            self.bias = self._kf_weight("bias", self._bias_shape(outputs, sizes))
         self._contracted = self._dense_form(inputs, outputs)
         self._weight_made()
 
-    def _initializer(self, options: str) -> AnyCallable:
+    def _kf_initializer(self, options: str) -> AnyCallable:
         """Fans come from the equation: axes that are summed over are inputs of the kernel, the others outputs."""
-        found = super()._initializer(options)
+        found = super()._kf_initializer(options)
         if options != "kernel" or not isinstance(found, VarianceScaling):
             return found
         outputs, kernel = self._letters[1], self._terms.kernel
@@ -258,7 +258,7 @@ class EinsumDense(Quantizable):
 
     def _as_dense(self, inputs: Tensor, kernel: Tensor, bias: Any) -> Tensor:
         """One product of matrices: several times faster than einsum on small tensors."""
-        n, shape, b = self._contracted, self.kernel.shape, self._backend
+        n, shape, b = self._contracted, self.kernel.shape, self._kf_backend
         out = shape[n:]
         flat_bias = None
         fits = type(inputs) in b.types and inputs.shape[-n:] == shape[:n]

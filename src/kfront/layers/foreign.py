@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 class _OfEngine(Layer):
     """A layer around a model of one engine."""
 
-    _needs_general = True
+    _kf_general_only = True
     _kind: str
 
     @property
     def _engine(self) -> Any:
         """The engine's functions for such models; on another engine an error."""
-        return self._backend.foreign(self._kind, type(self).__name__)
+        return self._kf_backend.foreign(self._kind, type(self).__name__)
 
 
 class TorchModuleWrapper(_OfEngine):
@@ -83,7 +83,7 @@ class TorchModuleWrapper(_OfEngine):
     """
 
     _kind = "torch"
-    _holds_native = True
+    _kf_holds_native = True
 
     output_shape: Shape | None
     _held_by: Any  # the layer whose attribute the module is: this one, or another
@@ -100,7 +100,7 @@ class TorchModuleWrapper(_OfEngine):
                 f"[{type(self).__name__}] expected `module` to be a torch.nn.Module with weights, got {module!r}; call "
                 "a lazy module once before it is wrapped."
             )
-        self._place(self, "module", output_shape)
+        self._kf_place(self, "module", output_shape)
         self._hold(module)
         if not self.trainable:
             self.trainable = False
@@ -110,11 +110,11 @@ class TorchModuleWrapper(_OfEngine):
         """The layer that stands for a module which becomes an attribute of another layer, maybe after a layer."""
         self = cls.__new__(cls)
         Layer.__init__(self, name=name if before is None else before.name)
-        self._place(owner, name, None)
+        self._kf_place(owner, name, None)
         self.__dict__["_before"] = before
         return self
 
-    def _place(self, owner: object, name: str, output_shape: Any) -> None:
+    def _kf_place(self, owner: object, name: str, output_shape: Any) -> None:
         fields = self.__dict__
         fields.update(_held_by=owner, _held_as=name, _places=None, _inside=([], []), _modes=None, built=True)
         fields["output_shape"] = None if output_shape is None else tuple(output_shape)
@@ -147,28 +147,28 @@ class TorchModuleWrapper(_OfEngine):
         return fields["_inside"]
 
     @property
-    def _own_variables(self) -> list[Variable]:
-        return [*super()._own_variables, *self._look()[0]]
+    def _kf_own_variables(self) -> list[Variable]:
+        return [*super()._kf_own_variables, *self._look()[0]]
 
     @property
     def _layers(self) -> list[Layer]:
         return [*super()._layers, *(layer for _, layer in self._look()[1])]
 
-    def _unlisted(self) -> list[tuple[str, Variable]]:
-        return [*super()._unlisted(), *self._look()[1]]
+    def _kf_unlisted(self) -> list[tuple[str, Variable]]:
+        return [*super()._kf_unlisted(), *self._look()[1]]
 
-    def _state(self) -> list[Variable]:
-        return [*super()._state(), *self._engine.buffers(self, self.module)]
+    def _kf_state(self) -> list[Variable]:
+        return [*super()._kf_state(), *self._engine.buffers(self, self.module)]
 
     def _take_mode(self, training: bool | None) -> None:
         """Put the module into the mode that a call asks for; None leaves it to the flags of its parts."""
         modes = self._modes
-        if training != (modes and modes[0]) and (training is not None or not self._backend.in_backward()):
+        if training != (modes and modes[0]) and (training is not None or not self._kf_backend.in_backward()):
             self.__dict__["_modes"] = self._engine.force_mode(self.module, modes, training)
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The module's output."""
-        self._take_mode(scopes.training if training == self._default_training() else training)
+        self._take_mode(scopes.training if training == self._kf_default_training() else training)
         return self._engine.run(self, args, kwargs)
 
     def parameters(self, recurse: bool = True) -> Any:
@@ -180,7 +180,7 @@ class TorchModuleWrapper(_OfEngine):
         if self.output_shape is not None:
             return Abstract(self.output_shape, self.compute_dtype)
         try:
-            return self._backend.compute_spec(self.call, *args, **kwargs)
+            return self._kf_backend.compute_spec(self.call, *args, **kwargs)
         except (AssertionError, RuntimeError):  # of torch's tensors without values, which cannot be parametrized, say
             if self._before is None:
                 raise
@@ -216,7 +216,7 @@ class TorchModuleWrapper(_OfEngine):
         Raises:
             UnsafeFileError: unless a subclass makes the module itself.
         """
-        own = cls.__dict__.get("_unbound", cls)
+        own = cls.__dict__.get("_kf_unbound", cls)
         if own is TorchModuleWrapper or "module" in config:
             raise UnsafeFileError(
                 f"[{cls.__name__}] expected a class of yours that makes its torch module, got a config, and code in a "
@@ -252,7 +252,7 @@ class _OfJax(_OfEngine):
                     self.add_weight(
                         shape=leaf.shape,
                         initializer=lambda shape, dtype=None, leaf=leaf: leaf,
-                        dtype=self._backend.dtype_name(leaf.dtype),
+                        dtype=self._kf_backend.dtype_name(leaf.dtype),
                         trainable=kind == "params",
                         name=name or kind,
                     )
@@ -297,7 +297,7 @@ class _OfJax(_OfEngine):
 
     def compute_output_spec(self, inputs: TensorLike, training: bool = False) -> Any:
         """Shapes and dtypes of the outputs, from JAX."""
-        return self._backend.compute_spec(self.call, inputs)
+        return self._kf_backend.compute_spec(self.call, inputs)
 
 
 def _arguments(who: str, what: str, fn: object, needed: tuple[str, ...], optional: tuple[str, ...]) -> frozenset[str]:
@@ -555,7 +555,7 @@ class TFSMLayer(_OfEngine):
 
     def compute_output_spec(self, inputs: TensorLike, training: bool = False, **kwargs: Any) -> Any:
         """Shapes and dtypes of the outputs, from TensorFlow."""
-        return self._backend.compute_spec(self.call, inputs, **kwargs)
+        return self._kf_backend.compute_spec(self.call, inputs, **kwargs)
 
     def get_config(self) -> Config:
         """Constructor arguments."""

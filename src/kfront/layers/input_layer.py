@@ -40,7 +40,7 @@ class InputLayer(Layer):
     """
 
     batch_shape: tuple[int | None, ...] = ()
-    _of_instance = Layer._of_instance | {"batch_shape"}
+    _kf_of_instance = Layer._kf_of_instance | {"batch_shape"}
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class InputLayer(Layer):
         if batch_shape is None:
             batch_shape = (batch_size, *standardize_shape(shape, "shape"))
         self.batch_shape = standardize_shape(batch_shape, "batch_shape")
-        if ragged and not self._backend.ragged_tensors:
+        if ragged and not self._kf_backend.ragged_tensors:
             raise UnsupportedError(
-                f"[{self.name}] expected ragged=False, got {ragged!r}; {self._backend.name} has no ragged tensors."
+                f"[{self.name}] expected ragged=False, got {ragged!r}; {self._kf_backend.name} has no ragged tensors."
             )
         self._input_dtype = dtype if dtype is not None else self.variable_dtype
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional

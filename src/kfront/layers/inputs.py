@@ -43,7 +43,7 @@ def convert_inputs(
     """
     if not layer.__dict__.get("_convert_input_args", True):  # set by layers that take tensors of other engines
         return args, kwargs
-    b, dtype = layer._backend, layer.input_dtype
+    b, dtype = layer._kf_backend, layer.input_dtype
     casts = layer.autocast and dtype is not None and is_float(dtype)
 
     def one(x: Any, casts: bool = casts) -> Any:
@@ -61,7 +61,7 @@ def convert_inputs(
             if not (hasattr(x, "__array__") or hasattr(x, "__dlpack__")):
                 return x
             x = b.convert(x)
-        if casts and x.dtype not in layer._pass_dtypes:
+        if casts and x.dtype not in layer._kf_pass_dtypes:
             mask = b.get_mask(x) if state.any_mask_seen else None
             x = b.cast(x, dtype)
             if mask is not None:
@@ -71,9 +71,9 @@ def convert_inputs(
     def first(x: object) -> Any:
         if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
             return one(b.convert(x, dtype if casts and has_float(x) else None))
-        if isinstance(x, dict) and layer._uncast:
+        if isinstance(x, dict) and layer._kf_uncast:
             kept = lambda v: one(v, False)  # noqa: E731
-            return {k: tree.map_structure(kept if k in layer._uncast else one, v) for k, v in x.items()}
+            return {k: tree.map_structure(kept if k in layer._kf_uncast else one, v) for k, v in x.items()}
         return tree.map_structure(one, x)
 
     if args:

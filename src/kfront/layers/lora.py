@@ -112,7 +112,7 @@ class LoraLayer(OptionLayer):
         base.trainable = False
         setattr(self, f"lora_{name}_a", a)
         setattr(self, f"lora_{name}_b", b)
-        if any(v is base for v in self._own_variables):
+        if any(v is base for v in self._kf_own_variables):
             self._base = base  # keeps it among the variables
         self._adapt(a, b)
 
@@ -131,7 +131,7 @@ class LoraLayer(OptionLayer):
     def _plain_variables(self) -> list[Variable]:
         """The variables of the layer as it is without the product."""
         weight = getattr(self, self._adapted)
-        return [v for v in self._ordered() if v is not weight.a and v is not weight.b]
+        return [v for v in self._kf_ordered() if v is not weight.a and v is not weight.b]
 
     def save_own_variables(self, store: Store) -> None:
         """Write the variables; the product is added to the weight, so that any layer of this kind can read them."""

@@ -24,7 +24,7 @@ class LossOwner:
 
     name: str
     activity_regularizer: Any
-    _backend: Backend
+    _kf_backend: Backend
     _losses: list[object]
     if TYPE_CHECKING:  # what `Owner` has
 
@@ -36,7 +36,7 @@ class LossOwner:
         """Add scalar loss value(s), computed during this call, to the training loss."""
         values = tree.flatten(loss)
         for x in values:
-            if not (self._backend.is_tensor(x) or isinstance(x, (KerasTensor, int, float))):
+            if not (self._kf_backend.is_tensor(x) or isinstance(x, (KerasTensor, int, float))):
                 raise ArgumentError(f"[{self.name}] expected `add_loss` of a tensor or number, got {x!r}.")
         if any(isinstance(x, KerasTensor) for x in values):
             return
@@ -56,10 +56,10 @@ class LossOwner:
             "`__init__` and call its `update_state`."
         )
 
-    def _add_activity_loss(self, outputs: object) -> None:
+    def _kf_add_activity_loss(self, outputs: object) -> None:
         for x in tree.flatten(outputs):
-            if self._backend.is_tensor(x):
-                batch = ops.cast(ops.shape(x)[0] if len(x.shape) else 1, self._backend.dtype_name(x.dtype))
+            if self._kf_backend.is_tensor(x):
+                batch = ops.cast(ops.shape(x)[0] if len(x.shape) else 1, self._kf_backend.dtype_name(x.dtype))
                 self.add_loss(ops.divide(self.activity_regularizer(x), ops.maximum(batch, 1)))
 
     def _clear_losses(self) -> None:
@@ -67,7 +67,7 @@ class LossOwner:
             layer._losses.clear()
 
     @contextlib.contextmanager
-    def _kept_losses(self) -> Iterator[None]:
+    def _kf_kept_losses(self) -> Iterator[None]:
         """After the block the losses are those before it: what a trace has added means nothing outside it."""
         before = [(layer, layer._losses[:]) for layer in self._flatten_layers()] if state.add_loss_used else ()
         yield
@@ -76,12 +76,12 @@ class LossOwner:
             for layer, losses in before:
                 layer._losses.extend(losses)
 
-    def _weight_losses(self) -> list[Tensor]:
+    def _kf_weight_losses(self) -> list[Tensor]:
         return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
 
     @property
     def losses(self) -> list[Any]:
         """Values of `add_loss`, activity and weight regularizers, of this layer and its sublayers."""
         values = [x for layer in self._flatten_layers() for x in layer._losses]
-        with backend_scope(self._backend):
-            return values + self._weight_losses()
+        with backend_scope(self._kf_backend):
+            return values + self._kf_weight_losses()

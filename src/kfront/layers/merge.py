@@ -24,7 +24,7 @@ class Merge(OptionLayer):
     Axis 0 is the batch; inputs of fewer axes get axes of size 1 behind it, then sizes are broadcast.
     """
 
-    _owns_weights = False
+    _kf_owns_weights = False
     _count: int | None = None  # how many inputs there must be
 
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
@@ -57,7 +57,7 @@ class Merge(OptionLayer):
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         inputs = _of_one_rank(self, inputs)
-        masks = [self._backend.get_mask(x) for x in inputs] if state.any_mask_seen else [None] * len(inputs)
+        masks = [self._kf_backend.get_mask(x) for x in inputs] if state.any_mask_seen else [None] * len(inputs)
         return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
@@ -311,7 +311,7 @@ class Concatenate(Merge):
     axis: int
 
     def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
@@ -390,13 +390,13 @@ class Dot(Merge):
     11.0
     """
 
-    _normalise = normalisers(axes=_axis_or_pair)
+    _kf_normalise = normalisers(axes=_axis_or_pair)
     _count = 2
     axes: Any
     normalize: bool
 
     def __init__(self, axes: object, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _axes_for(self, shapes: Sequence[Sequence[Any]]) -> tuple[int, int]:
         given = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes

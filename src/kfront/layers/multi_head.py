@@ -29,7 +29,7 @@ Masks: TypeAlias = tuple[Tensor | None, Tensor | None, Tensor | None]  # of valu
 class _Heads(OptionLayer):
     """What both layers share: projections, masks, and attention between projected tensors."""
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         attention_axes=lambda layer, name, value: _axes_of(value),
         dropout=between(0, 1),
         flash_attention=Option(lambda layer, name, value: _flash_attention(value), write=None),
@@ -42,7 +42,7 @@ class _Heads(OptionLayer):
         sliding_window=lambda layer, name, value: None if value is None else positive(layer, name, value),
         value_dim=lambda layer, name, value: layer.key_dim if value is None else positive(layer, name, value),
     )
-    _writes_activity_regularizer = True
+    _kf_writes_activity_regularizer = True
     flash_attention: bool
     use_bias: bool
     use_gate: bool
@@ -315,7 +315,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         seed: int | None = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.supports_masking = True
 
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
@@ -526,7 +526,7 @@ class GroupedQueryAttention(_Heads):
         seed: int | None = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
                 f"[GroupQueryAttention] expected `num_key_value_heads` to divide `num_query_heads`, got "

@@ -53,7 +53,7 @@ class _Affine(OptionLayer):
     def _add_affine(self, shape: tuple[int, ...]) -> None:
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
             if wanted:
-                setattr(self, name, self._weight(name, shape, autocast=False))  # halves are normalized in float32
+                setattr(self, name, self._kf_weight(name, shape, autocast=False))  # halves are normalized in float32
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
@@ -138,7 +138,7 @@ class BatchNormalization(_Affine):
     [-1.0, 1.0]
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         axis=_one_axis,
         epsilon=lambda layer, name, value: float(value),
         momentum=lambda layer, name, value: float(value),
@@ -180,7 +180,7 @@ class BatchNormalization(_Affine):
     ) -> None:
         super().__init__(**kwargs)
         renorm_clipping = _clipping(renorm_clipping) if renorm else renorm_clipping
-        self._store(locals())
+        self._kf_store(locals())
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
@@ -212,21 +212,21 @@ class BatchNormalization(_Affine):
             outputs = self._renormalized(x, *self._moments(x, mask), beta, gamma)
         elif mask is None and not self.synchronized:
             moving, rate = (self.moving_mean, self.moving_variance), 1.0 - self.momentum
-            step = self._backend.batch_normalization_step
+            step = self._kf_backend.batch_normalization_step
             outputs = step(x, beta, gamma, self.axis, self.epsilon, moving, rate)
             if outputs is None:
                 outputs, *found = batch_normalization_train(x, beta, gamma, self.axis, self.epsilon)
-                self._backend.foreach.lerp_to(moving, found, rate)
+                self._kf_backend.foreach.lerp_to(moving, found, rate)
         else:
             mean, variance = self._moments(x, mask)
-            self._average(ops.stop_gradient(mean), ops.stop_gradient(variance))
+            self._kf_average(ops.stop_gradient(mean), ops.stop_gradient(variance))
             outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         return ops.cast(outputs, kind) if kind in _HALF else outputs
 
-    def _average(self, mean: Tensor, variance: Tensor) -> None:
+    def _kf_average(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics towards those of the batch."""
         moving = (self.moving_mean, self.moving_variance)
-        self._backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
+        self._kf_backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
 
     def _renormalized(self, x: Tensor, mean: Tensor, variance: Tensor, beta: Tensor, gamma: TensorLike) -> Tensor:
         """Normalize by the batch, corrected towards the running statistics, which then follow."""
@@ -245,7 +245,7 @@ class BatchNormalization(_Affine):
         outputs = batch_normalization(
             x, mean, variance, self.axis, shift, r if gamma is None else ops.multiply(r, gamma), self.epsilon
         )
-        now, lerp_to = (ops.stop_gradient(mean), ops.stop_gradient(stddev)), self._backend.foreach.lerp_to
+        now, lerp_to = (ops.stop_gradient(mean), ops.stop_gradient(stddev)), self._kf_backend.foreach.lerp_to
         lerp_to((self.renorm_mean, self.renorm_stddev), now, 1.0 - self.renorm_momentum)
         lerp_to((self.moving_mean, self.moving_stddev), now, 1.0 - self.momentum)
         self.moving_variance.assign(ops.subtract(ops.square(read(self.moving_stddev)), self.epsilon))
@@ -310,7 +310,7 @@ class LayerNormalization(_Affine):
     [-1.0, 1.0]
     """
 
-    _normalise = normalisers(axis=_axis_or_axes)
+    _kf_normalise = normalisers(axis=_axis_or_axes)
     axis: int | list[int]
     rms_scaling: bool
 
@@ -329,7 +329,7 @@ class LayerNormalization(_Affine):
         **kwargs: Any,
     ) -> None:
         rms_scaling = kwargs.pop("rms_scaling", False)
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.rms_scaling = rms_scaling
         if rms_scaling:
             warnings.warn(
@@ -394,13 +394,13 @@ class RMSNormalization(OptionLayer):
     [1.0, -1.0]
     """
 
-    _normalise = normalisers(axis=_axis_or_axes)
+    _kf_normalise = normalisers(axis=_axis_or_axes)
     scale: Any = None
     axis: int | list[int]
     epsilon: float
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def build(self, input_shape: Shape) -> None:
         """Create the scale."""
@@ -452,7 +452,7 @@ class GroupNormalization(_Affine):
     [-1.0, 1.0, -1.0, 1.0]
     """
 
-    _normalise = normalisers(groups=_group_count)
+    _kf_normalise = normalisers(groups=_group_count)
     groups: int
     axis: int
 
@@ -471,7 +471,7 @@ class GroupNormalization(_Affine):
         gamma_constraint: ConstraintLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
@@ -525,13 +525,13 @@ class UnitNormalization(OptionLayer):
     [0.6, 0.8]
     """
 
-    _normalise = normalisers(axis=_axis_or_axes)
+    _kf_normalise = normalisers(axis=_axis_or_axes)
     axis: int | list[int]
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.supports_masking = True
-        self._built_when_made()
+        self._kf_built_when_made()
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""

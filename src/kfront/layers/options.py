@@ -17,11 +17,11 @@ IntOrInts: TypeAlias = int | Sequence[int]
 
 
 class OptionLayer(Configurable, Layer):
-    """A layer whose config is the base's, and the options that `_store` kept."""
+    """A layer whose config is the base's, and the options that `_kf_store` kept."""
 
     # options that configs have only where they differ from this value
-    _omitted: Mapping[str, object] = MappingProxyType({})
-    _writes_activity_regularizer = False  # whether configs have one even if it is None, as Keras's files do
+    _kf_omitted: Mapping[str, object] = MappingProxyType({})
+    _kf_writes_activity_regularizer = False  # whether configs have one even if it is None, as Keras's files do
 
     def build(self, input_shape: Any) -> None:
         """Nothing to create; layers with weights override it."""
@@ -29,7 +29,7 @@ class OptionLayer(Configurable, Layer):
 
     build._empty = True  # type: ignore[attr-defined]
 
-    def _weight(self, name: str, shape: Shape, options: str | None = None, autocast: bool = True) -> Variable:
+    def _kf_weight(self, name: str, shape: Shape, options: str | None = None, autocast: bool = True) -> Variable:
         """Add a weight whose initializer, regularizer and constraint are options of this layer.
 
         Args:
@@ -42,21 +42,21 @@ class OptionLayer(Configurable, Layer):
         return self.add_weight(
             name=name,
             shape=shape,
-            initializer=self._initializer(options),
+            initializer=self._kf_initializer(options),
             regularizer=getattr(self, f"{options}_regularizer", None),
             constraint=getattr(self, f"{options}_constraint", None),
             autocast=autocast,
         )
 
-    def _initializer(self, options: str) -> AnyCallable:
+    def _kf_initializer(self, options: str) -> AnyCallable:
         return getattr(self, f"{options}_initializer")
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        config, omitted = super(Configurable, self).get_config(), self._omitted
-        if self._writes_activity_regularizer:
+        config, omitted = super(Configurable, self).get_config(), self._kf_omitted
+        if self._kf_writes_activity_regularizer:
             config.setdefault("activity_regularizer", None)
-        for name, value in self._stored_options().items():
+        for name, value in self._kf_stored_options().items():
             if name not in omitted or value != omitted[name]:
                 config[name] = value
         return config

@@ -22,7 +22,7 @@ from kfront.ops.primitives.nn import average_pool, max_pool
 class BasePooling(OptionLayer):
     """Pooling over windows, of any rank."""
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         padding=one_of("valid", "same"),
         strides=lambda layer, name, value: layer.pool_size if value is None else each_rank(layer, name, value),
     )
@@ -42,9 +42,9 @@ class BasePooling(OptionLayer):
         name: str | None = None,
         **kwargs: Unpack[UnnamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self._built_when_made()
+        self._kf_built_when_made()
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -264,14 +264,14 @@ class AveragePooling3D(BasePooling):
 class BaseAdaptivePooling(OptionLayer):
     """Pooling into a given number of windows, of any rank."""
 
-    _normalise = normalisers(output_size=each_rank)
+    _kf_normalise = normalisers(output_size=each_rank)
     output_size: tuple[int, ...]
     data_format: str
     rank = 0
     _pool: Any = None
 
     def __init__(self, output_size: IntOrInts, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -475,18 +475,18 @@ class BaseGlobalPooling(OptionLayer):
     keepdims: bool
     _axes: tuple[int, ...]
     rank = 0
-    _reduce: Any = None
+    _kf_reduce: Any = None
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self._built_when_made()
+        self._kf_built_when_made()
         first = 1 if self.data_format == "channels_last" else 2
         self.__dict__["_axes"] = tuple(range(first, first + self.rank))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        return self._reduce(inputs, self._axes, self.keepdims)
+        return self._kf_reduce(inputs, self._axes, self.keepdims)
 
 
 def _maximum(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
@@ -522,7 +522,7 @@ class GlobalMaxPooling1D(BaseGlobalPooling):
     """
 
     rank = 1
-    _reduce = staticmethod(_maximum)
+    _kf_reduce = staticmethod(_maximum)
 
 
 class GlobalMaxPooling2D(BaseGlobalPooling):
@@ -550,7 +550,7 @@ class GlobalMaxPooling2D(BaseGlobalPooling):
     """
 
     rank = 2
-    _reduce = staticmethod(_maximum)
+    _kf_reduce = staticmethod(_maximum)
 
 
 class GlobalMaxPooling3D(BaseGlobalPooling):
@@ -578,7 +578,7 @@ class GlobalMaxPooling3D(BaseGlobalPooling):
     """
 
     rank = 3
-    _reduce = staticmethod(_maximum)
+    _kf_reduce = staticmethod(_maximum)
 
 
 class GlobalAveragePooling2D(BaseGlobalPooling):
@@ -606,7 +606,7 @@ class GlobalAveragePooling2D(BaseGlobalPooling):
     """
 
     rank = 2
-    _reduce = staticmethod(_mean)
+    _kf_reduce = staticmethod(_mean)
 
 
 class GlobalAveragePooling3D(BaseGlobalPooling):
@@ -634,7 +634,7 @@ class GlobalAveragePooling3D(BaseGlobalPooling):
     """
 
     rank = 3
-    _reduce = staticmethod(_mean)
+    _kf_reduce = staticmethod(_mean)
 
 
 class GlobalAveragePooling1D(BaseGlobalPooling):
@@ -662,7 +662,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
     """
 
     rank = 1
-    _reduce = staticmethod(_mean)
+    _kf_reduce = staticmethod(_mean)
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
@@ -671,7 +671,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""
         if mask is None:
-            return self._reduce(inputs, self._axes, self.keepdims)
+            return self._kf_reduce(inputs, self._axes, self.keepdims)
         weights = ops.expand_dims(ops.cast(mask, dtype_of(inputs)), 2 if self.data_format == "channels_last" else 1)
         total = ops.sum(ops.multiply(inputs, weights), axis=self._axes, keepdims=self.keepdims)
         return ops.divide(total, ops.sum(weights, axis=self._axes, keepdims=self.keepdims))

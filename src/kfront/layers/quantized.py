@@ -252,7 +252,7 @@ class CalibratedWeight(QuantizedWeight):
     def quantized(self, value: Tensor, quantizer: object) -> list[Tensor | np.ndarray]:
         """What the stored Variables of a floating weight are, each value rounded by itself; groups and factors stay."""
         factors = None if self.factors is None else self.factors.numpy()
-        rows = self.to_rows(self._backend.to_numpy(self._backend.convert(value)))
+        rows = self.to_rows(self._kf_backend.to_numpy(self._kf_backend.convert(value)))
         return self.stored_as(nearest(rows, self.bits, self.group.numpy().astype("int32"), factors))
 
     def take(self, found: Quantized) -> None:
@@ -302,7 +302,7 @@ class Quantizable(LoraLayer):
         quantization_config: how it is quantized, or None.
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         lora_alpha=None, lora_rank=None, quantization_config=Option(check=_read_config, write=_write_config)
     )
     kernel: Any
@@ -340,7 +340,7 @@ class Quantizable(LoraLayer):
             ArgumentError: if the layer is quantized already, or mode and config do not fit.
             UnsupportedError: if the layer has no such mode, or is of a subclass.
         """
-        own = getattr(type(self), "_unbound", type(self))
+        own = getattr(type(self), "_kf_unbound", type(self))
         if type_check and not own.__module__.startswith("kfront."):
             raise UnsupportedError(
                 f"[{self.name}] expected a built-in layer for `quantize`, got the subclass {own.__name__}; pass "
@@ -366,9 +366,9 @@ class Quantizable(LoraLayer):
     def _take_config(self, config: Any) -> None:
         before = self._dtype_policy
         self.__dict__["quantization_config"] = config
-        self._take_policy(dtype_policies.get(f"{config.dtype_policy_string()}_from_{before.name}"))
+        self._kf_take_policy(dtype_policies.get(f"{config.dtype_policy_string()}_from_{before.name}"))
 
-    def _quantize_to(self, policy: Any) -> None:
+    def _kf_quantize_to(self, policy: Any) -> None:
         mode, given = policy.quantization_mode, self.quantization_config
         if mode not in self._modes or mode in CALIBRATED:
             raise UnsupportedError(
@@ -376,7 +376,7 @@ class Quantizable(LoraLayer):
             )
         config = given if given is not None and given.mode == mode else config_for(self.name, mode, None)
         self.__dict__["quantization_config"] = config
-        self._take_policy(policy)
+        self._kf_take_policy(policy)
         self._quantize(config)
 
     @property
@@ -393,7 +393,7 @@ class Quantizable(LoraLayer):
         if base.constraint is not None:
             raise ArgumentError(f"[{self.name}] expected no `{name}_constraint` for `quantize`; remove it.")
         value = base.numpy()
-        self._disown(base)
+        self._kf_disown(base)
         self.quantized_build(base.shape, config.mode, config)
         weight = getattr(self, name)
         if statistics is None:
@@ -523,7 +523,7 @@ class Quantizable(LoraLayer):
                     f"[{self.name}] expected a dtype policy with a mode in {self._modes}, got {self._dtype_policy!r}."
                 )
             return self.quantized_build(shape, mode, self.quantization_config)
-        return setattr(self, name, self._weight(name, shape))
+        return setattr(self, name, self._kf_weight(name, shape))
 
     def _weight_made(self) -> None:
         """To be called at the end of `build`."""
@@ -634,7 +634,7 @@ class Quantizable(LoraLayer):
         return [*others, first, *rest] if isinstance(weight, CalibratedWeight) else [first, *others, *rest]
 
     def _plain_order(self) -> list[Variable]:
-        return self._plain_variables() if self.lora_enabled else self._ordered()
+        return self._plain_variables() if self.lora_enabled else self._kf_ordered()
 
     def save_own_variables(self, store: Store) -> None:
         """Write the variables; a low-rank product is added to the weight first."""
@@ -648,7 +648,7 @@ class Quantizable(LoraLayer):
             merged = base.quantized(read(weight), getattr(config, "weight_quantizer", None))
             new = {id(v): x for v, x in zip(base.variables, merged, strict=True)}
         for i, v in enumerate(self._file_order()):
-            store[f"{i}"] = self._backend.to_numpy(new[id(v)]) if id(v) in new else v.numpy()
+            store[f"{i}"] = self._kf_backend.to_numpy(new[id(v)]) if id(v) in new else v.numpy()
         return None
 
     def load_own_variables(self, store: Store) -> None:

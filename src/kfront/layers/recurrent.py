@@ -60,7 +60,7 @@ from kfront.ops.primitives.shapes import dim
 class _Carried:
     """A state that a stateful layer carries from batch to batch: tracked, but not one of the layer's weights."""
 
-    _tracked_kind = "seed"
+    _kf_tracked_kind = "seed"
 
     def __init__(self, state: object) -> None:
         self.state = state
@@ -165,7 +165,7 @@ class RNN(OptionLayer):
     (2, 5, 4)
     """
 
-    _normalise = normalisers(cell=None)
+    _kf_normalise = normalisers(cell=None)
     return_sequences: bool
     return_state: bool
     go_backwards: bool
@@ -190,7 +190,7 @@ class RNN(OptionLayer):
         cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         check_cell(type(self).__name__, cell)
         self.cell = cell
-        self._store(locals())
+        self._kf_store(locals())
         self.supports_masking = True
 
     @property
@@ -225,7 +225,7 @@ class RNN(OptionLayer):
             self._make_carried(sequences_shape[0])
 
     def _make_carried(self, batch_size: int) -> None:
-        with self._backend.eager():
+        with self._kf_backend.eager():
             first = self.get_initial_state(batch_size)
             self._state_form = tree.map_structure(lambda s: None, first)
             self._carried = [
@@ -312,7 +312,7 @@ class RNN(OptionLayer):
             start_dropout(self.cell, batch, self.compute_dtype)
         try:
             states = list(initial_state)
-            return self._steps(self._cell_step(states, training), sequences, states, mask, batch)
+            return self._kf_steps(self._cell_step(states, training), sequences, states, mask, batch)
         finally:
             if training:
                 stop_dropout(self.cell)
@@ -329,7 +329,7 @@ class RNN(OptionLayer):
             new = cell.advance(z, tuple(before), keep)
             return new[0], list(new)
 
-        return self._steps(step, cell.project(sequences), list(states), mask, dim(sequences, 0))
+        return self._kf_steps(step, cell.project(sequences), list(states), mask, dim(sequences, 0))
 
     def _dropped(self, sequences: Tensor, h: Tensor) -> tuple[Any, Any]:
         """Sequences with dropout, and the mask of the states; the same ones at each step."""
@@ -343,7 +343,7 @@ class RNN(OptionLayer):
             stop_dropout(cell)
 
     def _fused(self, x: Tensor, states: tuple[Tensor, ...], mask: Any) -> Any:
-        sequence, (padding, steps) = self.cell.sequence, _padding(self._backend, mask)
+        sequence, (padding, steps) = self.cell.sequence, _padding(self._kf_backend, mask)
         if padding == "none":
             outputs, *new = sequence(x, states, None, self.go_backwards)
             return new[0], outputs, new
@@ -385,7 +385,7 @@ class RNN(OptionLayer):
 
         return step
 
-    def _steps(self, step: Any, xs: Tensor, states: object, mask: Tensor | None, batch: Any) -> Any:
+    def _kf_steps(self, step: Any, xs: Tensor, states: object, mask: Tensor | None, batch: Any) -> Any:
         size = output_size_of(self.cell)
         sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
         zeros = ops.zeros((batch, *sizes), dtype=dtype_of(tree.flatten(states)[0]))
@@ -461,7 +461,7 @@ class OfCell(RNN):
     _cell_class: type[BaseCell] = BaseCell
     _cell_name = ""
     _size = "units"  # the option that is the cell's size
-    _writes_activity_regularizer = True
+    _kf_writes_activity_regularizer = True
     cell: Any
 
     def __init_subclass__(cls, **kwargs: object) -> None:
@@ -485,7 +485,7 @@ class OfCell(RNN):
 
     def get_config(self) -> Config:
         """Constructor arguments: those of `RNN` and of the cell."""
-        return {**super().get_config(), **self.cell._stored_options()}
+        return {**super().get_config(), **self.cell._kf_stored_options()}
 
 
 def _padding(backend: Backend, mask: Tensor | None) -> tuple[str, int | None]:

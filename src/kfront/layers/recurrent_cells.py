@@ -46,7 +46,7 @@ class DropoutRNNCell(OptionLayer):
     recurrent_dropout: float
     seed_generator: SeedGenerator | None = None
     _masks: tuple[Any, Any] = (None, None)
-    _of_run = Layer._of_run | {"_masks"}
+    _kf_of_run = Layer._kf_of_run | {"_masks"}
 
     def get_dropout_mask(self, step_input: Tensor) -> Any:
         """The mask of the inputs, made on first use; None without dropout."""
@@ -87,7 +87,7 @@ class BaseCell(DropoutRNNCell):
     `project` needs the inputs only and can be done for all steps at once; `advance` needs the states.
     """
 
-    _normalise = normalisers(dropout=_clipped_rate, recurrent_dropout=_clipped_rate)
+    _kf_normalise = normalisers(dropout=_clipped_rate, recurrent_dropout=_clipped_rate)
     seed: int | None
     units: int
     use_bias: bool
@@ -107,10 +107,10 @@ class BaseCell(DropoutRNNCell):
     def build(self, input_shape: Shape) -> None:
         """Create kernel, recurrent kernel and bias."""
         inputs, columns = known_axis(self.name, input_shape), self._gates * self.units
-        self.kernel = self._weight("kernel", (inputs, columns))
-        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, columns), "recurrent")
+        self.kernel = self._kf_weight("kernel", (inputs, columns))
+        self.recurrent_kernel = self._kf_weight("recurrent_kernel", (self.units, columns), "recurrent")
         if self.use_bias:
-            self.bias = self._weight("bias", self._bias_shape(columns))
+            self.bias = self._kf_weight("bias", self._bias_shape(columns))
 
     def _bias_shape(self, columns: int) -> tuple[int, ...]:
         return (columns,)
@@ -231,7 +231,7 @@ class SimpleRNNCell(BaseCell):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._start()
 
     def call(self, sequence: Tensor, states: Any, training: bool = False) -> Any:
@@ -318,12 +318,12 @@ class LSTMCell(BaseCell):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         kwargs.pop("implementation", None)
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._start()
         self.__dict__["state_size"] = [self.units, self.units]
 
-    def _initializer(self, options: str) -> AnyCallable:
-        found = super()._initializer(options)
+    def _kf_initializer(self, options: str) -> AnyCallable:
+        found = super()._kf_initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
     def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -408,7 +408,7 @@ class GRUCell(BaseCell):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         kwargs.pop("implementation", None)
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._start()
 
     def _bias_shape(self, columns: int) -> tuple[int, ...]:
@@ -459,7 +459,7 @@ def is_plain(cell: object, layer: Layer) -> bool:
         if isinstance(cell, cls):
             own = type(cell)
             same = all(getattr(own, n) is getattr(cls, n) for n in ("call", "project", "advance"))
-            return same and cell.compute_dtype == layer.compute_dtype and cell._scope_dtype == layer._scope_dtype
+            return same and cell.compute_dtype == layer.compute_dtype and cell._kf_scope_dtype == layer._kf_scope_dtype
     return False
 
 

@@ -33,7 +33,7 @@ def _noise_shape(layer: OptionLayer, name: str, shape: object) -> Any:
 class _Random(OptionLayer):
     """A layer that draws random numbers in training, from a seed of its own."""
 
-    _normalise = normalisers(noise_shape=_noise_shape, rate=between(0, 1), stddev=between(0, 1))
+    _kf_normalise = normalisers(noise_shape=_noise_shape, rate=between(0, 1), stddev=between(0, 1))
     seed: int | None
     seed_generator: SeedGenerator | None = None
 
@@ -42,7 +42,7 @@ class _Random(OptionLayer):
         if strength > 0:
             self.seed_generator = SeedGenerator(self.seed)
         self.supports_masking = True
-        self._built_when_made()
+        self._kf_built_when_made()
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
@@ -86,7 +86,7 @@ class Dropout(_Random):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -102,7 +102,7 @@ class BaseSpatialDropout(Dropout):
     rank = 0
     data_format = "channels_last"
 
-    _normalise = normalisers(noise_shape=None)
+    _kf_normalise = normalisers(noise_shape=None)
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: DTypeLike = None) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
@@ -178,7 +178,7 @@ class SpatialDropout2D(BaseSpatialDropout):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class SpatialDropout3D(SpatialDropout2D):
@@ -229,7 +229,7 @@ class GaussianDropout(_Random):
     rate: float
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -263,7 +263,7 @@ class GaussianNoise(_Random):
     stddev: float
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._start(stddev)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -310,7 +310,7 @@ class AlphaDropout(_Random):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -350,9 +350,9 @@ class ActivityRegularization(OptionLayer):
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[NamedOptions]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
-        self._store(locals())
+        self._kf_store(locals())
         self.supports_masking = True
-        self._built_when_made()
+        self._kf_built_when_made()
 
     def call(self, inputs: Tensor) -> Tensor:
         """`inputs`."""

@@ -35,7 +35,7 @@ class Flatten(OptionLayer):
     data_format: str
 
     def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(min_ndim=1)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -97,12 +97,12 @@ class Reshape(OptionLayer):
     (2, 6, 2)
     """
 
-    _normalise = normalisers(target_shape=_target_shape)
+    _kf_normalise = normalisers(target_shape=_target_shape)
     target_shape: tuple[int, ...]
 
     def __init__(self, target_shape: IntOrInts, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
-        self._built_when_made()
+        super().__init__(**self._kf_store(locals()))
+        self._kf_built_when_made()
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -161,11 +161,11 @@ class Permute(OptionLayer):
     (2, 4, 3)
     """
 
-    _normalise = normalisers(dims=_permutation)
+    _kf_normalise = normalisers(dims=_permutation)
     dims: tuple[int, ...]
 
     def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -189,11 +189,11 @@ class RepeatVector(OptionLayer):
     (2, 4, 3)
     """
 
-    _normalise = normalisers(n=positive)
+    _kf_normalise = normalisers(n=positive)
     n: int
 
     def __init__(self, n: int, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -231,7 +231,7 @@ def _pairs(layer: _Edges, name: str, value: object) -> tuple[Any, ...]:
 class _Edges(OptionLayer):
     """Base of layers that act on the ends of the spatial axes."""
 
-    _normalise = normalisers(cropping=_pairs, padding=_pairs)
+    _kf_normalise = normalisers(cropping=_pairs, padding=_pairs)
     rank = 0
     data_format = "channels_last"
     _edges: tuple[tuple[int, int], ...]
@@ -270,7 +270,7 @@ class BaseCropping(_Edges):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._set_edges(self.cropping)
 
     def _length(self, input_shape: Shape, n: int, edges: int) -> int:
@@ -300,7 +300,7 @@ class BaseZeroPadding(_Edges):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._set_edges(self.padding)
 
     def _length(self, input_shape: Shape, n: int, edges: int) -> int:
@@ -335,7 +335,7 @@ class Cropping1D(BaseCropping):
     """
 
     rank = 1
-    _normalise = normalisers(data_format=None)
+    _kf_normalise = normalisers(data_format=None)
 
     def __init__(self, cropping: IntOrInts | Sequence[Sequence[int]] = (1, 1), **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
@@ -476,7 +476,7 @@ class ZeroPadding3D(BaseZeroPadding):
 class _UpSampling(OptionLayer):
     """Repeats elements along the spatial axes."""
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         size=each_rank, interpolation=one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
     )
     rank = 0
@@ -526,11 +526,11 @@ class UpSampling1D(_UpSampling):
     (2, 12, 5)
     """
 
-    _normalise = normalisers(size=positive)
+    _kf_normalise = normalisers(size=positive)
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=3)
 
 
@@ -566,7 +566,7 @@ class UpSampling2D(_UpSampling):
         interpolation: str = "nearest",
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -604,5 +604,5 @@ class UpSampling3D(_UpSampling):
     def __init__(
         self, size: IntOrInts = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.input_spec = InputSpec(ndim=5)

@@ -56,7 +56,7 @@ class ReversibleEmbedding(Embedding):
     (2, 10, 100)
     """
 
-    _normalise = normalisers(reverse_dtype=lambda layer, name, value: None if value is None else standardize(value))
+    _kf_normalise = normalisers(reverse_dtype=lambda layer, name, value: None if value is None else standardize(value))
     reverse_embeddings: Any = None
     tie_weights: bool
     reverse_dtype: str | None
@@ -75,7 +75,7 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap: float | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def build(self, input_shape: Shape | None = None) -> None:
         """Create the table, and the matrix of the way back."""
@@ -114,7 +114,7 @@ class ReversibleEmbedding(Embedding):
     def _quantize(self, config: object) -> None:
         way_back = self.reverse_embeddings
         if way_back is not None:
-            self._disown(way_back)
+            self._kf_disown(way_back)
         super()._quantize(config)
         if way_back is not None:
             self._assign_quantized(self.reverse_embeddings, way_back.numpy(), config)

@@ -47,15 +47,15 @@ class BaseDepthwiseConv(WindowLayer):
         bias_constraint: ConstraintLike = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._check_window()
 
     def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
+        self.kernel = self._kf_weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
         if self.use_bias:
-            self.bias = self._weight("bias", (channels * self.depth_multiplier,))
+            self.bias = self._kf_weight("bias", (channels * self.depth_multiplier,))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -190,17 +190,17 @@ class BaseSeparableConv(WindowLayer):
         bias_constraint: ConstraintLike = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._check_window()
 
     def build(self, input_shape: Shape) -> None:
         """Create both kernels and the bias."""
         channels, many = self._channels(input_shape), self.depth_multiplier
-        self.depthwise_kernel = self._weight("depthwise_kernel", (*self.kernel_size, channels, many), "depthwise")
+        self.depthwise_kernel = self._kf_weight("depthwise_kernel", (*self.kernel_size, channels, many), "depthwise")
         point = (*(1,) * self.rank, channels * many, self.filters)
-        self.pointwise_kernel = self._weight("pointwise_kernel", point, "pointwise")
+        self.pointwise_kernel = self._kf_weight("pointwise_kernel", point, "pointwise")
         if self.use_bias:
-            self.bias = self._weight("bias", (self.filters,))
+            self.bias = self._kf_weight("bias", (self.filters,))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""

@@ -49,14 +49,14 @@ class SpectralNormalization(Wrapper):
     (2, 4)
     """
 
-    _normalise = normalisers(power_iterations=positive)
+    _kf_normalise = normalisers(power_iterations=positive)
     power_iterations: int
     kernel: Any = None
     vector_u: Any = None
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
-        self._store(locals())
+        self._kf_store(locals())
 
     def build(self, input_shape: Shape) -> None:
         """Build the layer inside, and the estimate of the singular vector."""

@@ -24,7 +24,7 @@ _KEY = "quantization_configs"  # beside the shapes that a layer was built with
 
 def _quantized(layer: Layer) -> list[Layer]:
     """The quantized layers inside a layer that does not write down its sublayers."""
-    if layer._writes_sublayers:
+    if layer._kf_writes_sublayers:
         return []
     return [x for x in layer._flatten_layers(include_self=False) if x.quantization_mode is not None]
 
@@ -44,12 +44,12 @@ def apply_policies(layer: Any) -> None:
     fields, own = layer.__dict__, layer._dtype_policy
     if isinstance(own, DTypePolicyMap):
         fields["_policies"] = own
-        layer._take_policy(own[place(layer)])
+        layer._kf_take_policy(own[place(layer)])
     for owner in owners():
         policies = None if owner is layer else getattr(owner, "__dict__", {}).get("_policies")
         if policies is not None and (found := _entry(policies, place(layer), place(owner))) is not None:
             key, policy = found
-            layer._take_policy(policy)
+            layer._kf_take_policy(policy)
             config = owner.__dict__.get("_inner_configs", {}).get(key)
             if config is not None:
                 layer._set_quantization(config)

@@ -21,15 +21,15 @@ def spec_by_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     Code of the engine itself cannot run on these: then the engine is asked. What the call assigns to variables is
     forgotten, since nothing has been computed.
     """
-    args, kwargs = tree.map_structure(abstract, (args, layer._with_masks(args, kwargs)))
+    args, kwargs = tree.map_structure(abstract, (args, layer._kf_with_masks(args, kwargs)))
     try:
-        with backend_scope(layer._backend), Forgetting():
+        with backend_scope(layer._kf_backend), Forgetting():
             return layer.call(*args, **kwargs)
     except Exception as error:
         if isinstance(error, KfrontError) and not isinstance(error, NoValueError):
             raise
         try:
-            return layer._backend.compute_spec(layer.call, *args, **kwargs)
+            return layer._kf_backend.compute_spec(layer.call, *args, **kwargs)
         except KfrontError:
             raise
         except Exception:
@@ -38,7 +38,7 @@ def spec_by_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def specs_of_constants(layer: Layer, outputs: object) -> Any:
     """Outputs of a call on symbolic inputs, with specs of those that do not depend on the inputs and so have values."""
-    backend = layer._backend
+    backend = layer._kf_backend
 
     def spec(x: Any) -> Any:
         if not isinstance(x, Variable) and not backend.is_tensor(x):

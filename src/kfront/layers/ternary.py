@@ -57,9 +57,9 @@ class TernaryDense(Dense):
     Reference: Ma et al., 2024, https://arxiv.org/abs/2402.17764.
     """
 
-    _normalise = normalisers(threshold=number("None or >= 0", lambda x: x is None or x >= 0))
+    _kf_normalise = normalisers(threshold=number("None or >= 0", lambda x: x is None or x >= 0))
     _modes = ("ternary",)
-    _writes_activity_regularizer = True
+    _kf_writes_activity_regularizer = True
     threshold: float | None
 
     def __init__(
@@ -77,16 +77,16 @@ class TernaryDense(Dense):
         bias_constraint: ConstraintLike = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
-    def _weight(self, name: str, shape: Shape, options: str | None = None, autocast: bool = True) -> Variable:
-        return super()._weight(name, shape, options, autocast and name != "kernel")
+    def _kf_weight(self, name: str, shape: Shape, options: str | None = None, autocast: bool = True) -> Variable:
+        return super()._kf_weight(name, shape, options, autocast and name != "kernel")
 
     def call(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
         """The layer's output, see the class."""
         if self.quantization_mode is not None:
             return super().call(inputs)
-        kernel = read(self.kernel)  # in its own dtype, see `_weight`: `quantize` has to find the same values
+        kernel = read(self.kernel)  # in its own dtype, see `_kf_weight`: `quantize` has to find the same values
         values, scale = to_ternary(kernel, self.threshold)
         passed = ops.add(kernel, ops.stop_gradient(ops.subtract(values, kernel)))
         outputs = ops.matmul(inputs, ops.cast(ops.multiply(passed, scale), self.compute_dtype))

@@ -14,7 +14,7 @@ class Unquantized:
     name: str
     _dtype_policy: Any
     quantization_config: Any = None
-    _writes_sublayers = False  # whether the layer's config has the configs of its sublayers
+    _kf_writes_sublayers = False  # whether the layer's config has the configs of its sublayers
 
     @property
     def quantization_mode(self) -> str | None:
@@ -39,11 +39,11 @@ class Unquantized:
         Raises:
             UnsupportedError: here.
         """
-        self._has_no("quantize")
+        self._kf_has_no("quantize")
 
-    def _quantize_to(self, policy: object) -> None:
+    def _kf_quantize_to(self, policy: object) -> None:
         """Get a quantized dtype policy after the weights exist."""
-        self._has_no("quantize")
+        self._kf_has_no("quantize")
 
     def quantized_build(self, input_shape: Shape, mode: str, config: object = None) -> None:
         """Create the Variables of a quantized weight; layers that can override it.
@@ -51,9 +51,9 @@ class Unquantized:
         Raises:
             UnsupportedError: here.
         """
-        self._has_no("quantized_build")
+        self._kf_has_no("quantized_build")
 
-    def _has_no(self, method: str) -> NoReturn:
+    def _kf_has_no(self, method: str) -> NoReturn:
         raise UnsupportedError(
             f"[{self.name}] expected a layer with a quantized form for `{method}` (Dense, EinsumDense, Embedding, "
             f"ReversibleEmbedding), got {type(self).__name__}."

@@ -49,7 +49,7 @@ class Wrapper(OptionLayer):
     (2, 3)
     """
 
-    _writes_sublayers = True
+    _kf_writes_sublayers = True
 
     def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         _check_layer(type(self).__name__, layer)
@@ -172,7 +172,7 @@ class Bidirectional(OptionLayer):
     (2, 5, 8)
     """
 
-    _writes_sublayers = True
+    _kf_writes_sublayers = True
 
     def __init__(
         self,

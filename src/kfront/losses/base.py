@@ -49,9 +49,9 @@ class Loss(Configurable):
     8.5
     """
 
-    takes_labels = False  # whether integer targets reach `call` as they are
+    _kf_takes_labels = False  # whether integer targets reach `call` as they are
 
-    _of_instance = frozenset({"name"})
+    _kf_of_instance = frozenset({"name"})
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike = None
@@ -65,10 +65,10 @@ class Loss(Configurable):
                 f"got {reduction!r}."
             )
         self.reduction = reduction
-        self._given_dtype = dtype
+        self._kf_given_dtype = dtype
         self._dtype = _compute_dtype(dtype)
-        self._plain = True  # whether values never carry a mask of their own
-        self._native: dict[Backend, Any] = {}  # the engine's dtype for `dtype`
+        self._kf_plain = True  # whether values never carry a mask of their own
+        self._kf_native: dict[Backend, Any] = {}  # the engine's dtype for `dtype`
 
     @property
     def dtype(self) -> str:
@@ -87,44 +87,44 @@ class Loss(Configurable):
             A scalar; one value per sample without reduction.
         """
         b = state.backend or current()
-        value = self._value(b, y_true, y_pred, sample_weight)
+        value = self._kf_value(b, y_true, y_pred, sample_weight)
         if b.replicas() == 1 or self.reduction in _SUMS:
             return value
         any_rows = ops.greater(ops.size(tree.flatten(y_pred)[0]), 0)  # not of a batch smaller than there are replicas
         return ops.where(any_rows, share_of_replica(value), 0.0)
 
-    def _value(self, b: Backend, y_true: Targets, y_pred: Targets, sample_weight: TensorLike | None) -> Tensor:
-        if sample_weight is None and not state.any_mask_seen and self._plain and type(y_pred) in b.types:
-            native = self._native.get(b) or self._native_dtype(b)
+    def _kf_value(self, b: Backend, y_true: Targets, y_pred: Targets, sample_weight: TensorLike | None) -> Tensor:
+        if sample_weight is None and not state.any_mask_seen and self._kf_plain and type(y_pred) in b.types:
+            native = self._kf_native.get(b) or self._kf_native_dtype(b)
             true: Any = y_true
             pred: Any = y_pred
-            if pred.dtype == native and type(true) in b.types and (self.takes_labels or true.dtype == native):
+            if pred.dtype == native and type(true) in b.types and (self._kf_takes_labels or true.dtype == native):
                 if self.reduction in _MEANS:
-                    return self._mean(b, true, pred)
-                return self._reduce(self.call(true, pred), None, None)
-        return self._general(y_true, y_pred, sample_weight)
+                    return self._kf_mean(b, true, pred)
+                return self._kf_reduce(self.call(true, pred), None, None)
+        return self._kf_general(y_true, y_pred, sample_weight)
 
-    def _mean(self, b: Backend, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    def _kf_mean(self, b: Backend, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The mean of all values, for native tensors without weights and masks."""
         values = self.call(y_true, y_pred)
-        return b.mean(values, None, False) if type(values) in b.types else self._reduce(values, None, None)
+        return b.mean(values, None, False) if type(values) in b.types else self._kf_reduce(values, None, None)
 
-    def _native_dtype(self, b: Backend) -> Any:
-        native = self._native[b] = b.native_dtype(self._dtype)
+    def _kf_native_dtype(self, b: Backend) -> Any:
+        native = self._kf_native[b] = b.native_dtype(self._dtype)
         return native
 
-    def _general(self, y_true: Targets, y_pred: Targets, sample_weight: TensorLike | None) -> Tensor:
+    def _kf_general(self, y_true: Targets, y_pred: Targets, sample_weight: TensorLike | None) -> Tensor:
         b = current()
         mask = b.get_mask(y_pred) if state.any_mask_seen and not tree.is_nested(y_pred) else None
         y_pred = _convert(y_pred, self._dtype, b, False)
-        y_true = _convert(y_true, self._dtype, b, self.takes_labels)
+        y_true = _convert(y_true, self._dtype, b, self._kf_takes_labels)
         values = self.call(y_true, y_pred)
-        own = None if self._plain else b.get_mask(values)
+        own = None if self._kf_plain else b.get_mask(values)
         if own is not None:
             mask = own if mask is None else b.logical_and(mask, own)
-        return self._reduce(values, sample_weight, mask)
+        return self._kf_reduce(values, sample_weight, mask)
 
-    def _reduce(self, values: Tensor, sample_weight: TensorLike | None, mask: Tensor | None) -> Tensor:
+    def _kf_reduce(self, values: Tensor, sample_weight: TensorLike | None, mask: Tensor | None) -> Tensor:
         return reduce_weighted(values, sample_weight, mask, self.reduction, self._dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
@@ -139,9 +139,9 @@ class Loss(Configurable):
     def get_config(self) -> Config:
         """Constructor arguments."""
         out = {"name": self.name, "reduction": self.reduction}
-        if self._given_dtype is not None:
+        if self._kf_given_dtype is not None:
             out["dtype"] = self._dtype
-        return {**out, **self._stored_options()}
+        return {**out, **self._kf_stored_options()}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -149,7 +149,7 @@ class Loss(Configurable):
         return cls(**config)
 
     def __getstate__(self) -> Config:
-        return {k: v for k, v in {**self.__dict__, "_native": {}}.items() if k != "_of_error"}
+        return {k: v for k, v in {**self.__dict__, "_kf_native": {}}.items() if k != "_of_error"}
 
     def __setstate__(self, kept: Config) -> None:
         self.__dict__.update(kept, _of_error=getattr(kept.get("fn"), "_of_error", None))
@@ -179,10 +179,10 @@ class LossFunctionWrapper(Loss, WrapsFunction):
         self.fn, self._function_options = fn, kwargs
         self._of_error = getattr(fn, "_of_error", None)
         if type(self) is LossFunctionWrapper:
-            self._plain = not hasattr(fn, "_sets_mask")
-            self.takes_labels = hasattr(fn, "_takes_labels")
+            self._kf_plain = not hasattr(fn, "_sets_mask")
+            self._kf_takes_labels = hasattr(fn, "_kf_takes_labels")
 
-    def _mean(self, b: Backend, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    def _kf_mean(self, b: Backend, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """As in `Loss`; where it is the mean of a function of the errors, with one reduction instead of two.
 
         A function may have its mean as a whole, which gives None where the engine has nothing for it.
@@ -190,9 +190,9 @@ class LossFunctionWrapper(Loss, WrapsFunction):
         if self._of_error is None:
             whole = getattr(self.fn, "_whole", None)
             mean = None if whole is None else whole(b, y_true, y_pred, **self._function_options)
-            return super()._mean(b, y_true, y_pred) if mean is None else mean
+            return super()._kf_mean(b, y_true, y_pred) if mean is None else mean
         if y_true.shape != y_pred.shape:
-            return super()._mean(b, y_true, y_pred)
+            return super()._kf_mean(b, y_true, y_pred)
         return b.mean(self._of_error(b, b.subtract(y_pred, y_true)), None, False)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:

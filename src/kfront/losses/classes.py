@@ -92,7 +92,7 @@ class CosineSimilarity(FunctionLoss, function=regression.cosine_similarity):
         name: str | None = "cosine_similarity",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class Huber(FunctionLoss, function=regression.huber):
@@ -117,7 +117,7 @@ class Huber(FunctionLoss, function=regression.huber):
         name: str | None = "huber_loss",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class LogCosh(FunctionLoss, function=regression.log_cosh):
@@ -236,7 +236,7 @@ class BinaryCrossentropy(FunctionLoss, function=classification.binary_crossentro
         name: str | None = "binary_crossentropy",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class CategoricalCrossentropy(FunctionLoss, function=classification.categorical_crossentropy):
@@ -265,7 +265,7 @@ class CategoricalCrossentropy(FunctionLoss, function=classification.categorical_
         name: str | None = "categorical_crossentropy",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse_categorical_crossentropy):
@@ -286,7 +286,7 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse
     0.6931
     """
 
-    takes_labels = True
+    _kf_takes_labels = True
 
     def __init__(
         self,
@@ -298,8 +298,8 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse
         name: str | None = "sparse_categorical_crossentropy",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
-        self._plain = ignore_class is None
+        super().__init__(**self._kf_store(locals()))
+        self._kf_plain = ignore_class is None
 
     def get_config(self) -> Config:
         """Constructor arguments; Keras before 3.16 has no `label_smoothing`, which files have where it is not 0."""
@@ -327,7 +327,7 @@ class SparseCategoricalFocalCrossentropy(FunctionLoss, function=classification.s
     0.0433
     """
 
-    takes_labels = True
+    _kf_takes_labels = True
 
     def __init__(
         self,
@@ -340,8 +340,8 @@ class SparseCategoricalFocalCrossentropy(FunctionLoss, function=classification.s
         name: str | None = "sparse_categorical_focal_crossentropy",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
-        self._plain = ignore_class is None
+        super().__init__(**self._kf_store(locals()))
+        self._kf_plain = ignore_class is None
 
 
 class BinaryFocalCrossentropy(FunctionLoss, function=classification.binary_focal_crossentropy):
@@ -378,7 +378,7 @@ class BinaryFocalCrossentropy(FunctionLoss, function=classification.binary_focal
         name: str | None = "binary_focal_crossentropy",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class CategoricalFocalCrossentropy(FunctionLoss, function=classification.categorical_focal_crossentropy):
@@ -413,7 +413,7 @@ class CategoricalFocalCrossentropy(FunctionLoss, function=classification.categor
         name: str | None = "categorical_focal_crossentropy",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class CategoricalGeneralizedCrossEntropy(FunctionLoss, function=classification.categorical_generalized_cross_entropy):
@@ -434,8 +434,8 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss, function=classification.c
     1.0
     """
 
-    takes_labels = True
-    _normalise = normalisers(q=number("in (0, 1)", lambda x: 0 < x < 1))
+    _kf_takes_labels = True
+    _kf_normalise = normalisers(q=number("in (0, 1)", lambda x: 0 < x < 1))
 
     def __init__(
         self,
@@ -444,7 +444,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss, function=classification.c
         name: str | None = "categorical_generalized_cross_entropy",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class Dice(FunctionLoss, function=classification.dice):
@@ -469,7 +469,7 @@ class Dice(FunctionLoss, function=classification.dice):
         axis: int | Sequence[int] | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class Tversky(FunctionLoss, function=classification.tversky):
@@ -501,7 +501,7 @@ class Tversky(FunctionLoss, function=classification.tversky):
         axis: int | Sequence[int] | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class Circle(FunctionLoss, function=classification.circle):
@@ -524,7 +524,7 @@ class Circle(FunctionLoss, function=classification.circle):
     True
     """
 
-    takes_labels = True
+    _kf_takes_labels = True
 
     def __init__(
         self,
@@ -535,8 +535,8 @@ class Circle(FunctionLoss, function=classification.circle):
         name: str | None = "circle",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
-        self._plain = False
+        super().__init__(**self._kf_store(locals()))
+        self._kf_plain = False
 
 
 class CTC(FunctionLoss, function=classification.ctc):
@@ -553,4 +553,4 @@ class CTC(FunctionLoss, function=classification.ctc):
     0.6931
     """
 
-    takes_labels = True
+    _kf_takes_labels = True

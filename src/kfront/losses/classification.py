@@ -167,7 +167,7 @@ def _check_span(span: tuple[Scalar, Scalar], classes: int | None) -> None:
         )
 
 
-sparse_categorical_crossentropy._takes_labels = True  # type: ignore[attr-defined]
+sparse_categorical_crossentropy._kf_takes_labels = True  # type: ignore[attr-defined]
 
 
 def _sparse_mean(
@@ -376,7 +376,7 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     return ops.divide(ops.subtract(1.0, ops.power(right, q)), q)
 
 
-categorical_generalized_cross_entropy._takes_labels = True  # type: ignore[attr-defined]
+categorical_generalized_cross_entropy._kf_takes_labels = True  # type: ignore[attr-defined]
 
 
 @serializable(MODULES, None, "kld", "KLD")
@@ -516,7 +516,7 @@ def ctc(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return ops.ctc_loss(labels, y_pred, lengths, steps, 0)
 
 
-ctc._takes_labels = True  # type: ignore[attr-defined]
+ctc._kf_takes_labels = True  # type: ignore[attr-defined]
 
 
 # ---- overlap and metric learning -------------------------------------------------------------------------------------

@@ -220,10 +220,10 @@ class BinaryAccuracy(_Share, function=_binary):
     0.5
     """
 
-    _normalise = normalisers(threshold=number("from 0 to 1", lambda x: 0 <= x <= 1))
+    _kf_normalise = normalisers(threshold=number("from 0 to 1", lambda x: 0 <= x <= 1))
 
     def __init__(self, name: str | None = "binary_accuracy", dtype: DTypeLike = None, threshold: float = 0.5) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class CategoricalAccuracy(_Share, function=_categorical, name="categorical_accuracy"):
@@ -269,7 +269,7 @@ class TopKCategoricalAccuracy(_Share, function=_top_k):
     """
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: DTypeLike = None) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class SparseTopKCategoricalAccuracy(_Share, function=_sparse_top_k):
@@ -294,4 +294,4 @@ class SparseTopKCategoricalAccuracy(_Share, function=_sparse_top_k):
         dtype: DTypeLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))

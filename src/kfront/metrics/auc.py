@@ -48,7 +48,7 @@ class AUC(Curve):
     num_labels: int | None
     label_weights: Sequence[float] | None
     from_logits: bool
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         curve=one_of("ROC", "PR", "PRGAIN", case=str.upper),
         summation_method=one_of("interpolation", "minoring", "majoring"),
         thresholds=None,
@@ -70,7 +70,7 @@ class AUC(Curve):
         from_logits: bool = False,
     ) -> None:
         super().__init__(dtype, name)
-        self._store(locals())
+        self._kf_store(locals())
         if num_labels and not multi_label:
             raise ArgumentError(f"[{self.name}] expected multi_label=True with `num_labels`, got False.")
         self._given = thresholds is not None

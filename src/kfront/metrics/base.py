@@ -84,18 +84,18 @@ class Metric(Configurable):
     """
 
     _direction: str | None = None  # "up" or "down": what is better, for callbacks
-    _tracked_kind = "metric"  # layers file it as such
+    _kf_tracked_kind = "metric"  # layers file it as such
 
     name: str
     _tracker: Tracker
-    _backend: Backend
+    _kf_backend: Backend
 
-    _of_instance = frozenset({"name"})
+    _kf_of_instance = frozenset({"name"})
 
     def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         fields = self.__dict__
         fields["_tracker"] = Tracker(_kind_of, _nobody)
-        fields["_backend"] = current()
+        fields["_kf_backend"] = current()
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._dtype = _compute_dtype(dtype)
 
@@ -111,11 +111,11 @@ class Metric(Configurable):
         object.__setattr__(self, name, value)
 
     @property
-    def _own(self) -> list[Variable]:
+    def _kf_own(self) -> list[Variable]:
         return self._tracker.of_kind("variable")
 
     @property
-    def _inner(self) -> list[Metric]:
+    def _kf_inner(self) -> list[Metric]:
         return self._tracker.of_kind("metric")
 
     @property
@@ -126,7 +126,7 @@ class Metric(Configurable):
     @property
     def variables(self) -> list[Variable]:
         """The state: its own Variables, then those of metrics inside it."""
-        return [*self._own, *(v for m in self._inner for v in m.variables)]
+        return [*self._kf_own, *(v for m in self._kf_inner for v in m.variables)]
 
     def add_variable(
         self,
@@ -148,7 +148,7 @@ class Metric(Configurable):
         Returns:
             The Variable.
         """
-        b = self._backend
+        b = self._kf_backend
         with backend_scope(b), b.eager(), name_scope(self.name, caller=self):
             made = Variable(
                 initializers.get("zeros" if initializer is None else initializer),
@@ -175,12 +175,12 @@ class Metric(Configurable):
 
     def reset_state(self) -> None:
         """Set all Variables to zero."""
-        for m in self._inner:
+        for m in self._kf_inner:
             m.reset_state()
-        if self._own:
-            b = self._backend
+        if self._kf_own:
+            b = self._kf_backend
             with backend_scope(b):
-                b.foreach.zero(self._own)
+                b.foreach.zero(self._kf_own)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take in a batch; subclasses define it."""
@@ -192,15 +192,15 @@ class Metric(Configurable):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""
-        if state.backend is not self._backend:
-            with backend_scope(self._backend):
+        if state.backend is not self._kf_backend:
+            with backend_scope(self._kf_backend):
                 return self(*args, **kwargs)
         self.update_state(*args, **kwargs)
         return self.result()
 
     # -- without side effects -----------------------------------------------------------------------------------------
 
-    def _scope(self, values: Sequence[TensorLike]) -> StatelessScope:
+    def _kf_scope(self, values: Sequence[TensorLike]) -> StatelessScope:
         mine = self.variables
         if len(values) != len(mine):
             raise ArgumentError(f"[{self.name}] expected values of {len(mine)} variables, got {len(values)}.")
@@ -219,7 +219,7 @@ class Metric(Configurable):
         Returns:
             The new values.
         """
-        with self._scope(metric_variables) as scope:
+        with self._kf_scope(metric_variables) as scope:
             self.update_state(*args, **kwargs)
             return [scope.get_current_value(v) for v in self.variables]
 
@@ -229,10 +229,10 @@ class Metric(Configurable):
         Args:
             metric_variables: values of `variables`.
         """
-        with self._scope(metric_variables):
+        with self._kf_scope(metric_variables):
             return tree.map_structure(lambda x: x._tensor if isinstance(x, Variable) else x, self.result())
 
-    def _on_host(self) -> Any:
+    def _kf_on_host(self) -> Any:
         """The result for those who read it at once: a tensor, or a number that is cheaper to have."""
         return self.result()
 
@@ -247,7 +247,7 @@ class Metric(Configurable):
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        return {"name": self.name, "dtype": self._dtype, **self._stored_options()}
+        return {"name": self.name, "dtype": self._dtype, **self._kf_stored_options()}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -255,10 +255,10 @@ class Metric(Configurable):
         return cls(**config)
 
     def __getstate__(self) -> Config:
-        return {**self.__dict__, "_backend": self._backend.name}
+        return {**self.__dict__, "_kf_backend": self._kf_backend.name}
 
     def __setstate__(self, kept: Config) -> None:
-        self.__dict__.update(kept, _backend=get(kept["_backend"]))
+        self.__dict__.update(kept, _kf_backend=get(kept["_kf_backend"]))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
@@ -272,8 +272,8 @@ def reset_all(metrics: Iterable[Any]) -> None:
     """
     together: dict[Backend, list[Variable]] = {}
     for m in metrics:
-        if getattr(type(m), "reset_state", None) is Metric.reset_state and not m._inner:
-            together.setdefault(m._backend, []).extend(m._own)
+        if getattr(type(m), "reset_state", None) is Metric.reset_state and not m._kf_inner:
+            together.setdefault(m._kf_backend, []).extend(m._kf_own)
         else:
             m.reset_state()
     for b, variables in together.items():
@@ -284,4 +284,4 @@ def reset_all(metrics: Iterable[Any]) -> None:
 
 def result_on_host(metric: Metric) -> Any:
     """The result of a metric (or of an object that has `result`) for those who read it at once: tensors or numbers."""
-    return metric._on_host() if isinstance(metric, Metric) else metric.result()
+    return metric._kf_on_host() if isinstance(metric, Metric) else metric.result()

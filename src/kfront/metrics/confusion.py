@@ -156,7 +156,7 @@ class _Count(Metric):
         found = count_passing(batch, thresholds)[0 if self._positive else 1]
         if not self._passing:
             found = ops.subtract(ops.sum(batch.positive if self._positive else batch.negative), found)
-        self._backend.foreach.increment(self.accumulator, found)
+        self._kf_backend.foreach.increment(self.accumulator, found)
 
     def result(self) -> Tensor:
         """The count, or one for each threshold."""
@@ -246,7 +246,7 @@ class _Ratio(Metric):
 
     top_k: int | None
     class_id: int | None
-    _normalise = normalisers(thresholds=None, top_k=or_none(positive))
+    _kf_normalise = normalisers(thresholds=None, top_k=or_none(positive))
     _direction = "up"
     _other = ""
 
@@ -258,7 +258,7 @@ class _Ratio(Metric):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.init_thresholds = thresholds
         self.thresholds = check_thresholds(self.name, thresholds, 0.5 if top_k is None else LOWEST)
         shape = (len(self.thresholds),)
@@ -276,7 +276,7 @@ class _Ratio(Metric):
         """
         batch = Batch(y_true, y_pred, sample_weight, self._dtype, self.top_k, self.class_id)
         true, false = count_passing(batch, ops.convert_to_tensor(self.thresholds, dtype=self._dtype))
-        add = self._backend.foreach.increment
+        add = self._kf_backend.foreach.increment
         add(self.true_positives, true)
         add(self._second, self._else(batch, true, false))
 
@@ -365,7 +365,7 @@ class Curve(Metric):
         else:
             true, false = self._count_columns(batch, labels)
         axis = None if labels is None else tuple(range(len(batch.positive.shape) - 1))
-        add = self._backend.foreach.increment
+        add = self._kf_backend.foreach.increment
         add(self.true_positives, true)
         add(self.false_positives, false)
         add(self.true_negatives, ops.subtract(ops.sum(batch.negative, axis), false))
@@ -385,14 +385,14 @@ class _At(Curve):
 
     num_thresholds: int
     class_id: int | None
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         **dict.fromkeys(("specificity", "sensitivity", "precision", "recall"), from_0_to_1), num_thresholds=above_zero
     )
     _direction = "up"
     value: float
 
     def __init__(self, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.thresholds = [0.5] if num_thresholds == 1 else spread(num_thresholds)
         self._evenly = num_thresholds > 1
         self._create((len(self.thresholds),))
@@ -440,7 +440,7 @@ class SensitivityAtSpecificity(_At):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.value = specificity
 
     def result(self) -> Tensor:
@@ -473,7 +473,7 @@ class SpecificityAtSensitivity(_At):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.value = sensitivity
 
     def result(self) -> Tensor:
@@ -506,7 +506,7 @@ class PrecisionAtRecall(_At):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.value = recall
 
     def result(self) -> Tensor:
@@ -539,7 +539,7 @@ class RecallAtPrecision(_At):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.value = precision
 
     def result(self) -> Tensor:

@@ -35,7 +35,7 @@ class R2Score(Metric):
     _direction = "up"
     class_aggregation: str | None
     num_regressors: int
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         class_aggregation=one_of(None, "uniform_average", "variance_weighted_average"), num_regressors=not_negative
     )
 
@@ -46,7 +46,7 @@ class R2Score(Metric):
         name: str | None = "r2_score",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
         self.built = False
 
@@ -91,7 +91,7 @@ class R2Score(Metric):
         if sample_weight is not None:
             weight = ops.reshape(as_tensor(sample_weight, self._dtype), (-1, 1))
         weighted = ops.multiply(y_true, weight)
-        add = self._backend.foreach.increment
+        add = self._kf_backend.foreach.increment
         add(self.sum, ops.sum(weighted, axis=0))
         add(self.squared_sum, ops.sum(ops.multiply(y_true, weighted), axis=0))
         residual = ops.multiply(ops.square(ops.subtract(y_true, y_pred)), weight)
@@ -201,7 +201,7 @@ class PearsonCorrelation(_Correlation, function=pearson_correlation):
     """
 
     def __init__(self, name: str | None = "pearson_correlation", dtype: DTypeLike = None, axis: int = -1) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class ConcordanceCorrelation(_Correlation, function=concordance_correlation):
@@ -219,4 +219,4 @@ class ConcordanceCorrelation(_Correlation, function=concordance_correlation):
     """
 
     def __init__(self, name: str | None = "concordance_correlation", dtype: DTypeLike = None, axis: int = -1) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))

@@ -174,7 +174,7 @@ class BinaryCrossentropy(_Error, function=classification.binary_crossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class CategoricalCrossentropy(_Error, function=classification.categorical_crossentropy):
@@ -201,7 +201,7 @@ class CategoricalCrossentropy(_Error, function=classification.categorical_crosse
         label_smoothing: float = 0,
         axis: int = -1,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class SparseCategoricalCrossentropy(_Error, function=classification.sparse_categorical_crossentropy):
@@ -228,7 +228,7 @@ class SparseCategoricalCrossentropy(_Error, function=classification.sparse_categ
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 def _cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
@@ -252,7 +252,7 @@ class CosineSimilarity(FunctionMetric, function=_cosine):
     _direction = "up"
 
     def __init__(self, name: str | None = "cosine_similarity", dtype: DTypeLike = None, axis: int = -1) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class RootMeanSquaredError(Mean):

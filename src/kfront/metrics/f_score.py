@@ -35,7 +35,7 @@ class FBetaScore(Metric):
     average: str | None
     beta: float
     threshold: float | None
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         average=one_of(None, "micro", "macro", "weighted"),
         beta=number("to be a float above 0", lambda x: isinstance(x, float) and x > 0),
         threshold=number("in (0, 1] or None", lambda x: x is None or (isinstance(x, float) and 0 < x <= 1)),
@@ -53,7 +53,7 @@ class FBetaScore(Metric):
         name: str | None = "fbeta_score",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.axis = None if average == "micro" else 0
         self.built = False
 
@@ -102,7 +102,7 @@ class FBetaScore(Metric):
         if sample_weight is not None:
             weight = as_tensor(sample_weight, self._dtype)
             weight = ops.expand_dims(weight, 1) if len(weight.shape) == 1 else weight
-        add = self._backend.foreach.increment
+        add = self._kf_backend.foreach.increment
         add(self.true_positives, self._sum(ops.multiply(chosen, y_true), weight))
         add(self.false_positives, self._sum(ops.multiply(chosen, ops.subtract(1.0, y_true)), weight))
         add(self.false_negatives, self._sum(ops.multiply(ops.subtract(1.0, chosen), y_true), weight))
@@ -143,7 +143,7 @@ class F1Score(FBetaScore):
     0.6667
     """
 
-    _normalise = normalisers(beta=kept)
+    _kf_normalise = normalisers(beta=kept)
 
     def __init__(
         self,
@@ -152,4 +152,4 @@ class F1Score(FBetaScore):
         name: str | None = "f1_score",
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))

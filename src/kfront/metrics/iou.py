@@ -37,7 +37,7 @@ class _Confusion(Metric):
     ) -> None:
         super().__init__("int32" if dtype is None else dtype, name)
         positive(self, "num_classes", num_classes)
-        self._store(locals())
+        self._kf_store(locals())
         self.total_confusion_matrix = self.add_variable(
             (num_classes, num_classes), "zeros", name="total_confusion_matrix"
         )
@@ -67,7 +67,7 @@ class _Confusion(Metric):
             weight = ops.ones_like(y_true, dtype=self._dtype)
         else:
             weight = as_tensor(sample_weight)
-            if self._counts and is_float(self._backend.dtype_name(weight.dtype)):
+            if self._counts and is_float(self._kf_backend.dtype_name(weight.dtype)):
                 self._look_at(weight)
             weight = ops.reshape(ops.cast(weight, self._dtype), (-1,))
             weight = ops.broadcast_to(weight, ops.shape(y_true)) if weight.shape == (1,) else weight
@@ -76,11 +76,11 @@ class _Confusion(Metric):
             y_true = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(y_true), y_true)
         n = self.num_classes
         counts = ops.segment_sum(weight, ops.add(ops.multiply(y_true, n), y_pred), n * n)
-        self._backend.foreach.increment(self.total_confusion_matrix, ops.reshape(counts, (n, n)))
+        self._kf_backend.foreach.increment(self.total_confusion_matrix, ops.reshape(counts, (n, n)))
 
     def _look_at(self, weight: Tensor) -> None:
         """Warn once if weights have fractions, which would be lost; where they cannot be read, if they may have."""
-        b = self._backend
+        b = self._kf_backend
         self._counts = False
         seen = b.to_numpy(weight) if b.has_value(weight) else None
         if seen is None or (seen != seen.astype("int32")).any():
@@ -128,7 +128,7 @@ class IoU(_Confusion):
     """
 
     target_class_ids: list[int]
-    _normalise = normalisers(target_class_ids=lambda _, __, ids: list(ids))
+    _kf_normalise = normalisers(target_class_ids=lambda _, __, ids: list(ids))
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class IoU(_Confusion):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if max(target_class_ids) >= num_classes:
             raise ArgumentError(
                 f"[{self.name}] expected `target_class_ids` below {num_classes}, got {list(target_class_ids)}."
@@ -170,7 +170,7 @@ class BinaryIoU(IoU):
     """
 
     threshold: float
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         **dict.fromkeys(("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis"), kept)
     )
 
@@ -181,8 +181,8 @@ class BinaryIoU(IoU):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(2, **self._store(locals()))
-        self._store(locals())
+        super().__init__(2, **self._kf_store(locals()))
+        self._kf_store(locals())
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
@@ -245,7 +245,7 @@ class OneHotIoU(IoU):
     0.5
     """
 
-    _normalise = normalisers(sparse_y_true=kept)
+    _kf_normalise = normalisers(sparse_y_true=kept)
 
     def __init__(
         self,
@@ -257,7 +257,7 @@ class OneHotIoU(IoU):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(**self._store(locals()), sparse_y_true=False)
+        super().__init__(**self._kf_store(locals()), sparse_y_true=False)
 
 
 class OneHotMeanIoU(MeanIoU):
@@ -278,7 +278,7 @@ class OneHotMeanIoU(MeanIoU):
     0.25
     """
 
-    _normalise = normalisers(sparse_y_true=kept)
+    _kf_normalise = normalisers(sparse_y_true=kept)
 
     def __init__(
         self,
@@ -289,4 +289,4 @@ class OneHotMeanIoU(MeanIoU):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(**self._store(locals()), sparse_y_true=False)
+        super().__init__(**self._kf_store(locals()), sparse_y_true=False)

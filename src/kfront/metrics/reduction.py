@@ -59,7 +59,7 @@ class Sum(Metric):
             sample_weight: weights that broadcast over them from the first axis on.
         """
         values, _ = _per_sample(values, sample_weight, self._dtype, ops.sum)
-        self._backend.foreach.increment(self.total, ops.sum(values))
+        self._kf_backend.foreach.increment(self.total, ops.sum(values))
 
     def result(self) -> Tensor:
         """The sum so far."""
@@ -92,7 +92,7 @@ class Mean(Metric):
             values: any shape; what is counted are samples along the first axis.
             sample_weight: weights that broadcast over them from the first axis on.
         """
-        b = self._backend
+        b = self._kf_backend
         fe = b.foreach
         if type(values) in b.types and (sample_weight is None or sample_weight.__class__ in (int, float)):
             weight = 1 if sample_weight is None else sample_weight
@@ -110,9 +110,9 @@ class Mean(Metric):
                     inner *= d
                 fe.tally(self.total, self.count, total if inner == 1 else b.divide(total, inner), samples)
                 return
-        self._add(fe, values, sample_weight)
+        self._kf_add(fe, values, sample_weight)
 
-    def _add(self, fe: Foreach, values: TensorLike, sample_weight: TensorLike | None) -> None:
+    def _kf_add(self, fe: Foreach, values: TensorLike, sample_weight: TensorLike | None) -> None:
         x, weights = _per_sample(values, sample_weight, self._dtype, ops.mean)
         if weights is None:
             count: Any = ops.shape(x)[0] if len(x.shape) else 1
@@ -125,11 +125,11 @@ class Mean(Metric):
         """The mean so far, 0 before any value."""
         return ops.divide_no_nan(read(self.total), read(self.count))
 
-    def _on_host(self) -> Scalar:
+    def _kf_on_host(self) -> Scalar:
         """Two numbers are read and divided sooner than tensors are, with the same bits."""
         if type(self).result is not Mean.result:
             return self.result()
-        total, count = (self._backend.to_numpy(v._read()) for v in (self.total, self.count))
+        total, count = (self._kf_backend.to_numpy(v._read()) for v in (self.total, self.count))
         return float(total / count) if count else 0.0
 
 
@@ -164,7 +164,7 @@ class MeanMetricWrapper(Mean, WrapsFunction):
         """
         values = self._fn(y_true, y_pred, **self._function_options)
         if state.any_mask_seen:
-            get_mask = self._backend.get_mask
+            get_mask = self._kf_backend.get_mask
             sample_weight = _with_mask(get_mask(y_pred), sample_weight, self._dtype)
             if sample_weight is not None:
                 sample_weight = _with_mask(get_mask(values), sample_weight, self._dtype)

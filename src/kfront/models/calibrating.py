@@ -80,7 +80,7 @@ def _inner(block: Any) -> list[Quantizable]:
 
 def _through(layer: Layer, x: np.ndarray) -> np.ndarray:
     """The output of a layer for a batch; the first of several."""
-    b = layer._backend
+    b = layer._kf_backend
     out = layer(b.convert(x))
     return b.to_numpy(out[0] if isinstance(out, (list, tuple)) else out)
 
@@ -100,7 +100,7 @@ def _watched(layers: list[Any]) -> Iterator[list[Statistics]]:
 
 def _watching(layer: Any, call: AnyCallable, statistics: Statistics) -> AnyCallable:
     def watched(inputs: object, *args: object, **kwargs: object) -> Any:
-        statistics.add(layer._calibration_rows(np.asarray(layer._backend.to_numpy(inputs), "float64")))
+        statistics.add(layer._calibration_rows(np.asarray(layer._kf_backend.to_numpy(inputs), "float64")))
         return call(inputs, *args, **kwargs)
 
     return watched

@@ -69,7 +69,7 @@ def clone_model(
             return clone_model(layer, None, clone_function, call_function, True)
         return make(layer)
 
-    with backend_scope(model._backend):
+    with backend_scope(model._kf_backend):
         if isinstance(model, Sequential):
             new = _clone_sequential(model, input_tensors, one)
         elif isinstance(model, Functional):
@@ -111,8 +111,8 @@ def _clone_sequential(model: Sequential, input_tensors: object, make: Callable[[
     head = []
     if input_tensors is not None:
         head = [tree.flatten(input_tensors)[0]]
-    elif model._head is not None:
-        head = [Input(batch_shape=model._head.batch_shape, dtype=model._head.dtype, name=model._head.name)]
+    elif model._kf_head is not None:
+        head = [Input(batch_shape=model._kf_head.batch_shape, dtype=model._kf_head.dtype, name=model._kf_head.name)]
     return Sequential([*head, *layers], name=model.name, trainable=model.trainable)
 
 
@@ -131,7 +131,7 @@ def _clone_functional(model: Functional, input_tensors: object, make: Callable[[
             new = made[id(operation)] = operation if isinstance(operation, InputLayer) else make(operation)
         return call(new, *args, **kwargs) if call is not None else new(*args, **kwargs)
 
-    outputs = clone_graph(model._graph, inputs, repeat)
+    outputs = clone_graph(model._kf_graph, inputs, repeat)
     return Functional(
         tree.pack_sequence_as(model._inputs_struct, inputs),
         tree.pack_sequence_as(model._outputs_struct, outputs),
@@ -163,10 +163,10 @@ def convert(model: LayerType, backend: str) -> LayerType:
     target = get(backend)
     if not isinstance(model, Layer):
         raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
-    held = [x.path or x.name for x in model._flatten_layers() if x._holds_native]
-    if held and target is not model._backend:
+    held = [x.path or x.name for x in model._flatten_layers() if x._kf_holds_native]
+    if held and target is not model._kf_backend:
         raise UnsupportedError(
-            f"[convert] expected layers of kfront, got modules of {model._backend.name} in {', '.join(held)}; use "
+            f"[convert] expected layers of kfront, got modules of {model._kf_backend.name} in {', '.join(held)}; use "
             f"kfront's own layers in their place, which run on {backend} too."
         )
     with backend_scope(target):
@@ -215,7 +215,7 @@ def _copy_assets(old: Any, fresh: Any) -> None:
 
 
 def _copy_training(model: Model, new: Any) -> None:
-    new._compile_as(model.get_compile_config())
+    new._kf_compile_as(model.get_compile_config())
     if model.optimizer is not None and model.optimizer.built:
         place = {id(v): i for i, v in enumerate(model.variables)}
         variables = new.variables  # layers may have been frozen since the optimizer was built

@@ -40,7 +40,7 @@ class Function(Operation):
     12.0
     """
 
-    _holds_segments = True
+    _kf_holds_segments = True
 
     def __init__(self, inputs: object, outputs: object, name: str | None = None) -> None:
         super().__init__(name=name)
@@ -52,29 +52,29 @@ class Function(Operation):
             if x._keras_history is None:
                 Node(_Start(), (), {}, x)
         self._inputs_struct, self._outputs_struct = inputs, outputs
-        self._graph = Graph(flat_in, flat_out)
+        self._kf_graph = Graph(flat_in, flat_out)
 
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs, flat."""
-        return self._graph.inputs
+        return self._kf_graph.inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, flat."""
-        return self._graph.outputs
+        return self._kf_graph.outputs
 
     @property
     def operations(self) -> list[Operation]:
         """The operations between them, in an order in which they can run."""
-        return [x for x in self._graph.operations if not isinstance(x, _Start)]
+        return [x for x in self._kf_graph.operations if not isinstance(x, _Start)]
 
     def call(self, inputs: Any) -> Any:
         """The outputs for inputs in the structure of the symbolic ones."""
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
             raise ShapeError(f"[{self.name}] expected {len(self.inputs)} input(s), got {len(flat)}.")
-        return tree.pack_sequence_as(self._outputs_struct, self._graph.run(flat))
+        return tree.pack_sequence_as(self._outputs_struct, self._kf_graph.run(flat))
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Shapes and dtypes of the outputs for symbolic inputs."""

@@ -45,14 +45,14 @@ class Functional(Model):
     ('Functional', (None, 2))
     """
 
-    _is_graph = True
-    _of_instance = Model._of_instance | {"_input_names"}
-    _input_dtypes: list[object]
+    _kf_is_graph = True
+    _kf_of_instance = Model._kf_of_instance | {"_kf_input_names"}
+    _kf_input_dtypes: list[object]
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         trainable = kwargs.pop("trainable", None)
         Layer.__init__(self, name=name, **kwargs)
-        self._init_trainer()
+        self._kf_init_trainer()
         self._inputs_struct = inputs
         self._outputs_struct = outputs
         flat_in, flat_out = tree.flatten(inputs), tree.flatten(outputs)
@@ -66,12 +66,12 @@ class Functional(Model):
             flat_in, flat_out = _from_intermediate(flat_in, flat_out)
             self._inputs_struct = tree.pack_sequence_as(inputs, flat_in)
             self._outputs_struct = tree.pack_sequence_as(outputs, flat_out)
-        self._attach(Graph(flat_in, flat_out))
+        self._kf_attach(Graph(flat_in, flat_out))
         if trainable is not None:
             self.trainable = trainable
 
-    def _attach(self, graph: Graph) -> None:
-        self._graph = graph
+    def _kf_attach(self, graph: Graph) -> None:
+        self._kf_graph = graph
         counts: Counter[type] = Counter()
         for operation in graph.operations:
             if isinstance(operation, Layer):
@@ -79,49 +79,49 @@ class Functional(Model):
                 self._tracker.track(place_of(self._tracker, operation, counts[kind]), operation)
                 counts[kind] += 1
         names = [x._keras_history.operation.name for x in graph.inputs]
-        self._input_names = names
-        self._single = not tree.is_nested(self._inputs_struct)
+        self._kf_input_names = names
+        self._kf_single = not tree.is_nested(self._inputs_struct)
         outputs = self._outputs_struct
         if isinstance(outputs, (list, tuple)) and len(outputs) == 1 and not tree.is_nested(outputs[0]):
             outputs = outputs[0]  # calls give the tensor itself, as with Keras
-        self._result_struct = outputs
-        self._single_out = not tree.is_nested(outputs)
-        b = self._backend
-        self.__dict__["_input_dtypes"] = [input_dtype(b, x.dtype) for x in graph.inputs]
+        self._kf_result_struct = outputs
+        self._kf_single_out = not tree.is_nested(outputs)
+        b = self._kf_backend
+        self.__dict__["_kf_input_dtypes"] = [input_dtype(b, x.dtype) for x in graph.inputs]
         self.built = True
 
-    def _replaced(self, old: Layer, new: Layer) -> None:
-        if old in self._graph.operations:
+    def _kf_replaced(self, old: Layer, new: Layer) -> None:
+        if old in self._kf_graph.operations:
             call = lambda one, args, kwargs: (new if one is old else one)(*args, **kwargs)  # noqa: E731
-            outputs = clone_graph(self._graph, self._graph.inputs, call)
+            outputs = clone_graph(self._kf_graph, self._kf_graph.inputs, call)
             self._outputs_struct = tree.pack_sequence_as(self._outputs_struct, outputs)
-            self._attach(Graph(self._graph.inputs, outputs))
+            self._kf_attach(Graph(self._kf_graph.inputs, outputs))
 
     def __setstate__(self, saved: Config) -> None:
         super().__setstate__(saved)
-        self.__dict__["_input_dtypes"] = [input_dtype(self._backend, x.dtype) for x in self._graph.inputs]
+        self.__dict__["_kf_input_dtypes"] = [input_dtype(self._kf_backend, x.dtype) for x in self._kf_graph.inputs]
 
     # -- structure ----------------------------------------------------------------------------------------------------
 
     @property
     def layers(self) -> list[Layer]:
         """The layers of the graph, inputs first."""
-        return [o for o in self._graph.operations if isinstance(o, Layer)]
+        return [o for o in self._kf_graph.operations if isinstance(o, Layer)]
 
     @property
     def operations(self) -> list[Operation]:
         """The layers and recorded ops of the graph."""
-        return list(self._graph.operations)
+        return list(self._kf_graph.operations)
 
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs, flat."""
-        return self._graph.inputs
+        return self._kf_graph.inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, flat."""
-        return self._graph.outputs
+        return self._kf_graph.outputs
 
     @property
     def input(self) -> Any:
@@ -146,12 +146,12 @@ class Functional(Model):
     @property
     def input_names(self) -> list[str]:
         """The names of the input layers."""
-        return list(self._input_names)
+        return list(self._kf_input_names)
 
     @property
     def output_names(self) -> list[str]:
         """The names of the operations that yield the outputs."""
-        return [x._keras_history.operation.name for x in self._graph.outputs]
+        return [x._keras_history.operation.name for x in self._kf_graph.outputs]
 
     @Model.input_spec.getter
     def input_spec(self) -> Any:
@@ -159,7 +159,8 @@ class Functional(Model):
         if self._input_spec is not None:
             return self._input_spec
         return [
-            InputSpec(shape=(None, *x.shape[1:]), name=n) for x, n in zip(self.inputs, self._input_names, strict=True)
+            InputSpec(shape=(None, *x.shape[1:]), name=n)
+            for x, n in zip(self.inputs, self._kf_input_names, strict=True)
         ]
 
     # -- running ------------------------------------------------------------------------------------------------------
@@ -173,33 +174,33 @@ class Functional(Model):
             mask: masks of the inputs.
         """
         if mask is not None:
-            self._set_masks(inputs, mask)
-        if self._single and type(inputs) in self._backend.types:
+            self._kf_set_masks(inputs, mask)
+        if self._kf_single and type(inputs) in self._kf_backend.types:
             x = inputs
-            if x.dtype != self._input_dtypes[0] or len(x.shape) != len(self._graph.inputs[0].shape):
-                x = self._fit(x, 0)
+            if x.dtype != self._kf_input_dtypes[0] or len(x.shape) != len(self._kf_graph.inputs[0].shape):
+                x = self._kf_fit(x, 0)
             flat = [x]
         else:
-            flat = [self._fit(x, i) for i, x in enumerate(self._flatten_inputs(inputs))]
-        out = self._graph.run(flat)
-        return out[0] if self._single_out else tree.pack_sequence_as(self._result_struct, out)
+            flat = [self._kf_fit(x, i) for i, x in enumerate(self._kf_flatten_inputs(inputs))]
+        out = self._kf_graph.run(flat)
+        return out[0] if self._kf_single_out else tree.pack_sequence_as(self._kf_result_struct, out)
 
-    def _set_masks(self, inputs: object, mask: object) -> None:
-        b = self._backend
+    def _kf_set_masks(self, inputs: object, mask: object) -> None:
+        b = self._kf_backend
         for x, m in zip(tree.flatten(inputs), tree.flatten(mask), strict=True):
             if m is not None and b.is_tensor(x):
                 state.any_mask_seen = True
                 b.set_mask(x, m)
 
-    def _flatten_inputs(self, inputs: object) -> list[object]:
+    def _kf_flatten_inputs(self, inputs: object) -> list[object]:
         if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
-            missing = [n for n in self._input_names if n not in inputs]
+            missing = [n for n in self._kf_input_names if n not in inputs]
             if missing:
                 raise ArgumentError(
-                    f"[{self.name}] expected inputs {self._input_names}, got a dict with {sorted(inputs)}; "
+                    f"[{self.name}] expected inputs {self._kf_input_names}, got a dict with {sorted(inputs)}; "
                     f"{missing[0]!r} is missing."
                 )
-            return [inputs[n] for n in self._input_names]
+            return [inputs[n] for n in self._kf_input_names]
         if isinstance(inputs, dict) and isinstance(self._inputs_struct, dict):
             missing = [k for k in self._inputs_struct if k not in inputs]
             if missing:
@@ -209,24 +210,24 @@ class Functional(Model):
                 )
             inputs = {k: inputs[k] for k in self._inputs_struct}
         flat = tree.flatten(inputs)
-        if len(flat) != len(self._graph.inputs):
+        if len(flat) != len(self._kf_graph.inputs):
             raise ShapeError(
-                f"[{self.name}] expected {len(self._graph.inputs)} input(s) ({', '.join(self._input_names)}), "
+                f"[{self.name}] expected {len(self._kf_graph.inputs)} input(s) ({', '.join(self._kf_input_names)}), "
                 f"got {len(flat)}; pass them as a list or a dict by name."
             )
         return flat
 
-    def _fit(self, x: Any, i: int) -> Any:
+    def _kf_fit(self, x: Any, i: int) -> Any:
         """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is added or removed."""
-        want = self._graph.inputs[i]
+        want = self._kf_graph.inputs[i]
         if x is None and want._keras_history.operation.optional:
             return None
         if x is None or isinstance(x, (str, bytes)):
-            raise ArgumentError(f"[{self.name}] expected a tensor for input {self._input_names[i]!r}, got {x!r}.")
+            raise ArgumentError(f"[{self.name}] expected a tensor for input {self._kf_input_names[i]!r}, got {x!r}.")
         if isinstance(x, KerasTensor):
             x = ops.cast(x, want.dtype) if x.dtype != want.dtype else x
         else:
-            b = self._backend
+            b = self._kf_backend
             mask = b.get_mask(x) if state.any_mask_seen and b.is_tensor(x) else None
             y = b.convert(x) if not b.is_tensor(x) and not is_text(x) else x
             y = y if is_text(y) or b.dtype_name(y.dtype) == want.dtype else b.cast(y, want.dtype)
@@ -243,26 +244,26 @@ class Functional(Model):
             x = ops.expand_dims(x, -1)
         problem = InputSpec(shape=(None, *want.shape[1:])).problem(tuple(x.shape), "")
         if problem:
-            raise ShapeError(f"[{self.name}] {problem} for input {self._input_names[i]!r}; reshape the data.")
+            raise ShapeError(f"[{self.name}] {problem} for input {self._kf_input_names[i]!r}; reshape the data.")
         return x
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs for symbolic inputs."""
-        flat = [self._fit(abstract(x), i) for i, x in enumerate(self._flatten_inputs(inputs))]
-        return tree.pack_sequence_as(self._result_struct, self._graph.run(flat))
+        flat = [self._kf_fit(abstract(x), i) for i, x in enumerate(self._kf_flatten_inputs(inputs))]
+        return tree.pack_sequence_as(self._kf_result_struct, self._kf_graph.run(flat))
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
     def get_config(self) -> Config:
         """The graph: layers, their calls, inputs and outputs."""
-        if type(self).__dict__.get("_unbound", type(self)) is not Functional and not self._plain_constructor():
+        if type(self).__dict__.get("_kf_unbound", type(self)) is not Functional and not self._kf_plain_constructor():
             return super().get_config()
 
         return serialize_functional(self)
 
     get_config._automatic = True  # type: ignore[attr-defined]
 
-    def _plain_constructor(self) -> bool:
+    def _kf_plain_constructor(self) -> bool:
         return type(self).__init__ is Functional.__init__
 
     @classmethod

@@ -35,7 +35,7 @@ class Graph:
         self.inputs, self.outputs = inputs, outputs
         self.nodes, self.operations = self._by_depth(*self._sort())
         self._check_names()
-        self._plan: tuple[list[tuple[Any, ...]], int, list[int]] | None = None
+        self._kf_plan: tuple[list[tuple[Any, ...]], int, list[int]] | None = None
 
     def _sort(self) -> tuple[list[Node], dict[int, int]]:
         """Depth first from the outputs: nodes after those they need, and when each operation was met first."""
@@ -133,9 +133,9 @@ class Graph:
 
     def run(self, inputs: list[KerasTensor]) -> list[Any]:
         """The outputs for flat inputs."""
-        plan = self._plan
+        plan = self._kf_plan
         if plan is None:
-            plan = self._plan = self._make_plan()
+            plan = self._kf_plan = self._make_plan()
         steps, count, results = plan
         slots: list[object] = [None] * count
         slots[: len(inputs)] = inputs
@@ -155,7 +155,7 @@ class Graph:
         return [slots[i] for i in results]
 
     def __getstate__(self) -> Config:
-        return {**self.__dict__, "_plan": None}
+        return {**self.__dict__, "_kf_plan": None}
 
 
 def _node_of(x: KerasTensor) -> Node:

@@ -123,7 +123,7 @@ def _references(data: object) -> list[Reference]:
 
 def serialize_functional(model: Functional) -> dict[str, Any]:
     """The config of a functional model: its operations, their calls, inputs and outputs."""
-    nodes = {id(n) for n in model._graph.nodes}
+    nodes = {id(n) for n in model._kf_graph.nodes}
     index: dict[int, int] = {}
     for operation in model.operations:
         for position, node in enumerate(n for n in operation._inbound_nodes if id(n) in nodes):
@@ -159,7 +159,7 @@ def _first_call(operation: Operation) -> int:
 
     A functional model counts the call that made it there, though not in the calls of the graph.
     """
-    return int(isinstance(operation, Operation) and operation._is_graph)
+    return int(isinstance(operation, Operation) and operation._kf_is_graph)
 
 
 def _map(fn: Callable[[Any], Any], value: object) -> Any:

@@ -67,9 +67,9 @@ class Model(Stateless, Trainer, Layer):
     10
     """
 
-    _holds_segments = True
+    _kf_holds_segments = True
     jit_compile: bool | str = "auto"
-    _of_run = Layer._of_run | {"history", "_initial_epoch", "_last_logs"}
+    _kf_of_run = Layer._kf_of_run | {"history", "_initial_epoch", "_kf_last_logs"}
 
     @overload
     def __new__(
@@ -84,7 +84,7 @@ class Model(Stateless, Trainer, Layer):
 
     def __init__(self, *args: object, **kwargs: Any) -> None:
         if _functional_arguments(args, kwargs):
-            self._become_functional(args, kwargs)
+            self._kf_become_functional(args, kwargs)
             return
         if args:
             raise ArgumentError(
@@ -92,22 +92,22 @@ class Model(Stateless, Trainer, Layer):
                 f"got {len(args)} positional argument(s)."
             )
         Layer.__init__(self, **kwargs)
-        self._init_trainer()
+        self._kf_init_trainer()
 
-    def _become_functional(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+    def _kf_become_functional(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """A subclass whose `__init__` passes inputs and outputs up: derive its class from Functional as well."""
         own, base = type(self), _functional()
         if not issubclass(own, base):
             bases: tuple[object, ...] = (own, base)
-            unbound = own.__dict__.get("_unbound", own)
-            mixed: object = type(own.__name__, bases, {"__module__": own.__module__, "_unbound": unbound})
-            self._backend.register_layer_class(mixed)
+            unbound = own.__dict__.get("_kf_unbound", own)
+            mixed: object = type(own.__name__, bases, {"__module__": own.__module__, "_kf_unbound": unbound})
+            self._kf_backend.register_layer_class(mixed)
             object.__setattr__(self, "__class__", mixed)
         base.__init__(self, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
     # -- structure ----------------------------------------------------------------------------------------------------
 
-    _owns_weights = False  # but its layers
+    _kf_owns_weights = False  # but its layers
 
     @property
     def layers(self) -> list[Layer]:
@@ -242,37 +242,37 @@ class Model(Stateless, Trainer, Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
-        if input_shape is None or self.built or not self._has_call:
+        if input_shape is None or self.built or not self._kf_has_call:
             return
 
         specs = tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape)
         self.compute_output_spec(specs)
 
     @property
-    def _has_call(self) -> bool:
+    def _kf_has_call(self) -> bool:
         return type(self).call is not Layer.call
 
-    def _build_for(self, named: dict[str, object]) -> None:
+    def _kf_build_for(self, named: dict[str, object]) -> None:
         """A subclassed model's layers are built by the call itself, unless it has its own `build`."""
         if type(self).build is not Model.build:
-            super()._build_for(named)
+            super()._kf_build_for(named)
 
-    def _concrete(self, args: object, kwargs: object, named: dict[str, object], info: CallInfo) -> object:
-        out = super()._concrete(args, kwargs, named, info)
-        if not self.built or self._build_shapes is None:
-            self._remember_shapes(named)
+    def _kf_concrete(self, args: object, kwargs: object, named: dict[str, object], info: CallInfo) -> object:
+        out = super()._kf_concrete(args, kwargs, named, info)
+        if not self.built or self._kf_build_shapes is None:
+            self._kf_remember_shapes(named)
         return out
 
-    def _symbolic(self, args: object, kwargs: object, named: dict[str, object], info: CallInfo) -> object:
-        out = super()._symbolic(args, kwargs, named, info)
-        if self._build_shapes is None:
-            self._remember_shapes(named)
+    def _kf_symbolic(self, args: object, kwargs: object, named: dict[str, object], info: CallInfo) -> object:
+        out = super()._kf_symbolic(args, kwargs, named, info)
+        if self._kf_build_shapes is None:
+            self._kf_remember_shapes(named)
         return out
 
-    def _remember_shapes(self, named: dict[str, object]) -> None:
+    def _kf_remember_shapes(self, named: dict[str, object]) -> None:
         first = next(iter(named.values()), None)
-        shapes = tree.map_structure(lambda x: (None, *self._shape_of(x)[1:]) if hasattr(x, "shape") else None, first)
-        self.__dict__["_build_shapes"] = ((shapes,), {})
+        shapes = tree.map_structure(lambda x: (None, *self._kf_shape_of(x)[1:]) if hasattr(x, "shape") else None, first)
+        self.__dict__["_kf_build_shapes"] = ((shapes,), {})
         self.__dict__["built"] = True
 
     # -- files --------------------------------------------------------------------------------------------------------

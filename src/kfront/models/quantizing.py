@@ -55,7 +55,7 @@ def quantize_model(
     else:
         for layer in chosen:
             layer.quantize(config.mode, type_check, config)
-    model._steps().clear()
+    model._kf_steps().clear()
     report = QuantizationReport(config.mode)
     for layer in layers:
         if id(layer) in before:
@@ -85,7 +85,7 @@ def _parts(model: Model) -> list[Layer]:
 
 
 def _can(layer: Layer, mode: str, type_check: bool) -> bool:
-    own = getattr(type(layer), "_unbound", type(layer))
+    own = getattr(type(layer), "_kf_unbound", type(layer))
     built_in = not type_check or own.__module__.startswith("kfront.")
     return isinstance(layer, Quantizable) and built_in and mode in layer._modes
 

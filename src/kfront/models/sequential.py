@@ -21,7 +21,7 @@ from kfront.models.graph import Graph, input_dtype, place_of
 from kfront.models.graph_config import deserialize_sequential
 from kfront.models.model import Model
 
-_OF_THE_GRAPH = ("_graph", "inputs", "outputs", "input", "output", "input_shape", "output_shape")
+_OF_THE_GRAPH = ("_kf_graph", "inputs", "outputs", "input", "output", "input_shape", "output_shape")
 
 
 class NoGraphError(NotBuiltError, AttributeError):
@@ -48,10 +48,10 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         Layer.__init__(self, trainable=trainable, name=name)
-        self._init_trainer()
-        self._sequence: list[Any] = []
-        self._tail: Any = None
-        self._head: Any = None
+        self._kf_init_trainer()
+        self._kf_sequence: list[Any] = []
+        self._kf_tail: Any = None
+        self._kf_head: Any = None
         for layer in [layers] if isinstance(layers, Layer) else layers or ():
             self.add(layer)
 
@@ -71,101 +71,101 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor) and layer._keras_history is not None:
             layer = layer._keras_history.operation
         if not isinstance(layer, Layer):
-            layer = self._wrapped(layer)
+            layer = self._kf_wrapped(layer)
         if isinstance(layer, InputLayer):
-            if self._sequence or self._head is not None:
+            if self._kf_sequence or self._kf_head is not None:
                 raise ArgumentError(f"[{self.name}] expected an `Input` only as the first layer, got one later.")
-            self._start_with(layer)
-            self._tail = layer._inbound_nodes[0].outputs[0]
+            self._kf_start_with(layer)
+            self._kf_tail = layer._inbound_nodes[0].outputs[0]
             self._tracker.track(place_of(self._tracker, layer, 0), layer)
             return
-        if any(one.name == layer.name for one in self._sequence):
+        if any(one.name == layer.name for one in self._kf_sequence):
             raise ArgumentError(
                 f"[{self.name}] expected unique layer names, got {layer.name!r} twice; pass `name=` to one of them."
             )
-        shape = layer.__dict__.get("_input_shape_arg")
-        if shape is not None and not self._sequence and self._head is None:
+        shape = layer.__dict__.get("_kf_input_shape_arg")
+        if shape is not None and not self._kf_sequence and self._kf_head is None:
             self.add(Input(shape, dtype=layer.compute_dtype if _floats(layer) else None))
-        self._append(layer)
+        self._kf_append(layer)
 
-    def _wrapped(self, value: object) -> Layer:
+    def _kf_wrapped(self, value: object) -> Layer:
         """A module of the engine's own as a layer."""
-        if not isinstance(value, self._backend.module_types):
+        if not isinstance(value, self._kf_backend.module_types):
             raise ArgumentTypeError(
                 f"[Sequential] expected a Layer, got {type(value).__name__}; wrap a function in `kfront.layers.Lambda`."
             )
         return TorchModuleWrapper(value)
 
-    def _start_with(self, layer: Layer) -> None:
-        self._head = layer
-        self._head_dtype = input_dtype(self._backend, layer.dtype)
+    def _kf_start_with(self, layer: Layer) -> None:
+        self._kf_head = layer
+        self._kf_head_dtype = input_dtype(self._kf_backend, layer.dtype)
 
-    def _append(self, layer: Layer) -> None:
-        if self._tail is not None:
-            with backend_scope(self._backend), name_scope(self.name, caller=self):
-                self._tail = layer(self._tail)
+    def _kf_append(self, layer: Layer) -> None:
+        if self._kf_tail is not None:
+            with backend_scope(self._kf_backend), name_scope(self.name, caller=self):
+                self._kf_tail = layer(self._kf_tail)
             self.built = True
-        self._tracker.track(self._place(layer), layer)
-        self._sequence.append(layer)
-        self.__dict__["_graph_cache"] = None
+        self._tracker.track(self._kf_place(layer), layer)
+        self._kf_sequence.append(layer)
+        self.__dict__["_kf_graph_cache"] = None
 
-    def _place(self, layer: Layer) -> str:
+    def _kf_place(self, layer: Layer) -> str:
         kind = type(layer)
-        return place_of(self._tracker, layer, sum(type(one) is kind for one in self._sequence))
+        return place_of(self._tracker, layer, sum(type(one) is kind for one in self._kf_sequence))
 
     def pop(self, rebuild: bool = True) -> Any:
         """Remove and return the last layer."""
-        if not self._sequence:
+        if not self._kf_sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer to pop, got an empty model.")
-        layer = self._sequence.pop()
-        self._tracker.forget(self._place(layer))
-        self._connect()
+        layer = self._kf_sequence.pop()
+        self._tracker.forget(self._kf_place(layer))
+        self._kf_connect()
         return layer
 
-    def _connect(self) -> None:
+    def _kf_connect(self) -> None:
         """Call the layers on the symbolic input, if there is one."""
-        self.__dict__["_graph_cache"] = None
-        if self._head is not None:
-            self._tail = self._head._inbound_nodes[0].outputs[0]
-            for one in self._sequence:
-                self._tail = one(self._tail)
+        self.__dict__["_kf_graph_cache"] = None
+        if self._kf_head is not None:
+            self._kf_tail = self._kf_head._inbound_nodes[0].outputs[0]
+            for one in self._kf_sequence:
+                self._kf_tail = one(self._kf_tail)
 
-    def _replaced(self, old: Layer, new: Layer) -> None:
-        if old in self._sequence:
-            self._sequence = [new if one is old else one for one in self._sequence]
-            self._connect()
+    def _kf_replaced(self, old: Layer, new: Layer) -> None:
+        if old in self._kf_sequence:
+            self._kf_sequence = [new if one is old else one for one in self._kf_sequence]
+            self._kf_connect()
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the input."""
-        return list(self._sequence)
+        return list(self._kf_sequence)
 
     # -- building and running -----------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
         """Create all weights for inputs of this shape, the batch dimension included."""
-        if self._head is not None:
+        if self._kf_head is not None:
             return
         if input_shape is None:
             raise ArgumentError(f"[{self.name}] expected `input_shape`, got None; pass it or start with an `Input`.")
-        if not self._sequence:
+        if not self._kf_sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer before `build`, got an empty model.")
         several = isinstance(input_shape, dict) or any(isinstance(d, (list, tuple)) for d in input_shape)
         if several:  # the first layer takes a structure of tensors: there is no one `Input` to start a graph with
-            x = tree.map_shape_structure(lambda s: Abstract(s, self._sequence[0].compute_dtype), input_shape)
-            for layer in self._sequence:
+            x = tree.map_shape_structure(lambda s: Abstract(s, self._kf_sequence[0].compute_dtype), input_shape)
+            for layer in self._kf_sequence:
                 x = layer(x)
             return
-        dtype = "float32" if self.compute_dtype is None else self._sequence[0].compute_dtype
+        dtype = "float32" if self.compute_dtype is None else self._kf_sequence[0].compute_dtype
         head = Input(batch_shape=tuple(input_shape), dtype=dtype)._keras_history.operation
-        self._start_with(head)
-        self._tail = head._inbound_nodes[0].outputs[0]
-        sequence, self._sequence = self._sequence, []
+        self._kf_start_with(head)
+        self._kf_tail = head._inbound_nodes[0].outputs[0]
+        sequence, self._kf_sequence = self._kf_sequence, []
         try:
             for layer in sequence:
-                self._append(layer)
+                self._kf_append(layer)
         except Exception:
-            self._sequence, self._head, self._tail = sequence, None, None
+            self._kf_sequence, self._kf_head, self._kf_tail = sequence, None, None
             raise
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -178,18 +178,18 @@ class Sequential(Model):
         """
         if mask is not None:
             state.any_mask_seen = True
-            self._backend.set_mask(inputs, mask)
+            self._kf_backend.set_mask(inputs, mask)
         x = inputs
-        if self._head is not None:
-            x = self._in_dtype(x)
-        for layer in self._sequence:
+        if self._kf_head is not None:
+            x = self._kf_in_dtype(x)
+        for layer in self._kf_sequence:
             x = layer(x)
         return x
 
-    def _in_dtype(self, x: Any) -> Tensor:
+    def _kf_in_dtype(self, x: Any) -> Tensor:
         """Inputs are cast to the dtype of the model's `Input`, as in a functional model."""
-        b, head = self._backend, self._head
-        if type(x) in b.types and x.dtype == self._head_dtype and len(x.shape) == len(head.batch_shape):
+        b, head = self._kf_backend, self._kf_head
+        if type(x) in b.types and x.dtype == self._kf_head_dtype and len(x.shape) == len(head.batch_shape):
             return x
         if isinstance(x, dict):
             if head.name not in x:
@@ -198,37 +198,37 @@ class Sequential(Model):
         want, shape = head.dtype, head.batch_shape
         if hasattr(x, "shape") and len(x.shape) != len(shape):
             x = _ranked(x, shape, b)
-        if isinstance(x, KerasTensor) or not b.is_tensor(x) or is_text(x) or x.dtype == self._head_dtype:
+        if isinstance(x, KerasTensor) or not b.is_tensor(x) or is_text(x) or x.dtype == self._kf_head_dtype:
             return x
         return b.cast(x, want)
 
     def compute_output_shape(self, input_shape: ShapeLike) -> Any:
         """The shape of the output for an input shape."""
         shape = input_shape
-        for layer in self._sequence:
+        for layer in self._kf_sequence:
             shape = layer.compute_output_shape(shape)
         return shape
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """A KerasTensor with the shape and dtype of the output for a symbolic input."""
         x = abstract(inputs)
-        if self._head is not None:
-            x = self._in_dtype(x)
-        for layer in self._sequence:
+        if self._kf_head is not None:
+            x = self._kf_in_dtype(x)
+        for layer in self._kf_sequence:
             x = layer(x)
         return x
 
     @property
-    def _graph(self) -> Graph:
-        found = self.__dict__.get("_graph_cache")
+    def _kf_graph(self) -> Graph:
+        found = self.__dict__.get("_kf_graph_cache")
         if found is None:
-            if self._tail is None:
-                raise self._no_graph()
-            ends = [self._head._inbound_nodes[0].outputs[0]], tree.flatten(self._tail)
-            found = self.__dict__["_graph_cache"] = Graph(*ends)
+            if self._kf_tail is None:
+                raise self._kf_no_graph()
+            ends = [self._kf_head._inbound_nodes[0].outputs[0]], tree.flatten(self._kf_tail)
+            found = self.__dict__["_kf_graph_cache"] = Graph(*ends)
         return found
 
-    def _no_graph(self) -> NoGraphError:
+    def _kf_no_graph(self) -> NoGraphError:
         return NoGraphError(
             f"[{self.name}] expected a built model, got one whose input shape is not known; start it with `Input`, "
             "call `build(input_shape)` or call it on data."
@@ -239,7 +239,7 @@ class Sequential(Model):
         def __getattr__(self, name: str) -> Any:
             """Properties that fail end here, and where the engine's own attributes are looked up."""
             if name in _OF_THE_GRAPH:
-                raise self._no_graph()
+                raise self._kf_no_graph()
             inherited = getattr(super(), "__getattr__", None)
             if inherited is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -248,23 +248,23 @@ class Sequential(Model):
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic input, in a list."""
-        return self._graph.inputs
+        return self._kf_graph.inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, in a list."""
-        return self._graph.outputs
+        return self._kf_graph.outputs
 
     @property
     def input(self) -> KerasTensor:
         """The symbolic input."""
-        return self._graph.inputs[0]
+        return self._kf_graph.inputs[0]
 
     @property
     def output(self) -> Nested[KerasTensor]:
         """The symbolic output, in the structure that the last layer gives."""
-        outputs = self._graph.outputs
-        return outputs[0] if len(outputs) == 1 else self._tail
+        outputs = self._kf_graph.outputs
+        return outputs[0] if len(outputs) == 1 else self._kf_tail
 
     @property
     def input_shape(self) -> Any:
@@ -274,30 +274,30 @@ class Sequential(Model):
     @property
     def output_shape(self) -> Shape | list[Shape]:
         """The output's shape; a list of them if there are several."""
-        shapes = [x.shape for x in self._graph.outputs]
+        shapes = [x.shape for x in self._kf_graph.outputs]
         return shapes[0] if len(shapes) == 1 else shapes
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
     def get_config(self) -> Config:
         """The layers, and the input shape if it is known."""
-        layers = ([self._head] if self._head is not None and not self._built_late else []) + self._sequence
+        layers = ([self._kf_head] if self._kf_head is not None and not self._kf_built_late else []) + self._kf_sequence
         config: dict[str, object] = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": dtype_policies.serialize(self._dtype_policy),
             "layers": [codec.serialize_keras_object(x) for x in layers],
         }
-        if self._head is not None:
-            config["build_input_shape"] = self._head.batch_shape
+        if self._kf_head is not None:
+            config["build_input_shape"] = self._kf_head.batch_shape
         return config
 
-    def _architecture(self) -> Config:
+    def _kf_architecture(self) -> Config:
         """As of a layer, with the graph that has been left out of its layers."""
-        return {**super()._architecture(), "_graph_cache": None if self._tail is None else self._graph}
+        return {**super()._kf_architecture(), "_kf_graph_cache": None if self._kf_tail is None else self._kf_graph}
 
-    _built_late = False
-    _head_dtype: object = None  # the engine's dtype of the input
+    _kf_built_late = False
+    _kf_head_dtype: object = None  # the engine's dtype of the input
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:

@@ -21,7 +21,7 @@ _FORMATS = ("backend_tensor", "numpy_array")
 class Stateless:
     """Mixed into `Model`."""
 
-    _backend: Backend
+    _kf_backend: Backend
     name: str
     optimizer: Optimizer
     trainable_variables: list[Variable]
@@ -30,7 +30,7 @@ class Stateless:
 
     # -- trees --------------------------------------------------------------------------------------------------------
 
-    def _group(self, name: str) -> list[Any]:
+    def _kf_group(self, name: str) -> list[Any]:
         if name == "optimizer_variables":
             return [] if self.optimizer is None else self.optimizer.variables
         return getattr(self, name)
@@ -57,7 +57,9 @@ class Stateless:
         if value_format not in _FORMATS:
             raise ArgumentError(f"[{self.name}] expected `value_format` in {_FORMATS}, got {value_format!r}.")
         host = value_format == "numpy_array"
-        return {group: _tree((v.path, v.numpy() if host else read(v)) for v in self._group(group)) for group in _GROUPS}
+        return {
+            group: _tree((v.path, v.numpy() if host else read(v)) for v in self._kf_group(group)) for group in _GROUPS
+        }
 
     def set_state_tree(self, state_tree: dict[str, object]) -> None:
         """Assign the values of a tree as `get_state_tree` gives; what it leaves out stays as it is.
@@ -73,7 +75,7 @@ class Stateless:
         for group, values in state_tree.items():
             if group not in _GROUPS:
                 raise ArgumentError(f"[{self.name}] expected groups among {_GROUPS}, got {group!r}.")
-            known = {v.path: v for v in self._group(group)}
+            known = {v.path: v for v in self._kf_group(group)}
             for path, value in _flat(values):
                 if path not in known:
                     raise ArgumentError(
@@ -115,7 +117,7 @@ class Stateless:
         groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         given = (trainable_variables, non_trainable_variables, metrics_variables)
         pairs = [p for own, values in zip(groups, given, strict=True) for p in zip(own, values, strict=True)]
-        with backend_scope(self._backend), StatelessScope(pairs):
+        with backend_scope(self._kf_backend), StatelessScope(pairs):
             loss = self.compute_loss(x, y, y_pred, sample_weight, training)  # type: ignore[attr-defined]
             after = tuple([v._value for v in own] for own in groups)
         return loss, after  # type: ignore[return-value]
@@ -146,18 +148,18 @@ class Stateless:
         Returns:
             (scaled loss, (loss, outputs, new non-trainable values, new values of the metrics)).
         """
-        call: dict[str, object] = {"training": training} if self._steps().takes_training else {}  # type: ignore[attr-defined]
+        call: dict[str, object] = {"training": training} if self._kf_steps().takes_training else {}  # type: ignore[attr-defined]
         y_pred, rest, losses = self.stateless_call(  # type: ignore[attr-defined]
             trainable_variables, non_trainable_variables, x, return_losses=True, **call
         )
-        with backend_scope(self._backend), _added(self, losses):
+        with backend_scope(self._kf_backend), _added(self, losses):
             loss, (_, rest, metrics) = self.stateless_compute_loss(
                 trainable_variables, rest, metrics_variables, x, y, y_pred, sample_weight, training
             )
         scaled = loss
-        if training and self.optimizer is not None and self.optimizer.scales_loss:
+        if training and self.optimizer is not None and self.optimizer._kf_scales_loss:
             own = self.optimizer.variables if optimizer_variables is not None else ()
-            with backend_scope(self._backend), StatelessScope(zip(own, optimizer_variables or (), strict=True)):
+            with backend_scope(self._kf_backend), StatelessScope(zip(own, optimizer_variables or (), strict=True)):
                 scaled = self.optimizer.scale_loss(loss)
         return scaled, (loss, y_pred, rest, metrics)
 
@@ -173,7 +175,7 @@ class _added:
 
     def __init__(self, model: Any, losses: Sequence[object]) -> None:
         self.model = model
-        self.losses = list(losses)[: len(losses) - len(model._weight_losses())]
+        self.losses = list(losses)[: len(losses) - len(model._kf_weight_losses())]
 
     def __enter__(self) -> None:
         if self.losses:

@@ -32,7 +32,7 @@ def _shape(layer: Any) -> str:
 
 def _shape_as_built(layer: Any) -> str:
     """What follows from the shapes that a layer was built for, of one that no functional graph has."""
-    args, kwargs = getattr(layer, "_build_shapes", None) or ((), {})
+    args, kwargs = getattr(layer, "_kf_build_shapes", None) or ((), {})
     try:
         return str(layer.compute_output_shape(*args, **kwargs)) if args or kwargs else "?"
     except Exception:  # a class of somebody's own: the table is no place to fail
@@ -65,7 +65,7 @@ def _inputs_of(layer: Layer, graph_layers: set[int]) -> str:
 
 
 def _branched(model: Model) -> bool:
-    graph = getattr(model, "_graph", None) if type(model).__name__ == "Functional" else None
+    graph = getattr(model, "_kf_graph", None) if type(model).__name__ == "Functional" else None
     if graph is None:
         return False
     return any(len(node.inputs) > 1 for node in graph.nodes) or len(graph.outputs) > 1

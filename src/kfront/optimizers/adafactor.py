@@ -50,7 +50,7 @@ class Adafactor(Optimizer):
     epsilon_2: float
     clip_threshold: float
     relative_step: bool
-    _normalise = normalisers(clip_threshold=above_zero)
+    _kf_normalise = normalisers(clip_threshold=above_zero)
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class Adafactor(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._rows: list[Variable] = []
         self._columns: list[Variable] = []
         self._velocities: list[Variable] = []
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         for v in variables:
             shape = tuple(v.shape)
             matrix = len(shape) > 1
@@ -89,9 +89,9 @@ class Adafactor(Optimizer):
         """A slot; a single 0, which files have a place for, where there are neither rows nor columns."""
         if shape is not None:
             return self.add_variable(shape, "zeros", variable.dtype, name=variable.name)
-        return self._new_variable(0, "int32", variable.name, "none")
+        return self._kf_new_variable(0, "int32", variable.name, "none")
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         rate = minimum(learning_rate, step**-0.5) if self.relative_step else learning_rate
         updates = fe.div(grads, fe.sqrt(self._mean_squares(fe, group, grads, 1.0 - step**self.beta_2_decay)))

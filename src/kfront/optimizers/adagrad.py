@@ -56,13 +56,13 @@ class Adagrad(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         start = initializers.Constant(self.initial_accumulator_value)
         self._accumulated = self.add_optimizer_variables(variables, "accumulator", start)
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         slots = group.of(self._accumulated)
         total = fe.addcmul_to(slots, grads, grads)
@@ -110,13 +110,13 @@ class Adadelta(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         names = ["accumulated_grad", "accumulated_delta_var"]
         self._grads, self._deltas = self.add_optimizer_variables(variables, names)
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         of_grads = fe.lerp_square_to(group.of(self._grads), grads, 1.0 - self.rho)
         slots = group.of(self._deltas)

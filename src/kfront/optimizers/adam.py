@@ -89,17 +89,17 @@ class Adam(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._momentums: list[Variable] = []
         self._velocities: list[Variable] = []
         self._velocity_hats: list[Variable] = []
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         if self.amsgrad:
             self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         slots = (group.of(self._momentums), group.of(self._velocities))
         hats = group.of(self._velocity_hats) if self.amsgrad else None
@@ -147,7 +147,7 @@ class AdamW(Adam):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if self.weight_decay is None:
             raise ArgumentError("[AdamW] expected a float as `weight_decay`, got None; use Adam for none.")
 
@@ -177,7 +177,7 @@ class MomentOptimizer(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class Adamax(MomentOptimizer):
@@ -204,10 +204,10 @@ class Adamax(MomentOptimizer):
     0.9
     """
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         self._m, self._u = self.add_optimizer_variables(variables, ["momentum", "norm"])
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         m = fe.lerp_to(group.of(self._m), grads, 1.0 - self.beta_1)
         slots = group.of(self._u)
@@ -238,15 +238,15 @@ class Nadam(MomentOptimizer):
     True
     """
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         wide = all(v.dtype == "float64" for v in variables)
-        self._u_product = self._new_variable(1.0, "float64" if wide else "float32", None, "none")
+        self._u_product = self._kf_new_variable(1.0, "float64" if wide else "float32", None, "none")
 
     def _momentum_at(self, step: Scalar) -> Scalar:
         return self.beta_1 * (1.0 - 0.5 * 0.96**step)
 
-    def prepare(self, fe: Foreach, step: Scalar) -> None:
+    def _kf_prepare(self, fe: Foreach, step: Scalar) -> None:
         """Move the product of the momentum schedule on."""
         step = in_float64(step) if self._u_product.dtype == "float64" else step
         self._u_product.assign(self._product(fe) * self._momentum_at(step))
@@ -255,7 +255,7 @@ class Nadam(MomentOptimizer):
         known = fe.number(self._u_product)
         return read(self._u_product) if known is None else known
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
         v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)

@@ -1,6 +1,6 @@
 """`Optimizer`: what all update rules share.
 
-A rule is written once, over lists of tensors, as `update_group`; engines run it with multi-tensor kernels
+A rule is written once, over lists of tensors, as `_kf_apply`; engines run it with multi-tensor kernels
 (`backend.foreach`). A class that defines `update_step(gradient, variable, learning_rate)` instead, or overrides it, is
 called variable by variable. Numbers such as the learning rate reach a rule as Python numbers where their value is at
 hand without waiting for the device, and as 0-d tensors otherwise (compiled steps, accelerators).
@@ -61,10 +61,10 @@ class Optimizer(Configurable, StateOwner):
     array([0.5, 1.5], dtype=float32)
     """
 
-    _normalise = normalisers(beta_1=from_0_to_1, beta_2=from_0_to_1)
+    _kf_normalise = normalisers(beta_1=from_0_to_1, beta_2=from_0_to_1)
     loss_scale_factor: float | None = None
     # what is done to gradients first, with processes that work together
-    _reduction: Callable[[list[Tensor], list[Variable]], list[Tensor]] | None = None
+    _kf_reduction: Callable[[list[Tensor], list[Variable]], list[Tensor]] | None = None
 
     def __init__(
         self,
@@ -92,30 +92,32 @@ class Optimizer(Configurable, StateOwner):
         if name is not None and not isinstance(name, str):
             raise ArgumentTypeError(f"[{type(self).__name__}] expected `name` to be a string or None, got {name!r}.")
         self.name = name if name is not None else auto_name(type(self).__name__)
-        self._weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
+        self._kf_weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, bool(use_ema), ema_momentum
-        self._param_groups = self._check_param_groups(groups)
+        self._kf_param_groups = self._kf_check_param_groups(groups)
         self._version = 0
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
-        self.scales_loss = loss_scale_factor is not None
+        self._kf_scales_loss = loss_scale_factor is not None
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self._check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
+        self._kf_check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
         self.built = False
-        self._backend = current()
+        self._kf_backend = current()
         self._variables: list[Variable] = []
         self._trainable_variables: list[Variable] = []
-        self._positions: dict[int, int] = {}
-        self._plans: dict[tuple[int, ...] | None, Plan] = {}
-        self._averages: list[Variable] = []
-        self._accumulators: list[Variable] = []
-        self._excluded: tuple[set[int], list[str]] = (set(), [])
-        self._by_variable = _is_per_variable(type(self))
-        with self._backend.eager(), name_scope(self.name, caller=self):
-            self._iterations = self._new_variable(0, "int32", "iteration", "only_first_replica")
-            self._learning_rate = self._make_rate(learning_rate)
+        self._kf_positions: dict[int, int] = {}
+        self._kf_plans: dict[tuple[int, ...] | None, Plan] = {}
+        self._kf_averages: list[Variable] = []
+        self._kf_accumulators: list[Variable] = []
+        self._kf_excluded: tuple[set[int], list[str]] = (set(), [])
+        self._kf_by_variable = _is_per_variable(type(self))
+        with self._kf_backend.eager(), name_scope(self.name, caller=self):
+            self._iterations = self._kf_new_variable(0, "int32", "iteration", "only_first_replica")
+            self._learning_rate = self._kf_make_rate(learning_rate)
 
-    def _check_arguments(self, use_ema: bool, momentum: float, overwrite: int | None, accumulate: int | None) -> None:
+    def _kf_check_arguments(
+        self, use_ema: bool, momentum: float, overwrite: int | None, accumulate: int | None
+    ) -> None:
         who = type(self).__name__
         for name in ("clipnorm", "clipvalue", "global_clipnorm"):
             _NOT_NEGATIVE_OR_NONE(self, name, getattr(self, name))
@@ -133,7 +135,7 @@ class Optimizer(Configurable, StateOwner):
         if accumulate is not None and (not isinstance(accumulate, int) or accumulate < 2):
             raise ArgumentError(f"[{who}] expected `gradient_accumulation_steps` >= 2 or None, got {accumulate!r}.")
 
-    def _make_rate(self, rate: LearningRate) -> LearningRateSchedule | Callable[[], Scalar] | Variable:
+    def _kf_make_rate(self, rate: LearningRate) -> LearningRateSchedule | Callable[[], Scalar] | Variable:
         if isinstance(rate, LearningRateSchedule) or _is_callable(rate):
             return rate
         try:
@@ -143,7 +145,7 @@ class Optimizer(Configurable, StateOwner):
                 f"[{type(self).__name__}] expected `learning_rate` to be a float, a LearningRateSchedule or a "
                 f"callable, got {rate!r}."
             ) from None
-        return self._new_variable(value, "float32", "learning_rate", "only_first_replica")
+        return self._kf_new_variable(value, "float32", "learning_rate", "only_first_replica")
 
     # -- variables ----------------------------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ class Optimizer(Configurable, StateOwner):
     def learning_rate(self, value: LearningRate) -> None:
         old = self._learning_rate
         if isinstance(value, LearningRateSchedule) or _is_callable(value):
-            self._changed()
+            self._kf_changed()
             self._variables[:] = [v for v in self._variables if v is not old]
             self._learning_rate = value
         elif not isinstance(old, Variable):
@@ -175,18 +177,18 @@ class Optimizer(Configurable, StateOwner):
             )
         else:
             old.assign(value)
-            if distribution_on(self._backend) is not None and isinstance(value, (int, float)):
-                self._backend.distributor.note(value)
+            if distribution_on(self._kf_backend) is not None and isinstance(value, (int, float)):
+                self._kf_backend.distributor.note(value)
 
     @property
     def weight_decay(self) -> float | None:
         """How much of their value variables lose in each step, times the learning rate; None for nothing."""
-        return self._weight_decay
+        return self._kf_weight_decay
 
     @weight_decay.setter
     def weight_decay(self, value: float | None) -> None:
-        self._weight_decay = value
-        self._changed()
+        self._kf_weight_decay = value
+        self._kf_changed()
 
     @property
     def param_groups(self) -> list[ParamGroup]:
@@ -205,24 +207,24 @@ class Optimizer(Configurable, StateOwner):
         >>> [round(float(v.numpy()[0]), 2) for v in (body, head)]
         [0.95, 0.5]
         """
-        return [group.copy() for group in self._param_groups]
+        return [group.copy() for group in self._kf_param_groups]
 
     @param_groups.setter
     def param_groups(self, groups: Iterable[ParamGroup] | None) -> None:
-        self._param_groups = self._check_param_groups(groups)
-        self._changed()
+        self._kf_param_groups = self._kf_check_param_groups(groups)
+        self._kf_changed()
 
-    def _check_param_groups(self, groups: Iterable[ParamGroup] | None) -> list[ParamGroup]:
+    def _kf_check_param_groups(self, groups: Iterable[ParamGroup] | None) -> list[ParamGroup]:
         return check_param_groups(self.name, groups)
 
     @property
-    def _settings(self) -> tuple[object, ...]:
+    def _kf_settings(self) -> tuple[object, ...]:
         """Changes when a compiled step no longer does what the optimizer is set to."""
         return (self._version,)
 
-    def _changed(self) -> None:
-        """Drop what was made for the old settings; compiled steps compare `_settings` to find they are outdated."""
-        self._plans = {}
+    def _kf_changed(self) -> None:
+        """Drop what was made for the old settings; compiled steps compare `_kf_settings` to find they are outdated."""
+        self._kf_plans = {}
         self._version += 1
 
     def build(self, var_list: Sequence[Variable]) -> None:
@@ -233,37 +235,37 @@ class Optimizer(Configurable, StateOwner):
         """
         if self.built:
             return
-        variables = [self._known(v) for v in var_list]
+        variables = [self._kf_known(v) for v in var_list]
         self._trainable_variables = variables
-        self._positions = {id(v): i for i, v in enumerate(variables)}
-        self._plans = {}
-        self._reduction = self._backend.gradient_reduction()
+        self._kf_positions = {id(v): i for i, v in enumerate(variables)}
+        self._kf_plans = {}
+        self._kf_reduction = self._kf_backend.gradient_reduction()
         if self.use_ema:
-            self._averages = self.add_optimizer_variables(variables, "average")
+            self._kf_averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
-            self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
+            self._kf_accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
-        self._add_slots(variables)
+        self._kf_add_slots(variables)
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         """Create what the rule keeps for each variable."""
 
-    def _ensure_built(self, variables: Sequence[Variable]) -> None:
+    def _kf_ensure_built(self, variables: Sequence[Variable]) -> None:
         if self.built:
             return
-        with self._backend.eager():
+        with self._kf_backend.eager():
             self.build(variables)
 
-    def _known(self, variable: object) -> Variable:
+    def _kf_known(self, variable: object) -> Variable:
         """The Variable that `variable` is, or is the storage of."""
-        found = self._backend.variable_of(variable)
+        found = self._kf_backend.variable_of(variable)
         if found is None:
             raise ArgumentTypeError(f"[{self.name}] expected Variables to optimize, got {variable!r} among them.")
         return found
 
     def _get_variable_index(self, variable: Variable) -> int:
         """Position of a variable among those the optimizer was built for."""
-        found = self._positions.get(id(self._backend.variable_of(variable)))
+        found = self._kf_positions.get(id(self._kf_backend.variable_of(variable)))
         if found is None:
             raise ArgumentError(
                 f"[{self.name}] expected a variable that it was built for, got {variable!r}; create a new optimizer "
@@ -298,7 +300,7 @@ class Optimizer(Configurable, StateOwner):
             ArgumentError: lengths differ, a variable is unknown, or there is no gradient at all.
             ShapeError: a gradient has another shape than its variable.
         """
-        b = self._backend
+        b = self._kf_backend
         if state.backend is not b:
             with backend_scope(b):
                 return self.apply(grads, trainable_variables)
@@ -313,20 +315,20 @@ class Optimizer(Configurable, StateOwner):
             trainable_variables = self._trainable_variables
         elif not self.built:
             with name_scope(self.name, caller=self):  # unnamed state gets its path from it, as in Keras
-                self._ensure_built(trainable_variables)
+                self._kf_ensure_built(trainable_variables)
         if len(grads) != len(trainable_variables):
             raise ArgumentError(
                 f"[{self.name}] expected one gradient for each of {len(trainable_variables)} variables, "
                 f"got {len(grads)}."
             )
-        plan, ready = self._plan(list(grads), trainable_variables)
+        plan, ready = self._kf_plan(list(grads), trainable_variables)
         try:
             with b.no_grad():
                 self._apply(b.foreach, plan, ready)
         except Exception as error:
-            self._fail(error, grads, trainable_variables)
+            self._kf_fail(error, grads, trainable_variables)
 
-    def _fail(self, error: Exception, grads: Gradients, variables: Sequence[Variable]) -> NoReturn:
+    def _kf_fail(self, error: Exception, grads: Gradients, variables: Sequence[Variable]) -> NoReturn:
         """Raise what went wrong in an update: the engine's error, unless a gradient has another shape."""
         for g, v in zip(grads, variables, strict=True):
             if g is not None and tuple(g.shape) != tuple(v.shape):
@@ -335,10 +337,10 @@ class Optimizer(Configurable, StateOwner):
                 ) from error
         raise error
 
-    def _plan(self, given: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
+    def _kf_plan(self, given: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
         """The plan for these variables, and the gradients in its order: native, of their variables' dtypes."""
         mine = self._trainable_variables
-        plan = self._plans.get(None) if len(variables) == len(mine) else None
+        plan = self._kf_plans.get(None) if len(variables) == len(mine) else None
         if plan is not None:
             for v, m, g in zip(variables, mine, given, strict=True):
                 if v is not m or g is None:
@@ -346,22 +348,22 @@ class Optimizer(Configurable, StateOwner):
                     break
         grads: list[Any] = given
         if plan is None:
-            plan, grads = self._partial_plan(given, variables)
+            plan, grads = self._kf_partial_plan(given, variables)
         elif plan.order is not None:
             grads = [given[i] for i in plan.order]
-        native, types = plan.native, self._backend.types
+        native, types = plan.native, self._kf_backend.types
         if native is not None:
             for g in grads:
                 if type(g) not in types or g.dtype != native:
                     break
             else:
                 return plan, grads
-        return plan, self._native(plan, grads)
+        return plan, self._kf_native(plan, grads)
 
-    def _partial_plan(self, grads: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
+    def _kf_partial_plan(self, grads: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
         found = {self._get_variable_index(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
         if len(found) < len(grads):
-            missing = [self._known(v).path for v, g in zip(variables, grads, strict=True) if g is None]
+            missing = [self._kf_known(v).path for v, g in zip(variables, grads, strict=True) if g is None]
             if not found:
                 raise ArgumentError(
                     f"[{self.name}] expected a gradient for at least one variable, got None for all "
@@ -370,16 +372,16 @@ class Optimizer(Configurable, StateOwner):
             warnings.warn(f"[{self.name}] no gradient for {', '.join(missing)}: left as they are.", stacklevel=4)
         positions = sorted(found)
         key = None if len(positions) == len(self._trainable_variables) else tuple(positions)
-        plan = self._plans.get(key)
+        plan = self._kf_plans.get(key)
         if plan is None:
-            plan = self._plans[key] = Plan(self, positions)
+            plan = self._kf_plans[key] = Plan(self, positions)
         return plan, [found[i] for i in (positions if plan.order is None else plan.order)]
 
-    def _native(self, plan: Plan, grads: list[Tensor]) -> list[Tensor]:
-        b, mine = self._backend, self._trainable_variables
+    def _kf_native(self, plan: Plan, grads: list[Tensor]) -> list[Tensor]:
+        b, mine = self._kf_backend, self._trainable_variables
         order = range(len(mine)) if plan.order is None else plan.order
         grads = [b.cast(b.convert(g), mine[i]._dtype) for i, g in zip(order, grads, strict=True)]
-        return grads if self._reduction is None else self._reduction(grads, [mine[i] for i in order])
+        return grads if self._kf_reduction is None else self._kf_reduction(grads, [mine[i] for i in order])
 
     def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Everything of one call, in order: unscale, accumulate or update, constrain, count."""
@@ -391,64 +393,64 @@ class Optimizer(Configurable, StateOwner):
             if self.loss_scale_factor is not None:
                 grads = fe.mul(grads, 1.0 / self.loss_scale_factor)
             if self.gradient_accumulation_steps:
-                self._accumulate(fe, plan, grads)
+                self._kf_accumulate(fe, plan, grads)
             else:
-                self._update(fe, plan, grads)
+                self._kf_update(fe, plan, grads)
             if self.use_ema:
-                self._average(fe, plan, self._step(fe))
+                self._kf_average(fe, plan, self._kf_step(fe))
         for v in plan.constrained:
             v.assign(v.constraint(read(v)))
         fe.increment(self._iterations, 1)
 
-    def _update(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
+    def _kf_update(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Clip, decay, run the rule."""
         if self.clipnorm is not None or self.clipvalue is not None or self.global_clipnorm is not None:
-            grads = self._clip(fe, grads)
-        step = self._step(fe)
-        rate = self._rate(fe)
+            grads = self._kf_clip(fe, grads)
+        step = self._kf_step(fe)
+        rate = self._kf_rate(fe)
         for variables, factor in plan.decays:
             wide = variables[0].dtype == "float64"
             fe.mul_to(variables, 1.0 - (scalars.in_float64(rate) if wide else rate) * factor)
-        self.prepare(fe, step)
-        if self._by_variable:
-            self._update_one_by_one(plan, grads, rate)
+        self._kf_prepare(fe, step)
+        if self._kf_by_variable:
+            self._kf_update_one_by_one(plan, grads, rate)
         elif len(plan.groups) == 1:
             group = plan.groups[0]
-            self.update_group(fe, group, grads, *group.numbers(rate, step))
+            self._kf_apply(fe, group, grads, *group.numbers(rate, step))
         else:
             found = dict(zip(plan.positions, grads, strict=True))
             for group in plan.groups:
                 mine = [found[i] for i in group.positions]
-                self.update_group(fe, group, mine, *group.numbers(rate, step))
+                self._kf_apply(fe, group, mine, *group.numbers(rate, step))
 
-    def _step(self, fe: Foreach) -> Scalar:
+    def _kf_step(self, fe: Foreach) -> Scalar:
         """The number of this update, from 1."""
         done = fe.number(self._iterations)
         n = self.gradient_accumulation_steps
         if done is None:
             now = read(self._iterations)
-            return self._backend.cast(now // n + 1 if n else now + 1, "float32")
+            return self._kf_backend.cast(now // n + 1 if n else now + 1, "float32")
         return done // n + 1 if n else done + 1
 
-    def _rate(self, fe: Foreach) -> Scalar:
+    def _kf_rate(self, fe: Foreach) -> Scalar:
         """The learning rate now, a Python number or a 0-d float32 tensor."""
         rate = self._learning_rate
         if isinstance(rate, Variable):
             value = fe.number(rate)
             return read(rate) if value is None else value
         if isinstance(rate, LearningRateSchedule):
-            value = rate.at(self._iterations, fe.number(self._iterations))
+            value = rate._kf_at(self._iterations, fe.number(self._iterations))
         else:
             value = rate()
         if isinstance(value, (int, float)):
             return float(value)
-        return self._backend.cast(self._backend.convert(value), "float32")
+        return self._kf_backend.cast(self._kf_backend.convert(value), "float32")
 
-    def _update_one_by_one(self, plan: Plan, grads: list[Tensor], rate: Scalar) -> None:
+    def _kf_update_one_by_one(self, plan: Plan, grads: list[Tensor], rate: Scalar) -> None:
         found = dict(zip(plan.positions, grads, strict=True))
         for group in plan.groups:
             own = rate if group.factor == 1.0 else rate * group.factor
-            own = self._backend.convert(own, "float32") if isinstance(own, float) else own
+            own = self._kf_backend.convert(own, "float32") if isinstance(own, float) else own
             for i, v in zip(group.positions, group.variables, strict=True):
                 self.update_step(found[i], v, own)
 
@@ -460,17 +462,17 @@ class Optimizer(Configurable, StateOwner):
             variable: the Variable; change it with `self.assign`, `self.assign_add`, `self.assign_sub`.
             learning_rate: 0-d tensor.
         """
-        if _is_per_variable(type(self), "update_group"):
+        if _is_per_variable(type(self), "_kf_apply"):
             raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_step`.")
-        fe = self._backend.foreach
+        fe = self._kf_backend.foreach
         group = Group([variable], [self._get_variable_index(variable)], len(self._trainable_variables) == 1)
-        with self._backend.no_grad():
-            self.update_group(fe, group, [gradient], learning_rate, self._step(fe))
+        with self._kf_backend.no_grad():
+            self._kf_apply(fe, group, [gradient], learning_rate, self._kf_step(fe))
 
-    def prepare(self, fe: Foreach, step: Scalar) -> None:
+    def _kf_prepare(self, fe: Foreach, step: Scalar) -> None:
         """What a rule does once in each update, before the variables' turn."""
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule for variables of one dtype.
 
         Args:
@@ -496,7 +498,7 @@ class Optimizer(Configurable, StateOwner):
 
     # -- clipping, decay, averages, accumulation ----------------------------------------------------------------------
 
-    def _clip(self, fe: Foreach, grads: list[Tensor]) -> list[Tensor]:
+    def _kf_clip(self, fe: Foreach, grads: list[Tensor]) -> list[Tensor]:
         if self.clipvalue is not None and self.clipvalue > 0:
             return fe.clip(grads, -self.clipvalue, self.clipvalue)
         if self.clipnorm is not None and self.clipnorm > 0:
@@ -515,29 +517,29 @@ class Optimizer(Configurable, StateOwner):
             var_list: Variables.
             var_names: regular expressions that are searched for in the variables' names.
         """
-        self._changed()
-        variables, names = self._excluded
+        self._kf_changed()
+        variables, names = self._kf_excluded
         variables.update(id(v._handle) for v in var_list or ())
         names.extend(var_names or ())
 
     def _use_weight_decay(self, variable: Variable) -> bool:
-        variables, names = self._excluded
+        variables, names = self._kf_excluded
         return id(variable) not in variables and not any(re.search(n, variable.name) for n in names)
 
-    def _decay_of(self, variable: Variable) -> float:
+    def _kf_decay_of(self, variable: Variable) -> float:
         """The weight decay of one variable."""
-        return self._weight_decay if self._weight_decay and self._use_weight_decay(variable) else 0.0
+        return self._kf_weight_decay if self._kf_weight_decay and self._use_weight_decay(variable) else 0.0
 
-    def _average(self, fe: Foreach, plan: Plan, step: Scalar) -> None:
+    def _kf_average(self, fe: Foreach, plan: Plan, step: Scalar) -> None:
         """Move the averages; set the variables to them where it is time to."""
-        averages = [self._averages[i] for i in plan.positions]
+        averages = [self._kf_averages[i] for i in plan.positions]
         weight = 1.0 - self.ema_momentum * scalars.where(scalars.greater(step, 1), 1.0, 0.0)
         new = fe.lerp_to(averages, fe.values(plan.variables), weight)
         every = self.ema_overwrite_frequency
         if every:
-            self._assign_if(fe, scalars.equal(step % every, 0), plan.variables, new)
+            self._kf_assign_if(fe, scalars.equal(step % every, 0), plan.variables, new)
 
-    def _assign_if(
+    def _kf_assign_if(
         self, fe: Foreach, condition: bool | Tensor, variables: list[Variable], values: list[Tensor]
     ) -> None:
         if isinstance(condition, bool):
@@ -546,34 +548,34 @@ class Optimizer(Configurable, StateOwner):
             return
         fe.assign(variables, fe.where(condition, values, fe.values(variables)))
 
-    def _accumulate(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
+    def _kf_accumulate(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Add to the accumulators; every so many calls update by their mean and empty them."""
         n = self.gradient_accumulation_steps or 1
-        slots = [self._accumulators[i] for i in plan.positions]
+        slots = [self._kf_accumulators[i] for i in plan.positions]
         done = fe.number(self._iterations)
         if done is not None and (done + 1) % n:
             fe.add_to(slots, grads)
             return
         sums = fe.add(fe.values(slots), grads)
         if done is not None:
-            self._update(fe, plan, fe.mul(sums, 1.0 / n))
+            self._kf_update(fe, plan, fe.mul(sums, 1.0 / n))
             fe.assign(slots, fe.zeros_like(sums))
             return
         due = scalars.equal((read(self._iterations) + 1) % n, 0)
-        self._update_if(fe, due, plan, fe.mul(sums, 1.0 / n))
+        self._kf_update_if(fe, due, plan, fe.mul(sums, 1.0 / n))
         fe.assign(slots, fe.where(due, fe.zeros_like(sums), sums))
 
-    def _update_if(self, fe: Foreach, condition: bool | Tensor, plan: Plan, grads: list[Tensor]) -> None:
+    def _kf_update_if(self, fe: Foreach, condition: bool | Tensor, plan: Plan, grads: list[Tensor]) -> None:
         """Update where a 0-d tensor is true: both outcomes are computed, one is kept."""
         with StatelessScope() as scope:
-            self._update(fe, plan, grads)
+            self._kf_update(fe, plan, grads)
             changed = [v for v in (*plan.variables, *self._variables) if scope.get_current_value(v) is not None]
             new = [scope.get_current_value(v) for v in changed]
         for v, x in zip(changed, new, strict=True):
             fe.assign([v], fe.where(condition, [x], fe.values([v])))
 
     @property
-    def _rated(self) -> dict[str, Optimizer]:
+    def _kf_rated(self) -> dict[str, Optimizer]:
         """Optimizers with a learning rate of their own, by the names that these have in logs."""
         return {"learning_rate": self}
 
@@ -588,10 +590,10 @@ class Optimizer(Configurable, StateOwner):
             var_list: the Variables to set.
         """
         if self.use_ema and self.built:
-            frozen = frozen_positions(self.name, self._param_groups, self._trainable_variables)
+            frozen = frozen_positions(self.name, self._kf_param_groups, self._trainable_variables)
             for v in var_list:
                 i = self._get_variable_index(v)
-                average = self._averages[i]
+                average = self._kf_averages[i]
                 if average is not None and i not in frozen:
                     v.assign(read(average))
 
@@ -636,17 +638,17 @@ class Optimizer(Configurable, StateOwner):
 
     def get_config(self) -> Config:
         """Constructor arguments; the learning rate as it is now."""
-        out: Config = {"name": self.name, "learning_rate": self._rate_config()}
+        out: Config = {"name": self.name, "learning_rate": self._kf_rate_config()}
         for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum"):
             out[name] = getattr(self, name)
         for name in ("ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"):
             out[name] = getattr(self, name)
-        out.update(self._stored_options())
-        if self._param_groups:  # Keras has no such argument: files without groups stay files of Keras
+        out.update(self._kf_stored_options())
+        if self._kf_param_groups:  # Keras has no such argument: files without groups stay files of Keras
             out["param_groups"] = self.param_groups
         return out
 
-    def _rate_config(self) -> float | Config:
+    def _kf_rate_config(self) -> float | Config:
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return float(rate.numpy())
@@ -669,16 +671,19 @@ class Optimizer(Configurable, StateOwner):
         return cls(**config)
 
     def __getstate__(self) -> dict[str, object]:
-        kept = {**self.__dict__, "_backend": self._backend.name, "_plans": {}, "_reduction": None}
-        kept["_excluded"] = ([v for v in self._trainable_variables if id(v) in self._excluded[0]], self._excluded[1])
+        kept = {**self.__dict__, "_kf_backend": self._kf_backend.name, "_kf_plans": {}, "_kf_reduction": None}
+        kept["_kf_excluded"] = (
+            [v for v in self._trainable_variables if id(v) in self._kf_excluded[0]],
+            self._kf_excluded[1],
+        )
         return kept
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
-        self._backend = get(kept["_backend"])
-        self._positions = {id(v): i for i, v in enumerate(self._trainable_variables)}
-        variables, names = kept["_excluded"]
-        self._excluded = ({id(v) for v in variables}, names)
+        self._kf_backend = get(kept["_kf_backend"])
+        self._kf_positions = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        variables, names = kept["_kf_excluded"]
+        self._kf_excluded = ({id(v) for v in variables}, names)
 
 
 def _is_callable(rate: object) -> TypeGuard[Callable[[], Scalar]]:
@@ -690,7 +695,7 @@ def _is_per_variable(cls: type, only: str = "") -> bool:
     for one in cls.__mro__:
         if one is Optimizer:
             return True
-        if "update_group" in one.__dict__:
+        if "_kf_apply" in one.__dict__:
             return False
         if "update_step" in one.__dict__ and not only:
             return True

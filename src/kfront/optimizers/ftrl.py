@@ -47,7 +47,7 @@ class Ftrl(Optimizer):
     l2_regularization_strength: float
     l2_shrinkage_regularization_strength: float
     beta: float
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         learning_rate_power=number("<= 0", lambda x: x <= 0),
         initial_accumulator_value=not_negative,
         l1_regularization_strength=not_negative,
@@ -76,14 +76,14 @@ class Ftrl(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         start = initializers.Constant(self.initial_accumulator_value)
         both = self.add_optimizer_variables(variables, ["accumulator", "linear"], [start, "zeros"])
         self._sums, self._linears = both
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         power = -self.learning_rate_power
         slots, linears = group.of(self._sums), group.of(self._linears)

@@ -41,7 +41,7 @@ class Lion(Optimizer):
 
     beta_1: float
     beta_2: float
-    _normalise = normalisers(beta_1=number("in (0, 1]", lambda x: 0 < x <= 1))
+    _kf_normalise = normalisers(beta_1=number("in (0, 1]", lambda x: 0 < x <= 1))
 
     def __init__(
         self,
@@ -60,12 +60,12 @@ class Lion(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         self._momentums = self.add_optimizer_variables(variables, "momentum")
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         slots = group.of(self._momentums)
         direction = fe.sign(fe.lerp(fe.values(slots), grads, 1.0 - self.beta_1))
@@ -96,10 +96,10 @@ class Lamb(MomentOptimizer):
     0.9
     """
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
         v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)

@@ -67,7 +67,7 @@ class LossScaleOptimizer(Optimizer):
                 f"[LossScaleOptimizer] expected no {', '.join(given)}; set them on the inner optimizer."
             )
         super().__init__(0.0, name=name)
-        self.inner_optimizer, self.scales_loss = inner_optimizer, True
+        self.inner_optimizer, self._kf_scales_loss = inner_optimizer, True
         self.initial_scale = above_zero(self, "initial_scale", initial_scale)
         self.dynamic_growth_steps = positive(self, "dynamic_growth_steps", dynamic_growth_steps)
         self.step_counter: Any = None  # Variables, once it is built
@@ -81,7 +81,7 @@ class LossScaleOptimizer(Optimizer):
         self.dynamic_scale = self.add_variable((), "ones", "float32", name="dynamic_scale")
         self.dynamic_scale.assign(float(self.initial_scale))
         self.inner_optimizer.build(var_list)
-        self.inner_optimizer._reduction = None  # its gradients are reduced already
+        self.inner_optimizer._kf_reduction = None  # its gradients are reduced already
         super().build(var_list)
 
     @property
@@ -90,7 +90,7 @@ class LossScaleOptimizer(Optimizer):
         return [*self._variables, *self.inner_optimizer.variables]
 
     @property
-    def _saved_variables(self) -> list[Variable]:
+    def _kf_saved_variables(self) -> list[Variable]:
         return self.variables
 
     @property
@@ -108,8 +108,8 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.learning_rate = value
 
     @property
-    def _rated(self) -> dict[str, Optimizer]:
-        return self.inner_optimizer._rated
+    def _kf_rated(self) -> dict[str, Optimizer]:
+        return self.inner_optimizer._kf_rated
 
     @property
     def param_groups(self) -> list[ParamGroup]:
@@ -121,8 +121,8 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.param_groups = groups
 
     @property
-    def _settings(self) -> tuple[object, ...]:
-        return (self._version, *self.inner_optimizer._settings)
+    def _kf_settings(self) -> tuple[object, ...]:
+        return (self._version, *self.inner_optimizer._kf_settings)
 
     def check_finite(self, grads: Iterable[Tensor | None]) -> bool | Tensor:
         """Whether all gradients are finite.
@@ -133,18 +133,18 @@ class LossScaleOptimizer(Optimizer):
         Returns:
             A bool where it is known without waiting for the device, else a 0-d tensor.
         """
-        found = [self._backend.convert(g) for g in grads if g is not None]
-        return self._backend.foreach.all_finite(found) if found else True
+        found = [self._kf_backend.convert(g) for g in grads if g is not None]
+        return self._kf_backend.foreach.all_finite(found) if found else True
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss times the current scale."""
         if self.dynamic_scale is None:
             return loss * self.initial_scale
         if isinstance(loss, (int, float)):
-            loss = self._backend.convert(loss, "float32")
-        scale = self._backend.foreach.number(self.dynamic_scale)
+            loss = self._kf_backend.convert(loss, "float32")
+        scale = self._kf_backend.foreach.number(self.dynamic_scale)
         if scale is None:
-            scale = self._backend.cast(read(self.dynamic_scale), self._backend.dtype_name(loss.dtype))
+            scale = self._kf_backend.cast(read(self.dynamic_scale), self._kf_backend.dtype_name(loss.dtype))
         return loss * scale
 
     def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:

@@ -158,7 +158,7 @@ class MultiOptimizer(Optimizer):
             shares.setdefault(id(one), (one, []))[1].append(i)
         for one, positions in shares.values():
             one.build([self._trainable_variables[i] for i in positions])
-            one._reduction = None  # its gradients are reduced already
+            one._kf_reduction = None  # its gradients are reduced already
         self._shares = [(one, set(positions)) for one, positions in shares.values()]
         self._optimizers = [one for one, _ in self._shares]
 
@@ -173,11 +173,11 @@ class MultiOptimizer(Optimizer):
         return [*self._variables, *(v for one in self._optimizers for v in one.variables)]
 
     @property
-    def _saved_variables(self) -> list[Variable]:
+    def _kf_saved_variables(self) -> list[Variable]:
         return self.variables
 
     @property
-    def _rated(self) -> dict[str, Optimizer]:
+    def _kf_rated(self) -> dict[str, Optimizer]:
         return {f"learning_rate_{one.name}": one for one in self._optimizers}
 
     @property
@@ -193,7 +193,7 @@ class MultiOptimizer(Optimizer):
             f"[MultiOptimizer] expected no `learning_rate`, got {value!r}; set it on one of its `optimizers`."
         )
 
-    def _check_param_groups(self, groups: Iterable[ParamGroup] | None) -> list[ParamGroup]:
+    def _kf_check_param_groups(self, groups: Iterable[ParamGroup] | None) -> list[ParamGroup]:
         if groups:
             raise ArgumentError(
                 f"[MultiOptimizer] expected no `param_groups`, got {groups!r}; set them on one of its `optimizers`."
@@ -201,8 +201,8 @@ class MultiOptimizer(Optimizer):
         return []
 
     @property
-    def _settings(self) -> tuple[object, ...]:
-        return (self._version, *(one._settings for one in self._optimizers))
+    def _kf_settings(self) -> tuple[object, ...]:
+        return (self._version, *(one._kf_settings for one in self._optimizers))
 
     def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         mine = self._trainable_variables

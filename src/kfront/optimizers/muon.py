@@ -72,7 +72,7 @@ class Muon(Optimizer):
     ns_steps: int
     nesterov: bool
     rms_rate: float | None
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         exclude_layers=lambda _, __, patterns: list(patterns or ()), adam_beta_1=from_0_to_1, adam_beta_2=from_0_to_1
     )
 
@@ -105,11 +105,11 @@ class Muon(Optimizer):
         rms_rate: float | None = 0.2,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._momentums: list[Variable] = []
         self._velocities: list[Variable | None] = []
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         for v in variables:
             self._momentums.append(self.add_variable_from_reference(v, "momentum"))
             self._velocities.append(self.add_variable_from_reference(v, "velocity") if self._uses_adam(v) else None)
@@ -120,11 +120,11 @@ class Muon(Optimizer):
             return True
         return any(re.search(pattern, path) for pattern in self.exclude_layers)
 
-    def _decay_of(self, variable: Variable) -> float:
+    def _kf_decay_of(self, variable: Variable) -> float:
         decay = self.adam_weight_decay if self._uses_adam(variable) else self.weight_decay
         return decay if decay and self._use_weight_decay(variable) else 0.0
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """Both rules, each on its variables."""
         rows = list(zip(group.variables, grads, group.of(self._momentums), group.of(self._velocities), strict=True))
         adam, muon = [r for r in rows if r[3] is not None], [r for r in rows if r[3] is None]

@@ -91,7 +91,7 @@ class Group:
     def __init__(self, variables: list[Variable], positions: list[int], full: bool, factor: float = 1.0) -> None:
         self.variables, self.positions, self.full, self.factor = variables, positions, full, factor
         self.dtype = variables[0]._dtype
-        self.native = variables[0]._backend.native_dtype(self.dtype)
+        self.native = variables[0]._kf_backend.native_dtype(self.dtype)
 
     def numbers(self, rate: Scalar, step: Scalar) -> tuple[Scalar, Scalar]:
         """The learning rate and the step of these variables; tensors have their digits, of which powers lose some."""
@@ -121,7 +121,7 @@ class Plan:
 
     def __init__(self, optimizer: Optimizer, positions: list[int]) -> None:
         mine = optimizer._trainable_variables
-        special = _special(optimizer.name, optimizer._param_groups, mine)
+        special = _special(optimizer.name, optimizer._kf_param_groups, mine)
         positions = [i for i in positions if not special.get(i, _EVERY).get("frozen")]
         self.overwritten = [i for i in positions if mine[i].overwrite_with_gradient]
         self.positions = [i for i in positions if not mine[i].overwrite_with_gradient]
@@ -135,7 +135,7 @@ class Plan:
             factors = special.get(i, _EVERY)
             rate = float(factors.get("learning_rate", 1.0))
             alike.setdefault((mine[i]._dtype, rate), []).append(i)
-            decay = optimizer._decay_of(mine[i])
+            decay = optimizer._kf_decay_of(mine[i])
             if decay:
                 factor = rate * factors.get("weight_decay", 1.0) * decay
                 decayed.setdefault((factor, mine[i]._dtype == "float64"), []).append(mine[i])
@@ -143,7 +143,7 @@ class Plan:
             Group([mine[i] for i in found], found, len(found) == len(mine), rate) for (_, rate), found in alike.items()
         ]
         one_dtype = len({g.dtype for g in self.groups}) == 1 and not self.overwritten
-        plain = optimizer._reduction is None  # else `Optimizer._native` gets the gradients each time
+        plain = optimizer._kf_reduction is None  # else `Optimizer._kf_native` gets the gradients each time
         self.native = self.groups[0].native if one_dtype and plain else None
         self.decays = [(variables, factor) for (factor, _), variables in decayed.items() if factor]
 

@@ -60,19 +60,19 @@ class RMSprop(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._velocities: list[Variable] = []
         self._momentums: list[Variable] = []
         self._average_gradients: list[Variable] = []
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         self._velocities = self.add_optimizer_variables(variables, "velocity")
         if self.momentum > 0:
             self._momentums = self.add_optimizer_variables(variables, "momentum")
         if self.centered:
             self._average_gradients = self.add_optimizer_variables(variables, "average_gradient")
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         spread = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.rho)
         if self.centered:

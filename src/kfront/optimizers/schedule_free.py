@@ -48,7 +48,7 @@ class ScheduleFreeAdamW(Optimizer):
     beta_2: float
     epsilon: float
     warmup_steps: int
-    _normalise = normalisers(beta_1=number("in (0, 1)", lambda x: 0 < x < 1))
+    _kf_normalise = normalisers(beta_1=number("in (0, 1)", lambda x: 0 < x < 1))
 
     def __init__(
         self,
@@ -69,16 +69,16 @@ class ScheduleFreeAdamW(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._momentums: list[Variable] = []
         self._velocities: list[Variable] = []
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         for v in variables:
             self._momentums.append(self.add_variable_from_reference(v, "momentum", lambda *_, v=v, **__: read(v)))
             self._velocities.append(self.add_variable_from_reference(v, "velocity"))
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         fast, b1 = group.of(self._momentums), self.beta_1
         if self.warmup_steps:
@@ -103,7 +103,7 @@ class ScheduleFreeAdamW(Optimizer):
             One tensor for each Variable; `assign` it to evaluate, and the Variable's own value again to train on.
         """
         variables = self._trainable_variables if variables is None else list(variables)
-        fe = self._backend.foreach
-        with self._backend.no_grad():
+        fe = self._kf_backend.foreach
+        with self._kf_backend.no_grad():
             fast = [self._momentums[self._get_variable_index(v)] for v in variables]
             return [self._x(fe, fe.values([v]), fe.values([z]))[0] for v, z in zip(variables, fast, strict=True)]

@@ -52,7 +52,7 @@ class LearningRateSchedule(Configurable):
         """
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(step)`.")
 
-    def at(self, step: Variable, number: float | None) -> Scalar:
+    def _kf_at(self, step: Variable, number: float | None) -> Scalar:
         """The rate for an optimizer: `step` is its Variable, `number` its value where that is at hand."""
         return self(step)
 
@@ -72,7 +72,7 @@ class _Formula(LearningRateSchedule):
     """A schedule given by `rate(step)`, where `step` is a float or a 0-d float32 tensor."""
 
     name: str
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         **dict.fromkeys(("decay_steps", "first_decay_steps", "t_mul"), above_zero),
         **dict.fromkeys(("decay_rate", "power"), not_negative),
     )
@@ -92,7 +92,7 @@ class _Formula(LearningRateSchedule):
         step = step._tensor if isinstance(step, Variable) else b.convert(step)
         return b.cast(b.convert(self.rate(b.cast(step, "float32"))), "float32")
 
-    def at(self, step: Variable, number: float | None) -> Scalar:
+    def _kf_at(self, step: Variable, number: float | None) -> Scalar:
         if number is not None and type(self).__call__ is _Formula.__call__:
             return self.rate(float(number))
         return self(step)
@@ -114,7 +114,7 @@ class _Decay(_Formula):
         staircase: bool = False,
         name: str | None = "",
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _passed(self, step: Scalar) -> Scalar:
         part = step / self.decay_steps
@@ -199,7 +199,7 @@ class PiecewiseConstantDecay(_Formula):
                 f"[{name}] expected one value more than boundaries, got {len(boundaries)} boundaries and "
                 f"{len(values)} values."
             )
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def rate(self, step: Scalar) -> Scalar:
         out = self.values[-1]
@@ -242,7 +242,7 @@ class PolynomialDecay(_Formula):
         cycle: bool = False,
         name: str | None = "PolynomialDecay",
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def rate(self, step: Scalar) -> Scalar:
         if self.cycle:
@@ -289,7 +289,7 @@ class CosineDecay(_Formula):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _decayed(self, step: Scalar, start: float) -> Scalar:
         part = scalars.minimum(step, float(self.decay_steps)) / self.decay_steps
@@ -343,7 +343,7 @@ class CosineDecayRestarts(_Formula):
         alpha: float = 0.0,
         name: str | None = "SGDRDecay",
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def rate(self, step: Scalar) -> Scalar:
         part = step / self.first_decay_steps  # in units of the first period

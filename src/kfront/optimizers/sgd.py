@@ -39,7 +39,7 @@ class SGD(Optimizer):
 
     momentum: float
     nesterov: bool
-    _normalise = normalisers(momentum=from_0_to_1)
+    _kf_normalise = normalisers(momentum=from_0_to_1)
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class SGD(Optimizer):
         name: str | None = None,
         **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._momentums: list[Variable] = []
 
-    def _add_slots(self, variables: list[Variable]) -> None:
+    def _kf_add_slots(self, variables: list[Variable]) -> None:
         if self.momentum != 0:
             self._momentums = self.add_optimizer_variables(variables, "momentum")
 
-    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
+    def _kf_apply(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         if not self.momentum:
             fe.add_to(group.variables, grads, -learning_rate)

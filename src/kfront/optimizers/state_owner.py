@@ -21,10 +21,10 @@ class StateOwner:
 
     name: str
     built: bool
-    _backend: Backend
+    _kf_backend: Backend
     _variables: list[Variable]
 
-    def _new_variable(
+    def _kf_new_variable(
         self, value: TensorLike, dtype: str, name: str | None, aggregation: str, shape: ShapeLike | None = None
     ) -> Variable:
         made = Variable(value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
@@ -37,7 +37,7 @@ class StateOwner:
         return list(self._variables)
 
     @property
-    def _saved_variables(self) -> list[Variable]:
+    def _kf_saved_variables(self) -> list[Variable]:
         """Those that files hold under the optimizer's own name."""
         return self._variables
 
@@ -63,7 +63,7 @@ class StateOwner:
         Returns:
             The Variable.
         """
-        with self._backend.eager(), name_scope(self.name, caller=self):
+        with self._kf_backend.eager(), name_scope(self.name, caller=self):
             made = Variable(
                 initializers.get(initializer),
                 shape,

@@ -48,7 +48,7 @@ class _CalibratedConfig(QuantizationConfig):
     group_size: int
     quantization_layer_structure: Config | None
     calibration_batch_size = 8
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         dataset=_DATA,
         tokenizer=_DATA,
         weight_quantizer=kept,
@@ -70,7 +70,7 @@ class _CalibratedConfig(QuantizationConfig):
         group_size: int,
         quantization_layer_structure: Config | None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def dtype_policy_string(self) -> str:
         """What the dtype policy of a quantized layer begins with."""
@@ -123,7 +123,7 @@ class GPTQConfig(_CalibratedConfig):
     hessian_damping: float
     symmetric: bool
     activation_order: bool
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         calibration_batch_size=positive, hessian_damping=number("between 0 and 1", lambda x: 0 <= x <= 1)
     )
     _mode = "gptq"
@@ -145,7 +145,7 @@ class GPTQConfig(_CalibratedConfig):
         activation_order: bool = False,
         quantization_layer_structure: Config | None = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def quantized(self, weight: np.ndarray, statistics: Statistics) -> Quantized:
         """A matrix in few bits."""
@@ -184,7 +184,7 @@ class AWQConfig(_CalibratedConfig):
 
     num_grid_points: int
     apply_clip: bool
-    _normalise = normalisers(num_grid_points=positive)
+    _kf_normalise = normalisers(num_grid_points=positive)
     _mode = "awq"
     _bits = (4,)
 
@@ -201,7 +201,7 @@ class AWQConfig(_CalibratedConfig):
         apply_clip: bool = True,
         quantization_layer_structure: Config | None = None,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def quantized(self, weight: np.ndarray, statistics: Statistics) -> Quantized:
         """A matrix in few bits."""

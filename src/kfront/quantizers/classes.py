@@ -31,10 +31,10 @@ class Quantizer(Configurable):
     """
 
     output_dtype: str
-    _normalise = normalisers(output_dtype=lambda _, __, dtype: standardize(dtype))
+    _kf_normalise = normalisers(output_dtype=lambda _, __, dtype: standardize(dtype))
 
     def __init__(self, output_dtype: str = "int8") -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, x: TensorLike, *args: Any, **kwargs: Any) -> Any:
         """Quantize a tensor; subclasses define it."""
@@ -82,7 +82,7 @@ class AbsMaxQuantizer(Quantizer):
     axis: tuple[int, ...] | None
     value_range: tuple[float, float]
     epsilon: float
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         axis=lambda _, __, axis: (axis,) if isinstance(axis, int) else None if axis is None else tuple(axis),
         value_range=_in_order,
     )
@@ -94,7 +94,7 @@ class AbsMaxQuantizer(Quantizer):
         epsilon: float = 1e-7,
         output_dtype: str = "int8",
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if output_dtype == "int8" and not -128 <= self.value_range[0] < self.value_range[1] <= 127:
             raise ArgumentError(f"[AbsMaxQuantizer] expected a `value_range` within int8, got {self.value_range}.")
 

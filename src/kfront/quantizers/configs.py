@@ -38,7 +38,7 @@ class QuantizationConfig(Configurable):
     activation_quantizer: Quantizer | None
 
     def __init__(self, weight_quantizer: QuantizerLike = None, activation_quantizer: QuantizerLike = None) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         for name in ("weight_quantizer", "activation_quantizer"):
             dtype = getattr(getattr(self, name), "output_dtype", self._dtype)
             if dtype != self._dtype:
@@ -130,7 +130,7 @@ class Int4QuantizationConfig(QuantizationConfig):
     """
 
     block_size: int | None
-    _normalise = normalisers(block_size=number("to be None, -1 or a positive int", _is_block_size))
+    _kf_normalise = normalisers(block_size=number("to be None, -1 or a positive int", _is_block_size))
     _mode = "int4"
 
     def __init__(
@@ -141,7 +141,7 @@ class Int4QuantizationConfig(QuantizationConfig):
     ) -> None:
         default = activation_quantizer == "default" if isinstance(activation_quantizer, str) else False
         super().__init__(weight_quantizer, None if default else activation_quantizer)
-        self._store(locals())
+        self._kf_store(locals())
 
     def dtype_policy_string(self) -> str:
         """What the dtype policy of a quantized layer begins with."""
@@ -151,7 +151,7 @@ class Int4QuantizationConfig(QuantizationConfig):
 class _PlainConfig(QuantizationConfig):
     """What configs without options have."""
 
-    _normalise = normalisers(weight_quantizer=kept, activation_quantizer=kept)
+    _kf_normalise = normalisers(weight_quantizer=kept, activation_quantizer=kept)
 
     def __init__(self) -> None:
         super().__init__()

@@ -75,10 +75,10 @@ class L1(Regularizer):
     """
 
     l1: float
-    _normalise = normalisers(l1=_factor_or(0.01))
+    _kf_normalise = normalisers(l1=_factor_or(0.01))
 
     def __init__(self, l1: float | None = 0.01) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
@@ -102,10 +102,10 @@ class L2(Regularizer):
     """
 
     l2: float
-    _normalise = normalisers(l2=_factor_or(0.01))
+    _kf_normalise = normalisers(l2=_factor_or(0.01))
 
     def __init__(self, l2: float | None = 0.01) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
@@ -130,10 +130,10 @@ class L1L2(Regularizer):
 
     l1: float
     l2: float
-    _normalise = normalisers(l1=_factor_or(0.0), l2=_factor_or(0.0))
+    _kf_normalise = normalisers(l1=_factor_or(0.0), l2=_factor_or(0.0))
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
@@ -165,10 +165,10 @@ class OrthogonalRegularizer(Regularizer):
 
     factor: float
     mode: str
-    _normalise = normalisers(factor=_factor_or(None), mode=one_of("rows", "columns", case=str))
+    _kf_normalise = normalisers(factor=_factor_or(None), mode=one_of("rows", "columns", case=str))
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""

@@ -23,9 +23,9 @@ class PendingSave:
         self.what = what
         self._job = job
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"kfront-save-{what}", daemon=False)
+        self._thread = threading.Thread(target=self._kf_run, name=f"kfront-save-{what}", daemon=False)
 
-    def _run(self) -> None:
+    def _kf_run(self) -> None:
         try:
             self._job()
         except BaseException as error:

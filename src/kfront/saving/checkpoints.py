@@ -139,7 +139,7 @@ class _Save:
     def __init__(
         self, model: Model, path: Path, state: Callable[[], object], copy: bool, after: Callable[[], None]
     ) -> None:
-        b = model._backend
+        b = model._kf_backend
         self.path, self.after = path, after
         self.count, self.mine = b.distributor.processes()
         if path.exists() and not is_checkpoint(path):
@@ -308,8 +308,8 @@ def load_checkpoint(model: Model, path: str | os.PathLike[str]) -> Any:
     """
     with Checkpoint(Path(path)) as found:
         found.load(model)
-        mine = model._backend.distributor.processes()[1]
-        return found.state(mine if found.count == model._backend.distributor.processes()[0] else 0)
+        mine = model._kf_backend.distributor.processes()[1]
+        return found.state(mine if found.count == model._kf_backend.distributor.processes()[0] else 0)
 
 
 class Checkpoint(PartReader):
@@ -339,7 +339,7 @@ class Checkpoint(PartReader):
 
     def load(self, model: Model) -> None:
         """Set the variables of a model and, if it is compiled, of its optimizer."""
-        b, optimizer = model._backend, model.optimizer
+        b, optimizer = model._kf_backend, model.optimizer
         with backend_scope(b):
             if optimizer is not None and not optimizer.built:
                 optimizer.build(model.trainable_variables)

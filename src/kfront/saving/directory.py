@@ -90,9 +90,9 @@ class DirectoryReader:
         while stack:
             with os.scandir(stack.pop()) as entries:
                 for entry in entries:
-                    self._add(entry, stack)
+                    self._kf_add(entry, stack)
 
-    def _add(self, entry: Any, stack: list[Path]) -> None:
+    def _kf_add(self, entry: Any, stack: list[Path]) -> None:
         path = Path(entry.path)
         name = path.relative_to(self.folder).as_posix()
         if entry.is_dir(follow_symlinks=False) and (name == "assets" or is_asset(name)):

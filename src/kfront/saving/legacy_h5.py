@@ -325,7 +325,7 @@ def write_legacy_model(model: Model, file: BinaryIO, include_optimizer: bool = T
 
 
 def _write_versions(model: Model, group: h5py.Group) -> None:
-    write_text(group, "backend", model._backend.name)
+    write_text(group, "backend", model._kf_backend.name)
     write_text(group, "keras_version", KERAS_API)
 
 
@@ -389,7 +389,7 @@ def _old_entry(data: Config) -> dict[str, object]:
 
 
 def _training_config(model: Model) -> dict[str, object]:
-    given = model._compile_arguments
+    given = model._kf_compile_arguments
     out = {k: _old_value(given.get(k)) for k in ("loss", "loss_weights", "metrics", "weighted_metrics")}
     out["loss"] = _named_loss(out["loss"])
     for key in ("run_eagerly", "steps_per_execution", "jit_compile"):

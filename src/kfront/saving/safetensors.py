@@ -60,7 +60,7 @@ def _named_variables(model: Model) -> list[tuple[str, Any]]:
         if isinstance(obj, Optimizer):
             continue
         own = own_variables(obj)
-        for v in obj._state() if own is None else own:
+        for v in obj._kf_state() if own is None else own:
             base = name = "/".join((*path, v.name))
             count = 1
             while name in out:
@@ -116,7 +116,7 @@ def _host(v: Any) -> np.ndarray:
     """Values in memory of the host, one after another."""
     if isinstance(v, np.ndarray):
         return np.ascontiguousarray(v)
-    value = v._backend.to_numpy(v._value) if isinstance(v, VariableBase) else v.numpy()
+    value = v._kf_backend.to_numpy(v._value) if isinstance(v, VariableBase) else v.numpy()
     return np.ascontiguousarray(value.astype(numpy_dtype(_dtype_of(v)), copy=False))
 
 
@@ -152,7 +152,7 @@ def read_safetensors(model: Model, file: BinaryIO, what: str, skip_mismatch: boo
     data = in_memory(file)
     found = [(v, as_array(data, dtype, shape, start + at), start + at) for v, (dtype, shape, at) in pairs]
     for some in portions(found):
-        b = some[0][0]._backend
+        b = some[0][0]._kf_backend
         b.foreach.assign([v for v, _, _ in some], [b.convert(value, v._dtype) for v, value, _ in some])
         for _, value, at in some:
             let_go(data, at, value.nbytes)

@@ -100,7 +100,7 @@ def _children(obj: object) -> list[tuple[str, object]]:
         if tracker is None or name in tracker.items or not (_is_layer(value) or _is_container(value)):
             out[name] = value
     if isinstance(obj, Layer):
-        out.update(obj._unlisted())
+        out.update(obj._kf_unlisted())
     kept = [(n, v) for n, v in out.items() if _may_hold(v)]
     return sorted(kept, key=lambda pair: (pair[0] not in graph, pair[0].startswith("_"), pair[0]))
 
@@ -110,7 +110,7 @@ def _is_container(value: object) -> bool:
 
 
 def _is_layer(value: object) -> bool:
-    return getattr(type(value), "_tracked_kind", None) == "layer"
+    return getattr(type(value), "_kf_tracked_kind", None) == "layer"
 
 
 def _may_hold(value: object) -> bool:
@@ -135,7 +135,7 @@ def _internal_names(cls: type) -> frozenset[str]:
     """Names that kfront's base classes use themselves."""
     if issubclass(cls, Optimizer):
         return frozenset({*dir(Optimizer), "_trainable_variables", "_variables"})
-    names = {*vars(Layer(name="walk")), *dir(Layer), "_init_args"}
+    names = {*vars(Layer(name="walk")), *dir(Layer), "_kf_init_args"}
     if issubclass(cls, Model):
         names.update(vars(Model(name="walk")), dir(Model))
     if issubclass(cls, Sequential):
@@ -171,16 +171,16 @@ def own_variables(obj: object) -> list[Variable] | None:
         # an adapter that is off, or a weight that is not quantized, does not change how the layer is saved
         off = isinstance(obj, LoraLayer) and not obj.lora_enabled and _ours(cls)
         off = off and getattr(obj, "quantization_mode", None) is None
-        return obj._ordered() if off or _plain(cls, Layer) else None
+        return obj._kf_ordered() if off or _plain(cls, Layer) else None
     if isinstance(obj, Optimizer) and _plain(cls, Optimizer):
-        return list(obj._saved_variables)
+        return list(obj._kf_saved_variables)
     return None
 
 
 def stored_variables(model: Model) -> Iterator[Any]:
     """The variables of a model and of its optimizer that are written into a weights file."""
     for _, one in walk(model):
-        yield from one.variables if isinstance(one, Optimizer) else own_variables(one) or one._state()
+        yield from one.variables if isinstance(one, Optimizer) else own_variables(one) or one._kf_state()
 
 
 def _ours(cls: type) -> bool:

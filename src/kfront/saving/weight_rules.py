@@ -110,7 +110,7 @@ def weights_of(model: Model) -> dict[str, Weight]:
         if isinstance(owner, Optimizer):
             continue
         own = own_variables(owner)
-        for v in owner._state() if own is None else own:
+        for v in owner._kf_state() if own is None else own:
             path = v.path.removeprefix(f"{model.name}/")  # it stands there where a model builds its own layers
             if path in out and out[path].variable is not v:
                 raise SavingError(f"[WeightTable] expected a path for each weight, got {path} twice; name the layers.")
@@ -216,7 +216,7 @@ class Holder(NamedTuple):
 
     def write(self, part: int) -> np.ndarray:
         """The values of a tensor there."""
-        values = [v._backend.to_numpy(v._value) for v in self.ours]
+        values = [v._kf_backend.to_numpy(v._value) for v in self.ours]
         value = values[0] if len(values) == 1 else np.concatenate(values, self.rule.join)
         if len(self.theirs) > 1:
             ends = list(itertools.accumulate(self._sizes(len(self.theirs))))

@@ -125,7 +125,7 @@ class WeightTable:
             )
         pairs = ((v, value, x) for h in fits for v, value, x in h.read(tensors))
         for group in portions(pairs):
-            b = group[0][0]._backend
+            b = group[0][0]._kf_backend
             b.foreach.assign([v for v, _, _ in group], [b.convert(value, v._dtype) for v, value, _ in group])
             for _, _, used in group:
                 for tensor in used:

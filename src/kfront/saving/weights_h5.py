@@ -62,7 +62,7 @@ def _item(path: Path, obj: object) -> Item:
     name = str(getattr(obj, "name", ""))
     if own is None:
         return Item(path, name, _custom_values(obj))
-    values = ((str(i), v._backend.to_numpy(v._value)) for i, v in enumerate(own))
+    values = ((str(i), v._kf_backend.to_numpy(v._value)) for i, v in enumerate(own))
     return Item(path, name, values, sum(array_bytes(v.shape, v._dtype) for v in own))
 
 
@@ -155,15 +155,15 @@ class _Plan:
         found = walk(model)
         read = {id(obj) for _, obj in (walk(model, skip) if skip else found)}
         for path, obj in found:
-            path = self._place(path)
+            path = self._kf_place(path)
             self.visited.update(path[:i] for i in range(len(path) + 1))
             if id(obj) in read:
-                self._add(path, obj)
+                self._kf_add(path, obj)
 
-    def _place(self, path: Path) -> Path:
+    def _kf_place(self, path: Path) -> Path:
         return tuple(_OLD_LAYERS if p == "layers" else p for p in path) if self.old_names else path
 
-    def _add(self, path: Path, obj: object) -> None:
+    def _kf_add(self, path: Path, obj: object) -> None:
         here = (*path, "vars")
         own = own_variables(obj)
         if own is None:
@@ -262,7 +262,7 @@ def _build_optimizers(model: Model, reader: H5Reader) -> None:
     if len(reader.names(("optimizer", "vars"))) > len(optimizer._variables) or reader.group(
         ("optimizer", "inner_optimizer")
     ):
-        with backend_scope(model._backend):
+        with backend_scope(model._kf_backend):
             optimizer.build(model.trainable_variables)
 
 

@@ -105,7 +105,7 @@ def fit(model: Trainer, data: Data, plan: Plan, validation: Validation) -> Histo
     plan = plan._replace(steps=_within(plan.steps, config.max_steps_per_epoch()))
     model.stop_training = False
     model._initial_epoch = None  # a callback that resumes a run may set it in `on_train_begin`
-    with model._backend.distributor.together():
+    with model._kf_backend.distributor.together():
         progress = Progress.of(model, data, callbacks)
         validator = _Validator(model, validation, callbacks, progress)
         try:
@@ -123,7 +123,7 @@ def fit(model: Trainer, data: Data, plan: Plan, validation: Validation) -> Histo
 
 def _compare(model: Trainer, call: str, data: Data, plan: Plan, **more: object) -> None:
     """Before a loop, or an epoch of one: do all processes begin the same?"""
-    now = distribution_on(model._backend)
+    now = distribution_on(model._kf_backend)
     if now is None:
         return
 
@@ -134,9 +134,9 @@ def _compare(model: Trainer, call: str, data: Data, plan: Plan, **more: object) 
             generators = [random.getstate(), *(repr(named(n).random_state()) for n in data.engines)]
             out |= {"seeds": digest(generators), "batches": data.steps, "batch size": data.batch_size}
             out |= {"samples": data.size, "steps": plan.steps}
-        return out | (model._steps().hyperparameters() if call.startswith("fit") else {})
+        return out | (model._kf_steps().hyperparameters() if call.startswith("fit") else {})
 
-    now._backend.distributor.compare(facts)
+    now._kf_backend.distributor.compare(facts)
 
 
 @contextlib.contextmanager
@@ -154,7 +154,7 @@ def _ready(
         done: batches that were taken from the iterator before.
     """
     with data.ahead(batches, most, followed) as ready:
-        yield model._backend.distributor.level(ready, data.apart, lambda: data.length(most, done))
+        yield model._kf_backend.distributor.level(ready, data.apart, lambda: data.length(most, done))
 
 
 class _Run:
@@ -193,8 +193,8 @@ class _Run:
         """Take the first batch, and build what is to be built."""
         first, self.batches = _first(self._begin_epoch(), "fit")
         self.begun = True
-        self.model._prepare(*first, train=True)
-        self.model._steps().refresh()
+        self.model._kf_prepare(*first, train=True)
+        self.model._kf_steps().refresh()
         if self.progress is not None:
             self.progress.first_batch(first)
         self._expect(first)
@@ -204,7 +204,7 @@ class _Run:
         size, limit = self.data.steps, self.plan.steps
         reached = limit is None or limit * (self.plan.epochs - self.first) >= (size or 0)
         steps = size if limit is None else min(limit, size or limit)
-        self.model._steps().expect(batch, self.data.remainder if reached else 0, steps)
+        self.model._kf_steps().expect(batch, self.data.remainder if reached else 0, steps)
 
     def _begin_epoch(self) -> Iterator[Batch]:
         """The iterator of the epoch: a new one if the last epoch left none."""
@@ -248,7 +248,7 @@ class _Run:
             if not model.stop_training and not self._train():
                 break
             self.done = 0
-            logs = model._epoch_logs()
+            logs = model._kf_epoch_logs()
             self.data.on_epoch_end()
             logs.update(validator.run(epoch))
             logs = by_name(logs)
@@ -297,28 +297,28 @@ class _Validator:
 
 def _train_epoch(model: Trainer, batches: Iterator[Batch], data: Data, callbacks: CallbackList, done: int) -> int:
     """Train on batches, of which `done` came before; how many that makes together."""
-    b, fields = model._backend, model.__dict__
+    b, fields = model._kf_backend, model.__dict__
     per_call = model.steps_per_execution
     if not done:
-        model._last_logs = None
+        model._kf_last_logs = None
     if per_call > 1:
         return _run_grouped(model, "train", batches, per_call, callbacks, done)
-    steps, hooks = model._steps(), callbacks.train_batch_hooks
+    steps, hooks = model._kf_steps(), callbacks.train_batch_hooks
     steps.refresh()
-    step_function, version = steps.train_function(), model._structure_version()
+    step_function, version = steps.train_function(), model._kf_structure_version()
     fresh = data.fresh or (data.stays and not hooks)
     step = done
     for batch in batches:
         if hooks:
             callbacks.on_train_batch_begin(step)
-            if model._structure_version() != version:  # a callback may have frozen layers
+            if model._kf_structure_version() != version:  # a callback may have frozen layers
                 version = structure.version
                 if steps.refresh():
                     step_function = steps.train_function()
         out = step_function(*_feed3(batch, b, fresh))
-        fields["_last_logs"] = out
+        fields["_kf_last_logs"] = out
         if hooks:
-            callbacks.on_train_batch_end(step, model._logs() if out is None else python_lazy(out, b))
+            callbacks.on_train_batch_end(step, model._kf_logs() if out is None else python_lazy(out, b))
         step += 1
         if model.stop_training:
             break
@@ -350,17 +350,17 @@ def _run_grouped(
     model: Trainer, kind: str, batches: Iterator[Batch], per_call: int, callbacks: object, done: int = 0
 ) -> int:
     """`steps_per_execution` batches per call of the device loop; how many that makes with the `done` before."""
-    b, fields = model._backend, model.__dict__
-    function = model._steps().loop_function(kind)
+    b, fields = model._kf_backend, model.__dict__
+    function = model._kf_steps().loop_function(kind)
     begin = getattr(callbacks, f"on_{kind}_batch_begin")
     end = getattr(callbacks, f"on_{kind}_batch_end")
     step = done
     while group := [_feed3(batch, b) for batch in itertools.islice(batches, per_call)]:
         begin(step)
         out = function(group)
-        fields["_last_logs"] = out
+        fields["_kf_last_logs"] = out
         step += len(group)
-        end(step - 1, model._logs() if out is None else python_lazy(out, b))
+        end(step - 1, model._kf_logs() if out is None else python_lazy(out, b))
         if model.stop_training:
             break
     return step
@@ -374,7 +374,7 @@ def _validation_data(model: Trainer, validation: Validation) -> Data:
         x, y, w = v[0], None, None
     else:
         x, y, w = v, None, None
-    return make_data(x, y, w, validation.batch_size, False, model._backend)
+    return make_data(x, y, w, validation.batch_size, False, model._kf_backend)
 
 
 # ---- evaluate and predict -------------------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def _validation_data(model: Trainer, validation: Validation) -> Data:
 
 def evaluate(model: Trainer, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
     """Results by name over all batches."""
-    with model._backend.distributor.together():
+    with model._kf_backend.distributor.together():
         _compare(model, "evaluate", data, plan)
         return _evaluate(model, data, plan, nested)
 
@@ -390,9 +390,9 @@ def evaluate(model: Trainer, data: Data, plan: Plan, nested: bool = False) -> di
 def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str, Any]:
     callbacks = _callback_list(model, plan, data, history=False)
     first, batches = _first(data.batches(), "evaluate")
-    model._prepare(*first, train=False)
+    model._kf_prepare(*first, train=False)
     if not nested:
-        model._steps().refresh()
+        model._kf_steps().refresh()
     model.reset_metrics()
     callbacks.on_test_begin()
     followed = hasattr(callbacks, "callbacks") and any(hasattr(c, "follow") for c in callbacks.callbacks)
@@ -401,7 +401,7 @@ def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str,
             _run_grouped(model, "test", ready, model.steps_per_execution, callbacks)
         else:
             _test_batches(model, ready, data, callbacks)
-    logs = model._epoch_logs()
+    logs = model._kf_epoch_logs()
     if not nested:
         data.close()
     callbacks.on_test_end(by_name(logs))
@@ -409,36 +409,36 @@ def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str,
 
 
 def _test_batches(model: Trainer, batches: Iterator[Batch], data: Data, callbacks: CallbackList) -> None:
-    b, fields = model._backend, model.__dict__
-    function = model._steps().test_function()
+    b, fields = model._kf_backend, model.__dict__
+    function = model._kf_steps().test_function()
     hooks = callbacks.test_batch_hooks
     fresh = data.fresh or (data.stays and not hooks)
-    model._last_logs = None
+    model._kf_last_logs = None
     for step, batch in enumerate(batches):
         if hooks:
             callbacks.on_test_batch_begin(step)
         out = function(*_feed3(batch, b, fresh))
-        fields["_last_logs"] = out
+        fields["_kf_last_logs"] = out
         if hooks:
-            callbacks.on_test_batch_end(step, model._logs() if out is None else python_lazy(out, b))
+            callbacks.on_test_batch_end(step, model._kf_logs() if out is None else python_lazy(out, b))
         if model.stop_evaluating:
             break
 
 
 def predict(model: Trainer, data: Data, plan: Plan) -> Any:
     """Outputs of all batches, joined."""
-    with model._backend.distributor.together():
+    with model._kf_backend.distributor.together():
         _compare(model, "predict", data, plan)
         return _predict(model, data, plan)
 
 
 def _predict(model: Trainer, data: Data, plan: Plan) -> Any:
-    b = model._backend
+    b = model._kf_backend
     callbacks = _callback_list(model, plan, data, history=False)
     first, batches = _first(data.batches(), "predict")
-    model._prepare(first[0], None, None, train=False)
-    model._steps().refresh()
-    function = model._steps().predict_function()
+    model._kf_prepare(first[0], None, None, train=False)
+    model._kf_steps().refresh()
+    function = model._kf_steps().predict_function()
     callbacks.on_predict_begin()
     hooks = callbacks.predict_batch_hooks
     fresh = data.fresh or (data.stays and not hooks)
@@ -518,7 +518,7 @@ def one_batch(
     model: Trainer, x: object, y: Any, sample_weight: object, class_weight: Any = None
 ) -> tuple[Any, Any, Any]:
     """Arrays of one batch as native tensors."""
-    b = model._backend
+    b = model._kf_backend
 
     def native(v: object, name: str) -> Any:
         if v is None or type(v) is np.ndarray:

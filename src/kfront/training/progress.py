@@ -79,7 +79,7 @@ class Progress:
 
     def __init__(self, model: Trainer, data: Data, callbacks: CallbackList) -> None:
         self.model, self.data, self.callbacks = model, data, callbacks
-        self._engines = [named(n) for n in sorted({model._backend.name, *data.engines})]
+        self._engines = [named(n) for n in sorted({model._kf_backend.name, *data.engines})]
         self._mark: object = None
         self._specs: object = None
         self._load: Callable[[], None] | None = None
@@ -133,7 +133,7 @@ class Progress:
             batch: batches of it that are done; 0 between epochs.
         """
         model = self.model
-        last = model.__dict__.get("_last_logs")
+        last = model.__dict__.get("_kf_last_logs")
         return {
             "epoch": epoch,
             "batch": batch,
@@ -147,7 +147,7 @@ class Progress:
             "random": self._random(),
             "variables": [[v.path, v.numpy()] for v in self._unsaved()],
             "callbacks": {name: c.state_dict() for name, c in self._listening()},
-            "logs": python_logs(last, model._backend) if batch and isinstance(last, dict) else None,
+            "logs": python_logs(last, model._kf_backend) if batch and isinstance(last, dict) else None,
             "stopped": bool(model.stop_training),
         }
 
@@ -165,7 +165,7 @@ class Progress:
     def _unsaved(self) -> list[Any]:
         """Variables of the run that are not written into a weights file."""
         saved = set(map(id, self.stored(self.model)))
-        steps = self.model._steps()
+        steps = self.model._kf_steps()
         steps.refresh()
         return [v for v in steps.all_variables if id(v) not in saved]
 
@@ -182,7 +182,7 @@ class Progress:
         self.resumed, self._load, self._together = snapshot, load, together
         self._mark, self._specs = snapshot["mark"], snapshot["specs"]
         self.taken = snapshot.get("taken", 0)  # older ones have none
-        self.model._prepare(*self.zeros(), train=True)
+        self.model._kf_prepare(*self.zeros(), train=True)
 
     def zeros(self) -> Any:
         """A batch of zeros like the first one."""
@@ -221,8 +221,8 @@ class Progress:
         for v, (_, value) in zip(mine, saved["variables"], strict=True):
             v.assign(value)
         if self._together:
-            self.model._backend.distributor.share_out(mine)
-        self.model._last_logs = saved["logs"]
+            self.model._kf_backend.distributor.share_out(mine)
+        self.model._kf_last_logs = saved["logs"]
         self.model.stop_training = saved["stopped"]
         for name, c in self._listening():
             if name in saved["callbacks"]:

@@ -81,7 +81,7 @@ class StepMaker:
     def _global_seeds(self) -> list[SeedGenerator]:
         return [global_seed_generator()]
 
-    def _settings(self) -> tuple[object, ...]:
+    def _kf_settings(self) -> tuple[object, ...]:
         """What a compiled step depends on besides the layers."""
         model = self.model
         optimizer = model.optimizer
@@ -89,7 +89,7 @@ class StepMaker:
             model._run_eagerly,
             model.jit_compile,
             id(optimizer),
-            optimizer._settings if optimizer is not None else None,
+            optimizer._kf_settings if optimizer is not None else None,
             tuple(id(g.state) for g in self._global_seeds()),
         )
 
@@ -97,7 +97,7 @@ class StepMaker:
         """Changes when layers are frozen, or variables or metrics are added."""
         model = self.model
         ids = (tuple(map(id, found)) for found in (model.trainable_variables, model.variables, model.metrics))
-        distribution = distribution_on(model._backend)
+        distribution = distribution_on(model._kf_backend)
         return (*ids, [v.regularizer is None for v in model.trainable_variables], distribution)
 
     def refresh(self) -> bool:
@@ -105,7 +105,7 @@ class StepMaker:
 
         Called at the start of each loop, and between batches where callbacks may change things.
         """
-        looked = (self.model._structure_version(), self._settings())
+        looked = (self.model._kf_structure_version(), self._kf_settings())
         if looked == self._looked:
             return False
         seen = (looked[1], self._structure_key())
@@ -121,13 +121,13 @@ class StepMaker:
 
     def train_on(self, x: Any, y: Any, weight: object) -> dict[str, Any] | None:
         """Forward, backward, update, metrics; returns what a `compute_metrics` of the model's own does."""
-        model, b = self.model, self.model._backend
+        model, b = self.model, self.model._kf_backend
         optimizer = model.optimizer
 
         def forward() -> tuple[Any, Any]:
             y_pred = self.forward(x, True)
             loss = self._loss(x, y, y_pred, weight, True)
-            scaled = optimizer.scale_loss(loss) if optimizer.scales_loss else loss
+            scaled = optimizer.scale_loss(loss) if optimizer._kf_scales_loss else loss
             return scaled, (loss, y_pred, _masks(y_pred, b) if state.any_mask_seen else None)
 
         if not self.train_variables:
@@ -145,7 +145,7 @@ class StepMaker:
     def test_on(self, x: Any, y: Any, weight: object) -> dict[str, Any] | None:
         """Forward and metrics; returns what a `compute_metrics` of the model's own does."""
         model = self.model
-        with model._backend.no_grad():
+        with model._kf_backend.no_grad():
             y_pred = self.forward(x, False)
             loss = self._loss(x, y, y_pred, weight, False)
             logs = self._track(model, x, y, y_pred, weight, loss)
@@ -160,8 +160,8 @@ class StepMaker:
             outputs = self.model(x)
         finally:
             state.training = outer
-        now = distribution_on(self.model._backend)
-        return outputs if now is None else now._backend.distributor.outputs(outputs, now)
+        now = distribution_on(self.model._kf_backend)
+        return outputs if now is None else now._kf_backend.distributor.outputs(outputs, now)
 
     def _loss(self, x: object, y: object, y_pred: object, weight: Any, training: bool) -> Any:
         """The loss; directly that of `compile` where nothing is added to it."""
@@ -175,7 +175,7 @@ class StepMaker:
         model._loss_tracker.update_state(whole_of_replicas(loss), _batch_size(x))
         if self._own_metrics:  # its results need not be those of `model.metrics`
             return model.compute_metrics(x, y, y_pred, weight)
-        return model._update_metrics(y, y_pred, weight)
+        return model._kf_update_metrics(y, y_pred, weight)
 
     # -- compiled functions -------------------------------------------------------------------------------------------
 
@@ -215,12 +215,12 @@ class StepMaker:
         raw, variables = self._raw(kind)
 
         def single(x: object, y: object, weight: object) -> dict[str, Any]:
-            with model._backend.no_grad():
+            with model._kf_backend.no_grad():
                 model.reset_metrics()
             logs = raw(x, y, weight)
             return model.get_metrics_result() if logs is None else logs
 
-        compiled = model._backend.compile_step(single, variables, model.jit_compile)
+        compiled = model._kf_backend.compile_step(single, variables, model.jit_compile)
         return None if compiled is single else self._distributed(self._or_eagerly(compiled, single), kind)
 
     def _function(self, kind: str, force: bool = False) -> AnyCallable:
@@ -249,7 +249,7 @@ class StepMaker:
             if model._run_eagerly:
                 found = _eager_loop(raw)
             else:
-                made = model._backend.compile_loop(raw, variables, model.jit_compile, model.steps_per_execution)
+                made = model._kf_backend.compile_loop(raw, variables, model.jit_compile, model.steps_per_execution)
                 found = self._or_eagerly(made, _eager_loop(raw))
             found = self._made[f"{kind}-loop"] = self._distributed(found, kind)
         return found
@@ -260,15 +260,15 @@ class StepMaker:
         if model._run_eagerly:
             return self._distributed(raw, kind)
         return self._distributed(
-            self._or_eagerly(model._backend.compile_step(raw, variables, model.jit_compile), raw), kind
+            self._or_eagerly(model._kf_backend.compile_step(raw, variables, model.jit_compile), raw), kind
         )
 
     def _distributed(self, run: AnyCallable, kind: str) -> AnyCallable:
         """The step on the devices of the current distribution."""
-        now = distribution_on(self.model._backend)
+        now = distribution_on(self.model._kf_backend)
         if now is None:
             return run
-        distributor = now._backend.distributor
+        distributor = now._kf_backend.distributor
         step = distributor.step(run, kind, now, self.model)
         return distributor.watched(step, lambda: {"kind": kind, **(self.hyperparameters() if kind == "train" else {})})
 
@@ -285,7 +285,7 @@ class StepMaker:
         model = self.model
         if compiled is raw or model.jit_compile != "auto":
             return compiled
-        cannot_trace = model._backend.cannot_trace
+        cannot_trace = model._kf_backend.cannot_trace
         run = compiled
 
         def step(*args: object) -> Any:
@@ -324,7 +324,7 @@ class StepMaker:
         expect = getattr(self.train_function() if per_call == 1 else self.loop_function("train"), "expect", None)
         if expect is None:
             return
-        b = self.model._backend
+        b = self.model._kf_backend
         arrays = tree.map_structure(lambda a: None if a is None else np.zeros(a.shape, b.dtype_name(a.dtype)), batch)
 
         def fed(size: int | None) -> tuple[Any, ...]:
@@ -342,7 +342,7 @@ class StepMaker:
     def _raw(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Variable]]]:
         """The Python function of a step, and the Variables it may assign."""
         run, pick = self._of_one_replica(kind)
-        return self.model._backend.replicated(self.model, run, kind), pick
+        return self.model._kf_backend.replicated(self.model, run, kind), pick
 
     def _of_one_replica(self, kind: str) -> tuple[AnyCallable, Callable[[], list[Variable]]]:
         model = self.model
@@ -352,17 +352,17 @@ class StepMaker:
         method = getattr(model, f"{kind}_step")
         if getattr(type(model), f"{kind}_step") is self._default(f"{kind}_step"):
             return (self.train_on if kind == "train" else self.test_on), pick
-        if _takes_state(method, model._backend):
+        if _takes_state(method, model._kf_backend):
             return self._with_state(method, kind), pick
         return lambda x, y, weight: method(pack_x_y_sample_weight(x, y, weight)), pick
 
     def _raw_predict(self) -> AnyCallable:
         model = self.model
         if type(model).predict_step is not self._default("predict_step"):
-            if _takes_state(model.predict_step, model._backend):
+            if _takes_state(model.predict_step, model._kf_backend):
                 return self._with_state(model.predict_step, "predict")
             return lambda x: model.predict_step(pack_x_y_sample_weight(x, None, None))
-        no_grad = model._backend.no_grad
+        no_grad = model._kf_backend.no_grad
 
         def predict(x: Tensor) -> Any:
             with no_grad():

@@ -54,13 +54,13 @@ _UNTRAINED: dict[str, object] = {
     "optimizer": None,
     "loss": None,
     "compiled": False,
-    "_compiled": None,
+    "_kf_compiled": None,
     "stop_training": False,
     "stop_evaluating": False,
     "_compile_loss": None,
     "_compile_metrics": None,
     "_loss_tracker": None,
-    "_compile_arguments": None,
+    "_kf_compile_arguments": None,
     "steps_per_execution": 1,
     "jit_compile": "auto",
     "_run_eagerly": False,
@@ -69,11 +69,11 @@ _UNTRAINED: dict[str, object] = {
 
 def _also_with_state(step: F) -> F:
     """A step that takes (state, data) too. Its signature stays: subclasses override it with one or the other form."""
-    phase = step.__name__.removesuffix("_step")
+    phase = step.__name__.removesuffix("_kf_step")
 
     @functools.wraps(step)
     def run(self: Trainer, data: object, *rest: object) -> Any:
-        return self._steps().default_with_state(phase, data, *rest) if rest else step(self, data)
+        return self._kf_steps().default_with_state(phase, data, *rest) if rest else step(self, data)
 
     return cast("F", run)
 
@@ -81,7 +81,7 @@ def _also_with_state(step: F) -> F:
 class Trainer(Layer):
     """The training side of a model; mixed into `Model`."""
 
-    _backend: Backend
+    _kf_backend: Backend
     name: str
     built: bool
     optimizer: Any  # None until `compile`
@@ -89,24 +89,24 @@ class Trainer(Layer):
     stop_evaluating: bool
     history: History
     _initial_epoch: int | None
-    _last_logs: object
+    _kf_last_logs: object
     steps_per_execution: int
     jit_compile: bool | str
     loss: LossLike | Nested[LossLike] = None  # as given to `compile`
     compiled: bool = False  # whether `compile` was called
-    _has_call: bool
+    _kf_has_call: bool
     _compile_loss: CompiledLoss | None
     _compile_metrics: Any
     _loss_tracker: Any
-    _compile_arguments: Any
+    _kf_compile_arguments: Any
     _run_eagerly: bool
 
-    def _init_trainer(self) -> None:
+    def _kf_init_trainer(self) -> None:
         self.__dict__.update(_UNTRAINED)
 
-    def _architecture(self) -> Config:
+    def _kf_architecture(self) -> Config:
         """As of a layer: how the model is trained is no part of it."""
-        return {**super()._architecture(), **_UNTRAINED}  # pyright: ignore[reportAttributeAccessIssue]
+        return {**super()._kf_architecture(), **_UNTRAINED}  # pyright: ignore[reportAttributeAccessIssue]
 
     # -- compile ------------------------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class Trainer(Layer):
         if jit_compile not in (True, False, "auto", None):
             raise ArgumentError(f"[compile] expected `jit_compile` True, False or 'auto', got {jit_compile!r}.")
         fields = self.__dict__
-        fields["_compile_arguments"] = {
+        fields["_kf_compile_arguments"] = {
             "optimizer": optimizer,
             "loss": loss,
             "loss_weights": loss_weights,
@@ -155,8 +155,8 @@ class Trainer(Layer):
             "jit_compile": jit_compile,
             "auto_scale_loss": auto_scale_loss,
         }
-        with backend_scope(self._backend):
-            optimizer = fields["_compile_arguments"]["optimizer"] = optimizers.get(optimizer)
+        with backend_scope(self._kf_backend):
+            optimizer = fields["_kf_compile_arguments"]["optimizer"] = optimizers.get(optimizer)
             policy = getattr(self, "dtype_policy", None)
             if optimizer is not None and auto_scale_loss and policy is not None and policy.name == "mixed_float16":
                 optimizer = _scaled(optimizer)
@@ -169,7 +169,7 @@ class Trainer(Layer):
         fields["jit_compile"] = "auto" if jit_compile is None else jit_compile
         fields["stop_training"] = False
         fields["loss"], fields["compiled"] = loss, True
-        fields["_compiled"] = StepMaker(self, Trainer)
+        fields["_kf_compiled"] = StepMaker(self, Trainer)
 
     @property
     def run_eagerly(self) -> bool:
@@ -179,33 +179,33 @@ class Trainer(Layer):
     @run_eagerly.setter
     def run_eagerly(self, value: bool) -> None:
         self._run_eagerly = bool(value)
-        self._steps().clear()
+        self._kf_steps().clear()
 
-    def _require_compiled(self, method: str) -> None:
+    def _kf_require_compiled(self, method: str) -> None:
         if not self.compiled:
             raise NotCompiledError(
                 f"[{self.name}] expected a compiled model before `{method}`, got one without loss and optimizer; call "
                 "`model.compile(optimizer=..., loss=...)` first."
             )
 
-    def _steps(self) -> StepMaker:
-        found = self.__dict__.get("_compiled")
+    def _kf_steps(self) -> StepMaker:
+        found = self.__dict__.get("_kf_compiled")
         if found is None:
-            found = self.__dict__["_compiled"] = StepMaker(self, Trainer)
+            found = self.__dict__["_kf_compiled"] = StepMaker(self, Trainer)
         return found
 
     def get_compile_config(self) -> Config:
         """The arguments of `compile`, serialized, the optimizer as it is now; {} before `compile`."""
-        return {k: codec.serialize_keras_object(v) for k, v in (self._compile_arguments or {}).items()}
+        return {k: codec.serialize_keras_object(v) for k, v in (self._kf_compile_arguments or {}).items()}
 
     def compile_from_config(self, config: Mapping[str, object]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
-        self._compile_as(config)
+        self._kf_compile_as(config)
         if self.optimizer is not None and self.built:
-            with backend_scope(self._backend), self._backend.scope_of(self):
+            with backend_scope(self._kf_backend), self._kf_backend.scope_of(self):
                 self.optimizer.build(self.trainable_variables)
 
-    def _compile_as(self, config: Mapping[str, object]) -> None:
+    def _kf_compile_as(self, config: Mapping[str, object]) -> None:
         config = {k: codec.deserialize_keras_object(v) for k, v in config.items()}
         known = inspect.signature(Trainer.compile).parameters
         self.compile(**{k: v for k, v in config.items() if k in known})
@@ -217,10 +217,10 @@ class Trainer(Layer):
         """The loss tracker, the compiled metrics and those of the layers."""
         out = list(super().metrics)
         if self._loss_tracker is not None:
-            out = [self._loss_tracker, *self._compiled_metrics(), *(m for m in out if m is not self._loss_tracker)]
+            out = [self._loss_tracker, *self._kf_compiled_metrics(), *(m for m in out if m is not self._loss_tracker)]
         return out
 
-    def _compiled_metrics(self) -> list[Metric]:
+    def _kf_compiled_metrics(self) -> list[Metric]:
         trackers = self._compile_loss.results if self._compile_loss is not None else ()
         return [*trackers, *self._compile_metrics.metrics]
 
@@ -235,9 +235,9 @@ class Trainer(Layer):
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Current results by name, the loss first."""
-        return self._results(lambda m: m.result())
+        return self._kf_results(lambda m: m.result())
 
-    def _results(self, of: Callable[[Any], Any]) -> dict[str, Any]:
+    def _kf_results(self, of: Callable[[Any], Any]) -> dict[str, Any]:
         out: dict[str, object] = {}
         listed = None if type(self).metrics is Trainer.metrics else self.metrics
         if listed is None or any(m is self._loss_tracker for m in listed):
@@ -254,10 +254,10 @@ class Trainer(Layer):
                 out.update(value if isinstance(value, dict) else {m.name: value})
         return out
 
-    def _python_results(self) -> dict[str, Any]:
+    def _kf_python_results(self) -> dict[str, Any]:
         """As `get_metrics_result`, with Python numbers."""
         plain = type(self).get_metrics_result is Trainer.get_metrics_result
-        return python_logs(self._results(result_on_host) if plain else self.get_metrics_result(), self._backend)
+        return python_logs(self._kf_results(result_on_host) if plain else self.get_metrics_result(), self._kf_backend)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -277,11 +277,11 @@ class Trainer(Layer):
         total = None
         if self._compile_loss is not None:
             if self._compile_loss.terms is None:
-                self._compile_loss.build(y, y_pred, self._output_names())
+                self._compile_loss.build(y, y_pred, self._kf_output_names())
             if y is None:
                 raise DataError("[fit] expected targets `y` for the compiled loss, got None.")
             total = self._compile_loss(y, y_pred, sample_weight)
-        if state.add_loss_used or self._steps().regularized:
+        if state.add_loss_used or self._kf_steps().regularized:
             for extra in self.losses:
                 extra = share_of_replica(extra)
                 total = extra if total is None else total + extra
@@ -293,17 +293,17 @@ class Trainer(Layer):
 
     def compute_metrics(self, x: Tensor, y: Tensor, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the metrics with a batch and return their results."""
-        self._update_metrics(y, y_pred, sample_weight)
+        self._kf_update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
-    def _update_metrics(self, y: Tensor, y_pred: object, sample_weight: object) -> None:
+    def _kf_update_metrics(self, y: Tensor, y_pred: object, sample_weight: object) -> None:
         compiled = self._compile_metrics
         if compiled is not None:
             if compiled.items is None:
-                compiled.build(y, y_pred, self._output_names())
+                compiled.build(y, y_pred, self._kf_output_names())
             compiled.update_state(y, y_pred, sample_weight)
 
-    def _output_names(self) -> list[str] | None:
+    def _kf_output_names(self) -> list[str] | None:
         return getattr(self, "output_names", None)
 
     # -- steps --------------------------------------------------------------------------------------------------------
@@ -319,65 +319,65 @@ class Trainer(Layer):
         Returns:
             Results by name.
         """
-        logs = self._steps().train_on(*unpack_x_y_sample_weight(data))
+        logs = self._kf_steps().train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
     @_also_with_state
     def test_step(self, data: Any) -> dict[str, Any]:
         """One step of evaluation on a batch."""
-        logs = self._steps().test_on(*unpack_x_y_sample_weight(data))
+        logs = self._kf_steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
     @_also_with_state
     def predict_step(self, data: Any) -> Any:
         """The outputs for a batch."""
         x = data[0] if isinstance(data, tuple) else data
-        return self(x, training=False) if self._steps().takes_training else self(x)
+        return self(x, training=False) if self._kf_steps().takes_training else self(x)
 
     def make_train_function(self, force: bool = False) -> AnyCallable:
         """The function that runs one training step, compiled as `compile` says."""
-        return self._steps().train_function(force)
+        return self._kf_steps().train_function(force)
 
     def make_test_function(self, force: bool = False) -> AnyCallable:
         """The function that runs one evaluation step."""
-        return self._steps().test_function(force)
+        return self._kf_steps().test_function(force)
 
     def make_predict_function(self, force: bool = False) -> AnyCallable:
         """The function that runs one prediction step."""
-        return self._steps().predict_function(force)
+        return self._kf_steps().predict_function(force)
 
     # -- building on data ---------------------------------------------------------------------------------------------
 
-    def _prepare(self, x: object, y: object, sample_weight: object, train: bool) -> None:
+    def _kf_prepare(self, x: object, y: object, sample_weight: object, train: bool) -> None:
         """Before the first batch: weights, loss, metrics and optimizer slots exist."""
-        with self._backend.scope_of(self):
-            self._prepare_here(x, y, sample_weight, train)
+        with self._kf_backend.scope_of(self):
+            self._kf_prepare_here(x, y, sample_weight, train)
 
-    def _prepare_here(self, x: Any, y: object, sample_weight: object, train: bool) -> None:
-        unbuilt = not self._all_built
+    def _kf_prepare_here(self, x: Any, y: object, sample_weight: object, train: bool) -> None:
+        unbuilt = not self._kf_all_built
         loss: Any = self._compile_loss
         metrics: Any = self._compile_metrics
         lossless = loss is not None and loss.terms is None
         measured = metrics is not None and metrics.items is None
-        runs = self._has_call or not self.built  # a model of steps alone is built by its author
+        runs = self._kf_has_call or not self.built  # a model of steps alone is built by its author
         if runs and (y is not None or unbuilt) and (unbuilt or lossless or measured):
-            y_pred = self._output_spec(specs_of(x, self._backend), x)
-            y_spec = None if y is None else specs_of(y, self._backend)
+            y_pred = self._kf_output_spec(specs_of(x, self._kf_backend), x)
+            y_spec = None if y is None else specs_of(y, self._kf_backend)
             if loss is not None and lossless and y is not None:
-                loss.build(y_spec, y_pred, self._output_names())
+                loss.build(y_spec, y_pred, self._kf_output_names())
             if metrics is not None and measured and y is not None:
-                metrics.build(y_spec, y_pred, self._output_names())
+                metrics.build(y_spec, y_pred, self._kf_output_names())
         if train and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
-    def _output_spec(self, specs: object, x: Tensor) -> Any:
+    def _kf_output_spec(self, specs: object, x: Tensor) -> Any:
         """Outputs for symbolic inputs; a model that cannot run on them runs once on the first sample(s)."""
         try:
             return self(specs)
         except (TypeError, AttributeError, NotImplementedError, RuntimeError) as error:
             if getattr(error, "_from_kfront", False):
                 raise
-            b = self._backend
+            b = self._kf_backend
             with b.no_grad():
                 return self(tree.map_structure(b.convert, x))
 
@@ -431,11 +431,11 @@ class Trainer(Layer):
             NotCompiledError: before `compile`.
             DataError: if the data do not fit together.
         """
-        self._require_compiled("fit")
-        with backend_scope(self._backend):
+        self._kf_require_compiled("fit")
+        with backend_scope(self._kf_backend):
             if validation_split and validation_data is None:
                 (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
-            data = make_data(x, y, sample_weight, batch_size, shuffle, self._backend, class_weight)
+            data = make_data(x, y, sample_weight, batch_size, shuffle, self._kf_backend, class_weight)
             if type(self).train_step is Trainer.train_step and type(self).compute_loss is Trainer.compute_loss:
                 check_labels(self, data)
             return loop.fit(
@@ -476,13 +476,13 @@ class Trainer(Layer):
         Returns:
             The loss, or a list [loss, metrics …], or a dict.
         """
-        self._require_compiled("evaluate")
+        self._kf_require_compiled("evaluate")
         if kwargs:
             raise ArgumentError(f"[evaluate] expected known arguments, got {sorted(kwargs)}.")
-        with backend_scope(self._backend):
-            data = make_data(x, y, sample_weight, batch_size, False, self._backend)
+        with backend_scope(self._kf_backend):
+            data = make_data(x, y, sample_weight, batch_size, False, self._kf_backend)
             logs = loop.evaluate(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
-        return by_name(logs) if return_dict else self._listed(logs)
+        return by_name(logs) if return_dict else self._kf_listed(logs)
 
     @filtered
     def predict(
@@ -505,23 +505,23 @@ class Trainer(Layer):
         Returns:
             NumPy array(s) in the structure of the outputs.
         """
-        b = self._backend
+        b = self._kf_backend
         small = callbacks is None and steps is None and not verbose and type(x) is np.ndarray and x.ndim > 0
         alone = state.distribution is None and self.built
         if small and alone and 0 < len(x) <= (batch_size or 32) and x.dtype.kind not in "OSTU":
-            return self._predict_small(x)
+            return self._kf_predict_small(x)
         with backend_scope(b):
             data = make_data(x, None, None, batch_size, False, b)
             return loop.predict(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
 
-    def _predict_small(self, x: np.ndarray) -> Any:
+    def _kf_predict_small(self, x: np.ndarray) -> Any:
         """One batch in, one batch out: no pipeline."""
-        b = self._backend
+        b = self._kf_backend
         old, state.backend = state.backend, b
         try:
             if x.dtype == np.float64:
                 x = x.astype(np.float32) if _floatx_is_float32() else x
-            out = self._steps().predict_function()(b.feed(x, True))
+            out = self._kf_steps().predict_function()(b.feed(x, True))
             if type(out) in b.types:
                 return loop.as_own(b.to_numpy(out))
             return tree.map_structure(loop.as_own, loop.on_host(out, b.to_numpy))
@@ -540,52 +540,52 @@ class Trainer(Layer):
         return_dict: bool = False,
     ) -> Any:
         """One training step; returns the results of this batch (loss, or list, or dict with `return_dict`)."""
-        self._require_compiled("train_on_batch")
-        with backend_scope(self._backend):
+        self._kf_require_compiled("train_on_batch")
+        with backend_scope(self._kf_backend):
             batch = loop.one_batch(self, x, y, sample_weight, class_weight)
-            self._prepare(*batch, train=True)
-            return self._one_step("train", batch, return_dict)
+            self._kf_prepare(*batch, train=True)
+            return self._kf_one_step("train", batch, return_dict)
 
     @filtered
     def test_on_batch(
         self, x: object, y: object = None, sample_weight: object = None, return_dict: bool = False
     ) -> Any:
         """One evaluation step; returns the results of this batch."""
-        self._require_compiled("test_on_batch")
-        with backend_scope(self._backend):
+        self._kf_require_compiled("test_on_batch")
+        with backend_scope(self._kf_backend):
             batch = loop.one_batch(self, x, y, sample_weight)
-            self._prepare(*batch, train=False)
-            return self._one_step("test", batch, return_dict)
+            self._kf_prepare(*batch, train=False)
+            return self._kf_one_step("test", batch, return_dict)
 
     @filtered
     def predict_on_batch(self, x: object) -> Any:
         """Outputs for one batch, as NumPy arrays."""
-        b = self._backend
+        b = self._kf_backend
         with backend_scope(b):
             x, _, _ = loop.one_batch(self, x, None, None)
-            return tree.map_structure(loop.as_own, loop.on_host(self._steps().predict_function()(x), b.to_numpy))
+            return tree.map_structure(loop.as_own, loop.on_host(self._kf_steps().predict_function()(x), b.to_numpy))
 
-    def _one_step(self, kind: str, batch: tuple[object, object, object], return_dict: bool) -> Any:
-        steps = self._steps()
+    def _kf_one_step(self, kind: str, batch: tuple[object, object, object], return_dict: bool) -> Any:
+        steps = self._kf_steps()
         single = steps.single_function(kind)
         if single is not None:
             logs = single(*batch)
         else:
             self.reset_metrics()
             logs = (steps.train_function() if kind == "train" else steps.test_function())(*batch)
-        values = self._python_results() if logs is None else python_logs(logs, self._backend)
-        return by_name(values) if return_dict else self._listed(values)
+        values = self._kf_python_results() if logs is None else python_logs(logs, self._kf_backend)
+        return by_name(values) if return_dict else self._kf_listed(values)
 
-    def _epoch_logs(self) -> dict[str, Any]:
+    def _kf_epoch_logs(self) -> dict[str, Any]:
         """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""
-        last = self.__dict__.get("_last_logs")
-        last = python_logs(last, self._backend) if isinstance(last, dict) else None
-        if distribution_on(self._backend) is not None:
-            with self._backend.distributor.gathered(self, last) as together:
-                return self._python_results() if last is None else together
-        return self._python_results() if last is None else last
+        last = self.__dict__.get("_kf_last_logs")
+        last = python_logs(last, self._kf_backend) if isinstance(last, dict) else None
+        if distribution_on(self._kf_backend) is not None:
+            with self._kf_backend.distributor.gathered(self, last) as together:
+                return self._kf_python_results() if last is None else together
+        return self._kf_python_results() if last is None else last
 
-    def _listed(self, logs: Mapping[str, object]) -> Any:
+    def _kf_listed(self, logs: Mapping[str, object]) -> Any:
         """Results in the order of the metrics, then those of other names, sorted; the loss alone if that is all."""
         keys = list(logs)
         if len(keys) > 2 or keys[:1] != ["loss"]:
@@ -594,12 +594,12 @@ class Trainer(Layer):
         values = [logs[key] for key in keys]
         return values[0] if len(values) == 1 else values
 
-    def _logs(self) -> LazyLogs:
+    def _kf_logs(self) -> LazyLogs:
         """Results that are computed when read."""
 
         def compute() -> dict[str, Any]:
-            with backend_scope(self._backend):
-                return self._python_results()
+            with backend_scope(self._kf_backend):
+                return self._kf_python_results()
 
         return LazyLogs(compute)
 

@@ -29,7 +29,7 @@ class Cell:
 
 def is_layer(x: object) -> bool:
     """Whether `x` is a layer or model: it is differentiated by its trainable variables."""
-    return hasattr(x, "trainable_variables") and hasattr(x, "_backend")
+    return hasattr(x, "trainable_variables") and hasattr(x, "_kf_backend")
 
 
 def check_callable(name: str, fn: Callable[..., object]) -> None:
@@ -42,7 +42,7 @@ def engine_of(*values: object) -> Any:
     """The backend of the first Variable or layer among nested values, else the current one."""
     for x in tree.flatten(values):
         if isinstance(x, VariableBase) or is_layer(x):
-            return x._backend
+            return x._kf_backend
     return current()
 
 
@@ -86,7 +86,7 @@ class Point:
         self.holders: list[Any] = []
         self._index: dict[int, int] = {}
         self._leaves = [x._handle if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
-        self._places = [[self._place(h) for h in self._held(x)] for x in self._leaves]
+        self._places = [[self._kf_place(h) for h in self._held(x)] for x in self._leaves]
 
     def _held(self, leaf: Any) -> list[object]:
         if leaf is None:
@@ -99,7 +99,7 @@ class Point:
             raise ArgumentTypeError(f"[{self.name}] expected tensors, Variables or layers, got {leaf!r}.")
         return [Cell(self.b.convert(leaf))]
 
-    def _place(self, holder: Any) -> int:
+    def _kf_place(self, holder: Any) -> int:
         found = self._index.get(id(holder))
         if found is None:
             dtype = self.b.dtype_name(holder._value.dtype)

@@ -81,7 +81,7 @@ class RematScope:
             return call
         if mode == "list_of_layers":
             return segment(layer, call) if layer.name in self.layer_names else call
-        if layer._holds_segments:
+        if layer._kf_holds_segments:
             return call
         if mode == "activations":
             return _with_activation(layer, call)
@@ -131,7 +131,7 @@ def remat(f: AnyCallable) -> AnyCallable:
 
 
 def _specs(layer: Layer, args: Any, kwargs: Any) -> object:
-    b = getattr(layer, "_backend", None) or current()
+    b = getattr(layer, "_kf_backend", None) or current()
 
     def spec(x: Tensor) -> Any:
         return Abstract(b.static_shape(x), b.dtype_name(x.dtype)) if b.is_tensor(x) else x
@@ -144,7 +144,7 @@ def segment(layer: Layer, call: AnyCallable) -> AnyCallable:
     """`call` as one recomputed segment, which returns the losses that it adds and the masks of its outputs."""
     if not hasattr(layer, "_flatten_layers"):  # an operation: no losses, no masks
         return remat(call)
-    b = layer._backend
+    b = layer._kf_backend
 
     def run(args: Any, kwargs: Any, masks: Any) -> Any:
         state.in_segment = True

@@ -35,7 +35,7 @@ def _rebuilt(
     model: Graph, make: Callable[[object], object] | None, call: Call, fresh: Container[str] = ()
 ) -> Functional:
     """The graph with other layers or calls, and the weights that still fit but those of layers in `fresh`."""
-    with backend_scope(model._backend):
+    with backend_scope(model._kf_backend):
         graph = Functional(
             model.inputs, model.outputs[0] if len(model.outputs) == 1 else model.outputs, name=model.name
         )

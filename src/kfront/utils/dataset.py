@@ -105,7 +105,7 @@ class Dataset:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def _step(self, source: Callable[[], Iterator[object]], size: int | None) -> Dataset:
+    def _kf_step(self, source: Callable[[], Iterator[object]], size: int | None) -> Dataset:
         return type(self)(source, size, **self._facts)
 
     def map(self, map_func: AnyCallable, num_parallel_calls: int | None = None) -> Dataset:
@@ -120,18 +120,18 @@ class Dataset:
             return map_func(*element) if isinstance(element, tuple) else map_func(element)
 
         if num_parallel_calls is None:
-            return self._step(lambda: map(one, self), self._size)
+            return self._kf_step(lambda: map(one, self), self._size)
         threads = _THREADS if num_parallel_calls < 1 else num_parallel_calls
-        return self._step(lambda: _threaded(one, iter(self), threads), self._size)
+        return self._kf_step(lambda: _threaded(one, iter(self), threads), self._size)
 
     def filter(self, predicate: AnyCallable) -> Dataset:
         """The elements for which `predicate` holds."""
         test = lambda e: bool(predicate(*e) if isinstance(e, tuple) else predicate(e))  # noqa: E731
-        return self._step(lambda: filter(test, self), None)
+        return self._kf_step(lambda: filter(test, self), None)
 
     def flat_map(self, map_func: AnyCallable) -> Dataset:
         """The elements of the datasets that `map_func` makes of each element, one dataset after another."""
-        return self._step(lambda: itertools.chain.from_iterable(self.map(map_func)), None)
+        return self._kf_step(lambda: itertools.chain.from_iterable(self.map(map_func)), None)
 
     def interleave(
         self, map_func: AnyCallable, cycle_length: int | None = None, block_length: int = 1, **options: object
@@ -160,7 +160,7 @@ class Dataset:
                         following.append(one)
                 open_ones = following
 
-        return self._step(mixed, None)
+        return self._kf_step(mixed, None)
 
     def apply(self, transformation_func: Callable[[Dataset], object]) -> Any:
         """What a function makes of the dataset."""
@@ -187,7 +187,7 @@ class Dataset:
         if not 0 <= index < num_shards:
             raise ArgumentError(f"[Dataset.shard] expected `index` from 0 to {num_shards - 1}, got {index}.")
         size = None if self._size is None else len(range(index, self._size, num_shards))
-        return self._step(lambda: itertools.islice(self, index, None, num_shards), size)
+        return self._kf_step(lambda: itertools.islice(self, index, None, num_shards), size)
 
     def window(self, size: int, shift: int | None = None, stride: int = 1, drop_remainder: bool = False) -> Dataset:
         """Datasets of `size` elements each; of tuples and dicts, a structure of datasets.
@@ -214,7 +214,7 @@ class Dataset:
                     else:
                         held.popleft()
 
-        return self._step(windows, None)
+        return self._kf_step(windows, None)
 
     def rebatch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """Batches of another size."""
@@ -239,7 +239,7 @@ class Dataset:
                     yield _padded(group, padded_shapes, padding_values)
 
         size = self.batch(batch_size, drop_remainder)._size
-        out = self._step(groups, size)
+        out = self._kf_step(groups, size)
         out._facts = {**out._facts, "_batch_size": batch_size}
         out._batch_size = batch_size
         return out
@@ -248,12 +248,14 @@ class Dataset:
         """The first `count` elements; all if it is -1."""
         if count < 0:
             return self
-        return self._step(lambda: itertools.islice(self, count), None if self._size is None else min(count, self._size))
+        return self._kf_step(
+            lambda: itertools.islice(self, count), None if self._size is None else min(count, self._size)
+        )
 
     def skip(self, count: int) -> Dataset:
         """All but the first `count` elements."""
         size = None if self._size is None else max(self._size - count, 0)
-        return self._step(lambda: itertools.islice(self, count, None), size)
+        return self._kf_step(lambda: itertools.islice(self, count, None), size)
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """`batch_size` elements at a time, stacked along a new first axis."""
@@ -269,7 +271,7 @@ class Dataset:
         size = self._size
         if size is not None:
             size = size // batch_size if drop_remainder else -(-size // batch_size)
-        out = self._step(batches, size)
+        out = self._kf_step(batches, size)
         out._facts = {**out._facts, "_batch_size": batch_size}
         out._batch_size = batch_size
         return out
@@ -283,7 +285,7 @@ class Dataset:
                 for i in range(len(flat[0])):
                     yield tree.map_structure(lambda a, i=i: a[i], batch)
 
-        out = self._step(samples, None)
+        out = self._kf_step(samples, None)
         out._facts = {n: v for n, v in out._facts.items() if n != "_batch_size"}
         out._batch_size = None
         return out
@@ -306,7 +308,7 @@ class Dataset:
             for i in generator.permutation(len(buffer)):
                 yield buffer[i]
 
-        return self._step(shuffled, self._size)
+        return self._kf_step(shuffled, self._size)
 
     def repeat(self, count: int | None = None) -> Dataset:
         """The elements `count` times; without end if it is None or -1."""
@@ -316,17 +318,17 @@ class Dataset:
             for _ in itertools.count() if endless else range(count or 0):
                 yield from self
 
-        return self._step(repeated, None if endless or self._size is None else self._size * (count or 0))
+        return self._kf_step(repeated, None if endless or self._size is None else self._size * (count or 0))
 
     def concatenate(self, dataset: Any) -> Dataset:
         """The elements, and those of another dataset behind them."""
         other = dataset._size if isinstance(dataset, Dataset) else None
         size = None if self._size is None or other is None else self._size + other
-        return self._step(lambda: itertools.chain(self, dataset), size)
+        return self._kf_step(lambda: itertools.chain(self, dataset), size)
 
     def enumerate(self, start: int = 0) -> Dataset:
         """Tuples (number, element)."""
-        return self._step(lambda: iter(zip(itertools.count(start), self, strict=False)), self._size)
+        return self._kf_step(lambda: iter(zip(itertools.count(start), self, strict=False)), self._size)
 
     def cache(self) -> Dataset:
         """Keep the elements of the first whole iteration in memory."""
@@ -343,12 +345,12 @@ class Dataset:
                 yield element
             kept = found
 
-        return self._step(cached, self._size)
+        return self._kf_step(cached, self._size)
 
     def prefetch(self, buffer_size: int | None = None) -> Dataset:
         """Make elements ahead in a thread, up to `buffer_size` of them (2 if it is None or negative)."""
         count = buffer_size if buffer_size is not None and buffer_size > 0 else 2
-        return self._step(lambda: _ahead(self, count), self._size)
+        return self._kf_step(lambda: _ahead(self, count), self._size)
 
 
 def stack(elements: list[object]) -> Any:

@@ -141,7 +141,7 @@ class FeatureSpace(DataLayer):
     [[0.0, 1.0, 0.0, -1.0], [0.0, 0.0, 1.0, 1.0]]
     """
 
-    _normalise = normalisers(crosses=None, features=None, output_mode=one_of("concat", "dict", case=str))
+    _kf_normalise = normalisers(crosses=None, features=None, output_mode=one_of("concat", "dict", case=str))
     features: dict[str, Feature]
     crosses: list[Cross]
     output_mode: str
@@ -163,7 +163,7 @@ class FeatureSpace(DataLayer):
         super().__init__(name=name)
         if not features or not isinstance(features, dict):
             raise ArgumentError(f"[FeatureSpace] expected `features` to be a dict name -> feature, got {features!r}.")
-        self._store(locals())
+        self._kf_store(locals())
         made = {n: self._feature(n, f) for n, f in features.items()}
         found = [self._cross(c, made) for c in crosses or ()]
         parts: dict[str, Any] = {**made, **{c.name: c for c in found}}
@@ -325,7 +325,7 @@ class FeatureSpace(DataLayer):
         """KerasTensor(s) of the prepared features that belong to `get_inputs`."""
         self._check()
         if self.__dict__["encoded_features"] is None:
-            with backend_scope(self._backend):
+            with backend_scope(self._kf_backend):
                 self.__dict__["encoded_features"] = self._encoded(self.inputs)
         return self.__dict__["encoded_features"]
 
@@ -347,7 +347,7 @@ class FeatureSpace(DataLayer):
         if missing:
             raise ArgumentError(f"[{self.name}] expected values of all features, got none of {', '.join(missing)}.")
         values = {n: v if hasattr(v, "shape") else host_array(v) for n, v in data.items() if n in self.features}
-        guest = self._guest((values,), {}) or self._backend
+        guest = self._guest((values,), {}) or self._kf_backend
         with backend_scope(guest):
             single = all(len(v.shape) == 0 for v in values.values())
             values = {n: _column(v, single, guest) for n, v in values.items()}
@@ -376,7 +376,7 @@ class FeatureSpace(DataLayer):
         depth = self._classes(name)
         found = self.one_hot_encoders.get(name)
         if found is None or found.num_tokens != depth:  # the vocabulary is another than when it was made
-            with backend_scope(self._backend):
+            with backend_scope(self._kf_backend):
                 found = layers.CategoryEncoding(depth, output_mode="one_hot")
             self.one_hot_encoders = {**self.one_hot_encoders, name: found}
         return found
@@ -408,7 +408,7 @@ class FeatureSpace(DataLayer):
         return {
             "features": {n: serialize_keras_object(f) for n, f in self.features.items()},
             "crosses": [serialize_keras_object(c) for c in self.crosses],
-            **self._stored_options(),
+            **self._kf_stored_options(),
         }
 
     @classmethod

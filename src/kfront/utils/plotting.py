@@ -46,7 +46,7 @@ def _edges(model: Model, shown: list[object]) -> Iterator[tuple[object, int, obj
 
     Those of a Sequential without inputs follow each other.
     """
-    graph = getattr(model, "_graph", None)
+    graph = getattr(model, "_kf_graph", None)
     if graph is None:
         yield from ((a, 0, b, 0) for a, b in itertools.pairwise(shown)) if _is_chain(model) else ()
         return
@@ -64,7 +64,7 @@ def _is_chain(model: object) -> bool:
 
 def _is_nested(operation: object) -> bool:
     """Whether a box holds boxes of its own: a functional or sequential model."""
-    return isinstance(operation, Layer) and (hasattr(operation, "_graph") or _is_chain(operation))
+    return isinstance(operation, Layer) and (hasattr(operation, "_kf_graph") or _is_chain(operation))
 
 
 def _shapes(operation: Operation, which: str) -> str:
@@ -122,7 +122,7 @@ def _fill(dot: Any, model: Model, path: str, expand: bool, options: dict[str, bo
     arrows = [(_one(ends[id(a)][1], i), _one(ends[id(b)][0], j)) for a, i, b, j in _edges(model, shown)]
     for start, stop in dict.fromkeys(arrows):
         dot.add_edge(pydot.Edge(start, stop))
-    graph = getattr(model, "_graph", None)
+    graph = getattr(model, "_kf_graph", None)
     if graph is None:
         return ends[id(shown[0])][0], ends[id(shown[-1])][1]
     first = [ends.get(id(x._keras_history.operation), ends[id(shown[0])])[0] for x in graph.inputs]

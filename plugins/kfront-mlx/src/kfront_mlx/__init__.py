@@ -83,7 +83,7 @@ class MlxBackend(Backend):
         if isinstance(x, mx.array):
             return x if dtype is None else elementwise.cast(x, dtype)
         if isinstance(x, VariableBase):
-            return self.convert(x.value if x._backend is self else x.numpy(), dtype)
+            return self.convert(x.value if x._kf_backend is self else x.numpy(), dtype)
         if isinstance(x, (bool, int, float, complex)):
             return _of_number(x, dtype)
         if isinstance(x, KerasTensor):

@@ -60,7 +60,7 @@ class MlxVariable(Variable):
             reads[id(self)] = self
         if cast is None or not self._autocast or cast == self._dtype or self._dtype not in FLOATS:
             return self._value
-        return self._backend.cast(self._value, cast)
+        return self._kf_backend.cast(self._value, cast)
 
     def _read(self) -> mx.array:
         reads = local.reads
@@ -83,9 +83,9 @@ class MlxVariable(Variable):
         """None: MLX would take the memory instead of the array, and lose the gradient without a word (mlx 0.32)."""
         raise AttributeError("__dlpack__")
 
-    def _state(self) -> dict[str, Any]:
-        kept = {k: v for k, v in super()._state().items() if k not in ("_home", "_key")}
-        return {**kept, "_saved": self._backend.to_numpy(self._value)}
+    def _kf_state(self) -> dict[str, Any]:
+        kept = {k: v for k, v in super()._kf_state().items() if k not in ("_home", "_key")}
+        return {**kept, "_saved": self._kf_backend.to_numpy(self._value)}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         value = saved.pop("_saved")
@@ -225,7 +225,7 @@ def _owned(layer: Any) -> dict[str, Any]:
     for attribute, items in layer._tracker.items.items():
         for key, x in items:
             name = f"{attribute}.{key}" if key else attribute
-            if getattr(type(x), "_tracked_kind", None) == "seed":
+            if getattr(type(x), "_kf_tracked_kind", None) == "seed":
                 name, x = f"{name}.seed_generator_state", x.state
             if not isinstance(x, (Variable, mlx.nn.Module)):
                 continue

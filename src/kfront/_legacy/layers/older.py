@@ -29,7 +29,7 @@ def _limits(layer: OptionLayer, name: str, value: Factor) -> Factor:
 class _RandomSize(OptionLayer):
     """Resizes one axis of images at random, in training."""
 
-    _normalise = normalisers(factor=_limits)
+    _kf_normalise = normalisers(factor=_limits)
     _axis = 0
     factor: Factor
     interpolation: str
@@ -42,7 +42,7 @@ class _RandomSize(OptionLayer):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.seed_generator = SeedGenerator(seed)
 
     def call(self, inputs: TensorLike, training: bool = True) -> Tensor:
@@ -54,11 +54,11 @@ class _RandomSize(OptionLayer):
         share = uniform((), 1 + low, 1 + high, "float32", self.seed_generator)
         sizes = list(ops.shape(images)[-3:-1])
         size = ops.cast(ops.multiply(share, ops.cast(sizes[self._axis], "float32")), "int32")
-        sizes[self._axis] = int(size) if self._backend.has_value(size) else size
+        sizes[self._axis] = int(size) if self._kf_backend.has_value(size) else size
         try:
             return ops.image.resize(images, sizes, self.interpolation, data_format="channels_last")
         except (TypeError, ValueError) as e:
-            if self._backend.has_value(size):
+            if self._kf_backend.has_value(size):
                 raise
             # JAX compiles for known sizes
             raise UnsupportedError(
@@ -123,7 +123,7 @@ class ThresholdedReLU(OptionLayer):
     def __init__(self, theta: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
         if theta is None or not theta >= 0:
             raise ArgumentError(f"[ThresholdedReLU] expected `theta` to be a number from 0 on, got {theta!r}.")
-        super().__init__(**self._store(locals() | {"theta": float(theta)}))
+        super().__init__(**self._kf_store(locals() | {"theta": float(theta)}))
         self.supports_masking = True
 
     def call(self, inputs: Tensor) -> Tensor:

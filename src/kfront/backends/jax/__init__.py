@@ -120,7 +120,7 @@ class JaxBackend(Backend):
         if kind in _NUMBERS:
             return _identity(_number(_NUMBERS[kind], dtype)(x))
         if isinstance(x, VariableBase):
-            x = x.value if x._backend is self else x.numpy()
+            x = x.value if x._kf_backend is self else x.numpy()
             return self.convert(x, dtype)
         return _convert_host(x, None if dtype is None else canonical(dtype))
 
@@ -155,11 +155,11 @@ class JaxBackend(Backend):
 
     def init_layer(self, layer: Layer) -> None:
         """Note the trace that the layer is made in."""
-        layer.__dict__["_made_in"] = native.trace_now()
+        layer.__dict__["_kf_made_in"] = native.trace_now()
 
     def track_variable(self, layer: Layer, attribute: str, variable: native.JaxVariable) -> None:  # type: ignore[override]
         """A variable belongs to the trace of its layer: one that is built while a function is traced, to none."""
-        variable._made_in = layer.__dict__.get("_made_in")
+        variable._kf_made_in = layer.__dict__.get("_kf_made_in")
 
     def native_members(self, cls: type, root: type) -> dict[str, object]:
         """What fills a layer that comes out of a transform."""

@@ -77,12 +77,12 @@ class Repeated:
     """
 
     def __init__(self, compiled: Callable[[Array], Array], plain: Callable[[Array], Array]) -> None:
-        self._compiled, self._plain = compiled, plain
+        self._kf_compiled, self._kf_plain = compiled, plain
 
     def __call__(self, x: Array) -> Array:
         key = self, x.shape, x.dtype
         _seen[key] += 1
-        return self._compiled(x) if _seen[key] > _FEW else self._plain(x)
+        return self._kf_compiled(x) if _seen[key] > _FEW else self._kf_plain(x)
 
 
 _identity = jax.jit(lambda x: x)

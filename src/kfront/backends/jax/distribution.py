@@ -66,9 +66,9 @@ class PlacedVariable(JaxVariable):
         value = self._value
         return super().numpy() if value.is_fully_addressable else multihost_utils.process_allgather(value, tiled=True)
 
-    def _state(self) -> dict[str, object]:
+    def _kf_state(self) -> dict[str, object]:
         own = ("_layout", "_sharding")  # devices are those of this process
-        return {k: v for k, v in super()._state().items() if k not in own}
+        return {k: v for k, v in super()._kf_state().items() if k not in own}
 
 
 def _start(index: tuple[slice, ...]) -> tuple[int, ...]:

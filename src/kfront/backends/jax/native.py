@@ -59,7 +59,7 @@ class JaxVariable(Variable):
     """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
 
     _resident_in: StepState | None = None  # the compiled step that has the value, which is not an attribute then
-    _made_in: object = None  # the trace that it belongs to, whose values it may hold
+    _kf_made_in: object = None  # the trace that it belongs to, whose values it may hold
 
     def __getattr__(self, name: str) -> Any:
         while name == "_value":
@@ -72,13 +72,13 @@ class JaxVariable(Variable):
                 break
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _state(self) -> dict[str, object]:
+    def _kf_state(self) -> dict[str, object]:
         _end_residence(self)
-        return {k: v for k, v in super()._state().items() if k not in ("_resident_in", "_made_in", "_outside")}
+        return {k: v for k, v in super()._kf_state().items() if k not in ("_resident_in", "_kf_made_in", "_outside")}
 
     def _make(self, value: Array) -> None:
         self._dtype = canonical(self._dtype)
-        self._made_in = trace_now()
+        self._kf_made_in = trace_now()
         if isinstance(value, TRACER):  # made from a computed value while tracing
             self._value = strong(value)
             return
@@ -94,7 +94,7 @@ class JaxVariable(Variable):
             reads[id(self)] = self
         if cast is None or not self._autocast or cast == self._dtype or self._dtype not in FLOATS:
             return self._value
-        return self._backend.cast(self._value, cast)
+        return self._kf_backend.cast(self._value, cast)
 
     def _read(self) -> Array:
         reads = _local.reads
@@ -113,7 +113,7 @@ class JaxVariable(Variable):
         if isinstance(value, TRACER):
             if _local.entries is not None:
                 return self._put(strong(value))
-            if trace_now() != self._made_in:
+            if trace_now() != self._kf_made_in:
                 raise _stays(self)
         _end_residence(self)
         self._value = strong(value)

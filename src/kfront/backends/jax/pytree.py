@@ -2,9 +2,9 @@
 
 The leaves of a layer are the values of all its variables. The static part is a `Structure`: whatever else the layer
 holds, written down once, so that it can be compared, and so that layers can be made of it. What belongs to one
-instance, as its name and the seeds of its initializers do, is not compared (`_of_instance` of a class), and what a call
-or a training run leaves behind is left out (`_of_run`). Layers that were made alike have equal
-structures, so `jax.tree.map` takes them together and `jax.jit` compiles once for all of them.
+instance, as its name and the seeds of its initializers do, is not compared (`_kf_of_instance` of a class), and what a
+call or a training run leaves behind is left out (`_kf_of_run`). Layers that were made alike have equal structures, so
+`jax.tree.map` takes them together and `jax.jit` compiles once for all of them.
 
 A Structure holds no weights. A layer that comes out of a transform is filled when something of it is first asked for:
 one that is only handed on costs nothing.
@@ -155,7 +155,7 @@ class _Weight(_Object):
         """Put in what it holds."""
         super().fill(maker, made)
         place = self[1][1].value
-        made._owner, made._resident_in, made._made_in = None, None, maker.made_in
+        made._owner, made._resident_in, made._kf_made_in = None, None, maker.made_in
         made._value = value = jnp.asarray(made._value) if place is None else maker.values[place]
         if hasattr(value, "shape"):
             made._shape = tuple(value.shape)
@@ -176,9 +176,8 @@ def _set(made: Any, name: str, value: object) -> None:
 _ATOMS = PLAIN - {type, types.FunctionType} | {complex, type(...), type(NotImplemented), range}
 _AS_THEY_ARE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type(jax.jit(abs)))
 _WITH_IDENTITY = (Operation, JaxVariable, Node, KerasTensor, list, dict)
-_OWN = frozenset(
-    {"_value", "_owner", "_resident_in", "_made_in", "_outside"}
-)  # of a JaxVariable, beside the state that copies have
+# of a JaxVariable, beside the state that copies have
+_OWN = frozenset({"_value", "_owner", "_resident_in", "_kf_made_in", "_outside"})
 
 
 class _Writer:
@@ -197,7 +196,7 @@ class _Writer:
     def __init__(self, layer: Layer) -> None:
         self.places = {id(v): i for i, v in enumerate(layer.variables)}
         self.objects: list[Any] = []
-        self._known: dict[int, Any] = {}  # what was written, by id
+        self._kf_known: dict[int, Any] = {}  # what was written, by id
         self._held: list[object] = []  # what has these ids
         self._references = 0
         self._later: list[tuple[_Object, dict[str, Any]]] = []
@@ -217,7 +216,7 @@ class _Writer:
             return _Shared(x) if isinstance(x, TRACER) else _Array(x)
         if isinstance(x, tuple):
             return _Tuple((kind, *map(self.write, x)))
-        found = self._known.get(id(x))
+        found = self._kf_known.get(id(x))
         if found is None:
             found = self._object(x)
         self._references += type(found) is _Ref
@@ -229,10 +228,10 @@ class _Writer:
         except Exception:  # a lock, a file, a generator: each says in its own way that it cannot be copied
             return _Shared(x)
         number, before = _Ref(len(self.objects)), self._references
-        self._known[id(x)] = number
+        self._kf_known[id(x)] = number
         self._held.append((x, arguments, state))
         self.objects.append(None)
-        left, labels = (getattr(type(x), name, frozenset()) for name in ("_of_run", "_of_instance"))
+        left, labels = (getattr(type(x), name, frozenset()) for name in ("_kf_of_run", "_kf_of_instance"))
         state = {name: state[name] for name in state if name not in left}
         one = self.objects[number] = (_Weight if isinstance(x, JaxVariable) else _Object)(
             (
@@ -247,7 +246,7 @@ class _Writer:
         if self._references > before or isinstance(x, _WITH_IDENTITY):
             return number
         self.objects.pop()
-        self._known[id(x)] = one
+        self._kf_known[id(x)] = one
         return one
 
     def _apart(self, x: Any) -> tuple[Callable[..., Any], Any, Any, Any, dict[Any, Any]]:
@@ -256,8 +255,8 @@ class _Writer:
             return _Weight, (plain_class(x), self.places.get(id(x))), (), (), _state_of(x, id(x) in self.places)
         if isinstance(x, Node):
             return Node, (x.operation, x.args, x.kwargs, x.outputs), (), (), {}
-        if hasattr(x, "_architecture"):
-            return object.__new__, (type(x),), (), (), dict(sorted(x._architecture().items()))
+        if hasattr(x, "_kf_architecture"):
+            return object.__new__, (type(x),), (), (), dict(sorted(x._kf_architecture().items()))
         if not hasattr(x, "__reduce_ex__") or hasattr(x, "__deepcopy__"):
             raise TypeError
         function, arguments, state, items, pairs = (*x.__reduce_ex__(4), None, None, None)[:5]
@@ -331,7 +330,7 @@ def _names(layer: Layer, seen: frozenset[int] = frozenset()) -> dict[int, str]:
     for where, x in sorted(filed, key=lambda one: (one[0].startswith("_"), one[0].startswith("_weight_"))):
         if isinstance(x, JaxVariable):
             names.setdefault(id(x), where)
-        elif hasattr(x, "_architecture") and id(x) not in seen:
+        elif hasattr(x, "_kf_architecture") and id(x) not in seen:
             for inner, name in _names(x, seen | {id(layer)}).items():
                 names.setdefault(inner, f"{where}/{name}")
         elif isinstance(x, SeedGenerator):
@@ -412,7 +411,7 @@ def _layer_of(cls: type, written: Structure, values: Sequence[Any]) -> Any:
 def _fill(layer: Layer) -> None:
     fields = _fields(layer)
     values, written, made_in = fields.pop(_EMPTY)
-    fields["_made_in"] = made_in = outer_is_none(made_in)
+    fields["_kf_made_in"] = made_in = outer_is_none(made_in)
     _Maker(written.objects, values, made_in, layer)
 
 
@@ -440,10 +439,10 @@ _late: set[tuple[type, str]] = set()
 def _fill_late(cls: type, names: Sequence[str] | dict[str, Any]) -> None:
     """Let the defaults of a class that its instances replace wait for the contents of an empty layer.
 
-    All but `_ready`, which each call reads: an empty layer is not ready.
+    All but `_kf_ready`, which each call reads: an empty layer is not ready.
     """
     for name in names:
-        if (cls, name) not in _late and name != "_ready":
+        if (cls, name) not in _late and name != "_kf_ready":
             _late.add((cls, name))
             default = getattr(cls, name, _late)
             if default is not _late and not hasattr(type(default), "__set__"):

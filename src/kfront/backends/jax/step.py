@@ -130,7 +130,7 @@ class Step:
         found.update((id(v), v) for v in self.extra)
         return list(found.values())
 
-    def _run(self, values: Sequence[Array], args: object) -> tuple[list[Array], Any]:
+    def _kf_run(self, values: Sequence[Array], args: object) -> tuple[list[Array], Any]:
         """Trace `fn`: (new values of the Variables, output)."""
         variables = self.variables
         with Trace(), bind(variables, values), Reads() as reads, Journal() as journal:
@@ -155,7 +155,9 @@ class Step:
         while True:
             self.variables = self._ask()
             try:
-                jaxpr, shapes = jax.make_jaxpr(self._run, return_shape=True)([v._value for v in self.variables], args)
+                jaxpr, shapes = jax.make_jaxpr(self._kf_run, return_shape=True)(
+                    [v._value for v in self.variables], args
+                )
             except _Stale:
                 continue
             if len(self._ask()) == len(self.variables):  # else `fn` made Variables: they are state as well
@@ -181,7 +183,7 @@ class Step:
         else:
             if [id(v) for v in self._ask()] != [id(v) for v in self.variables]:
                 raise _Stale
-            after, out = self._run(values, args)
+            after, out = self._kf_run(values, args)
         changed = {id(v): x for v, x, old in zip(self.variables, after, values, strict=True) if x is not old}
         if not changed.keys() <= set(map(id, self.written)):
             raise _Stale

@@ -154,7 +154,7 @@ class TensorFlowBackend(Backend):
         if x.__class__ is np.ndarray and dtype is None:
             return tf.constant(x)
         if isinstance(x, Variable):
-            x = x._tensor if x._backend is self else x.numpy()
+            x = x._tensor if x._kf_backend is self else x.numpy()
             return self.convert(x, dtype)
         if isinstance(x, (*_TENSORS, tf.Variable)):
             x = x if isinstance(x, (tf.SparseTensor, tf.RaggedTensor)) else tf.convert_to_tensor(x)
@@ -209,7 +209,7 @@ class TensorFlowBackend(Backend):
     def init_layer(self, layer: Layer) -> None:
         """Note the `tf.distribute` strategy that the layer is made for."""
         if tf.distribute.has_strategy():
-            layer.__dict__["_strategy"] = tf.distribute.get_strategy()
+            layer.__dict__["_kf_strategy"] = tf.distribute.get_strategy()
 
     def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
         """Make a variable a trackable child of a layer."""

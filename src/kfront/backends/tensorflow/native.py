@@ -109,7 +109,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
             self._value = tf.Variable(
                 value,
                 trainable=self._trainable and self._dtype in FLOATS,
-                dtype=self._backend.native_dtype(self._dtype),
+                dtype=self._kf_backend.native_dtype(self._dtype),
                 name=self.name,
                 aggregation=_AGGREGATION[self.aggregation],
                 synchronization=_SYNCHRONIZATION[self.synchronization],
@@ -150,7 +150,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         out = held if held.__class__ in eager_types else read(held)
         cast = state.autocast
         if cast is not None and self._autocast and cast != self._dtype and self._dtype in FLOATS:
-            return self._backend.cast(out, cast)
+            return self._kf_backend.cast(out, cast)
         return out
 
     @property
@@ -161,13 +161,13 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
 
     def assign_add(self, value: Tensor) -> Tensor:
         """Add `value`; returns the new value."""
-        return self._step(value, add_in_place, "add")
+        return self._kf_step(value, add_in_place, "add")
 
     def assign_sub(self, value: Tensor) -> Tensor:
         """Subtract `value`; returns the new value."""
-        return self._step(value, _assign_sub, "subtract")
+        return self._kf_step(value, _assign_sub, "subtract")
 
-    def _step(self, value: Tensor, in_place: Closure[Tensor], name: str) -> Tensor:
+    def _kf_step(self, value: Tensor, in_place: Closure[Tensor], name: str) -> Tensor:
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         value = self._same(value)
@@ -176,7 +176,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         if plain and value.shape.as_list() == list(self._shape):
             in_place(held.handle, value)
             return read(held)
-        return self.assign(getattr(self._backend, name)(self._read(), value))
+        return self.assign(getattr(self._kf_backend, name)(self._read(), value))
 
     # -- standing for the tf.Variable in TensorFlow --------------------------------------------------------------------
 
@@ -192,10 +192,10 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: object) -> dict[str, object]:
         return {"value": self._value} if isinstance(self._value, tf.Variable) else {}
 
-    def _state(self) -> dict[str, object]:
-        kept = {k: v for k, v in super()._state().items() if not k.startswith("_self_")}
+    def _kf_state(self) -> dict[str, object]:
+        kept = {k: v for k, v in super()._kf_state().items() if not k.startswith("_self_")}
         kept.pop("_value", None)
-        kept["_saved"] = self._backend.to_numpy(self._value)
+        kept["_saved"] = self._kf_backend.to_numpy(self._value)
         return kept
 
     def __setstate__(self, saved: dict[str, object]) -> None:
@@ -250,16 +250,18 @@ class LayerBase(tf.Module):
     wrapped).
     """
 
-    _TF_MODULE_IGNORED_PROPERTIES = frozenset({"_init_args", "_inbound_nodes", "_outbound_nodes", "_losses", "_lists"})
+    _TF_MODULE_IGNORED_PROPERTIES = frozenset(
+        {"_kf_init_args", "_inbound_nodes", "_outbound_nodes", "_losses", "_kf_lists"}
+    )
     _tf_children: dict[str, Any]
-    _strategy: Any = None
+    _kf_strategy: Any = None
     autograph_info__: object = None  # AutoGraph leaves alone what has it: `tf.function(layer)` would rewrite the layer
     name: Any = None  # a module's is a property, which would hide a layer's
 
     @property
     def distribute_strategy(self) -> Any:
         """The `tf.distribute` strategy in whose scope it was made, else the one whose scope this is."""
-        return self._strategy or tf.distribute.get_strategy()
+        return self._kf_strategy or tf.distribute.get_strategy()
 
     def _trackable_children(
         self, save_type: str = "checkpoint", cache: object = None, **kwargs: object

@@ -109,12 +109,12 @@ class Step:
         kind = (structure, *[x.shape.rank for x in leaves])  # retracing relaxes sizes, and must not relax ranks
         graph = self.graphs.get(key) or self.graphs.get(kind)
         if graph is None:
-            graph = self.graphs[kind] = self._graph(structure)
+            graph = self.graphs[kind] = self._kf_graph(structure)
         elif not tf.distribute.has_strategy():
             try:
                 graph.get_concrete_function(*leaves)
             except (TypeError, ValueError):
-                graph = self.graphs[key] = self._graph(structure, relax=False)
+                graph = self.graphs[key] = self._kf_graph(structure, relax=False)
         return graph
 
     def _remember(self, graph: object, leaves: list[Tensor], key: object) -> None:
@@ -126,7 +126,7 @@ class Step:
                 self.ready.clear()
             self.ready[key] = made
 
-    def _graph(self, structure: object, relax: bool = True) -> Nested[Tensor]:
+    def _kf_graph(self, structure: object, relax: bool = True) -> Nested[Tensor]:
         xla = self.xla
 
         def run(*leaves: object) -> Nested[Tensor]:

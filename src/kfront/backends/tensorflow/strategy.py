@@ -30,7 +30,7 @@ def count() -> int:
 
 def scope_of(model: Trainer) -> AbstractContextManager[object]:
     """Context in which the variables are made of a model that was made in the scope of a strategy."""
-    return nullcontext() if model._strategy is None else model._strategy.scope()
+    return nullcontext() if model._kf_strategy is None else model._kf_strategy.scope()
 
 
 def summed(grads: list[Tensor], variables: Sequence[Variable]) -> list[Tensor]:
@@ -47,7 +47,7 @@ def whole_batches(x: Any) -> Iterator[object]:
 
 def replicated(model: Trainer, run: Closure[Tensor], kind: str) -> Closure[Tensor]:
     """A step that is given whole batches, run on parts of them; see `Backend.replicated`."""
-    strategy = model._strategy
+    strategy = model._kf_strategy
     if strategy is None or strategy.num_replicas_in_sync == 1:
         return run
 

@@ -234,7 +234,7 @@ class TorchBackend(Backend):
     def init_layer(self, layer: Layer) -> None:
         torch.nn.Module.__init__(layer)
         _native.init_tables(layer)
-        layer.__dict__.update(training=False, _mode_set=False)  # as in Keras: inference unless told; `train()` tells
+        layer.__dict__.update(training=False, _kf_mode_set=False)  # as in Keras: inference unless told; `train()` tells
 
     def native_members(self, cls: type, root: type) -> dict[str, object]:
         return _native.members(cls, root)

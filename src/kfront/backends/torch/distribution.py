@@ -58,7 +58,7 @@ class SharedVariable(TorchVariable):
         if self.name == SEED_NAME:
             self._value.data[0] += dist.get_rank()
             return
-        first, watch = _from_first(self._value.data), self._backend.distributor.watch
+        first, watch = _from_first(self._value.data), self._kf_backend.distributor.watch
         if watch is not None and first.ndim == 0 and self.aggregation == "only_first_replica":  # the learning rate
             watch.compare_with({self.name: shortest(first.item())}, {self.name: shortest(self._value.item())})
         self._value.data.copy_(first)
@@ -183,9 +183,9 @@ class TorchDistributor(Distributor):
         by_agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
         self.start_watch(_Store(), "the agent of torchrun" if by_agent else "rank 0")
 
-    def _on_host(self, x: Any) -> Any:
+    def _kf_on_host(self, x: Any) -> Any:
         plain = isinstance(x, torch.Tensor) and x.device == _CPU and x.layout is torch.strided
-        return x.detach().numpy() if plain and x.dtype is not torch.bfloat16 else super()._on_host(x)
+        return x.detach().numpy() if plain and x.dtype is not torch.bfloat16 else super()._kf_on_host(x)
 
     def agreed(self, numbers: list[int]) -> list[int]:
         """The numbers that the first process gives."""
@@ -388,12 +388,12 @@ class TorchDistributor(Distributor):
 
     def reduction(self, distribution: Distribution) -> Reduction | None:
         """The average of the gradients of all processes; on a mesh, the sums that are still to be made."""
-        if self.processes()[0] > 1 and distribution._backend is self.b and distribution.splits_variables:
+        if self.processes()[0] > 1 and distribution._kf_backend is self.b and distribution.splits_variables:
             return settle
-        return self._average if distribution._backend is self.b and self.processes()[0] > 1 else None
+        return self._kf_average if distribution._kf_backend is self.b and self.processes()[0] > 1 else None
 
     @torch.compiler.disable
-    def _average(self, grads: list[Tensor], variables: list[Variable]) -> list[Tensor]:
+    def _kf_average(self, grads: list[Tensor], variables: list[Variable]) -> list[Tensor]:
         count, out = dist.get_world_size(), list(grads)
         for kind in dict.fromkeys(g.dtype for g in grads):
             places = [i for i, g in enumerate(grads) if g.dtype is kind]

@@ -244,7 +244,7 @@ def _program(model: Model, signature: tuple[Nested[KerasTensor], ...], dynamic: 
 
     def example(x: KerasTensor) -> Tensor:
         shape = [_SIZE if n is None else n for n in x.shape]
-        return torch.zeros(shape, dtype=model._backend.native_dtype(x.dtype), device=device)
+        return torch.zeros(shape, dtype=model._kf_backend.native_dtype(x.dtype), device=device)
 
     def free(x: Tensor) -> Any:
         return {i: torch.export.Dim.DYNAMIC for i, n in enumerate(x.shape) if n is None}

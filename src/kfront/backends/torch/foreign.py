@@ -43,7 +43,7 @@ class Adopted(TorchVariable):
         fields["_settable_trainable"] = self._trainable
 
     _elsewhere = True
-    _backend = property(lambda self: get("torch"))
+    _kf_backend = property(lambda self: get("torch"))
     path = property(lambda self: f"{self._layer.path or self._layer.name}/{self.name}")
     _dtype = property(lambda self: NAMES[self._value.dtype])
     _shape = property(lambda self: tuple(self._value.shape))
@@ -179,9 +179,9 @@ def force_mode(module: Module, modes: Modes | None, training: bool | None) -> Mo
 def run(layer: Layer, args: Nested[Tensor], kwargs: Any) -> Any:
     """Call the module of a layer in the layer's compute dtype."""
     module = layer.module
-    if layer._scope_dtype is None:
+    if layer._kf_scope_dtype is None:
         return module(*args, **kwargs)
-    cast = {v.name: v.value for v in layer._own_variables if isinstance(v, Adopted)}
+    cast = {v.name: v.value for v in layer._kf_own_variables if isinstance(v, Adopted)}
     return torch.func.functional_call(module, cast, args, kwargs)
 
 
@@ -199,4 +199,4 @@ def load(module: Module, values: dict[str, np.ndarray]) -> None:
 
 
 def _is_layer(part: Module) -> bool:
-    return getattr(type(part), "_tracked_kind", None) == "layer"
+    return getattr(type(part), "_kf_tracked_kind", None) == "layer"

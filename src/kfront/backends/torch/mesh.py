@@ -70,11 +70,11 @@ class Feed:
             args = tree.map_structure(self._divided, args)
         try:
             with awaited:
-                return tree.map_structure(whole, self._run(run, args))
+                return tree.map_structure(whole, self._kf_run(run, args))
         finally:
             undivided.axis = None
 
-    def _run(self, run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Tensor]:
+    def _kf_run(self, run: Closure[Tensor], args: Nested[Tensor]) -> Nested[Tensor]:
         if not self.jit or not self.warm:
             self.warm = True  # layers and ops have worked out now what would break the graph
             return run(*args) if self.trains else _without_gradients(run, args)
@@ -625,7 +625,7 @@ class _Awaited(threading.local):
                 if p.is_partial():
                     dist.all_reduce(flat, group=mesh.get_group(axis))
             for (v, part, times), total in zip(some, flat.split([part.numel() for _, part, _ in some]), strict=True):
-                TorchForeach.increment(v._backend.foreach, v, total.view(part.shape), times)
+                TorchForeach.increment(v._kf_backend.foreach, v, total.view(part.shape), times)
 
     def __enter__(self) -> None:
         self.sums = {}

@@ -56,7 +56,7 @@ class Table(dict[str, Tensor | None]):
         if variable is not None:
             self.layer.__dict__.pop(name, None)
             variable.displace(self.layer, name)
-        elif name in self.layer.__dict__["_native_names"]:
+        elif name in self.layer.__dict__["_kf_native_names"]:
             self.layer._tracker.forget(name)
 
     def pop(self, name: str, *default: Tensor | None) -> Tensor | None:
@@ -76,7 +76,7 @@ class Table(dict[str, Tensor | None]):
 
 def known(layer: Module, name: str) -> TorchVariable | None:
     """The Variable that is registered under a name, or None."""
-    entry = layer.__dict__["_native_names"].get(name)
+    entry = layer.__dict__["_kf_native_names"].get(name)
     return entry[0] if entry is not None and _is_held(entry[0]) else None
 
 
@@ -88,10 +88,10 @@ def _is_held(thing: object) -> TypeGuard[TorchVariable]:
 def init_tables(layer: Module) -> None:
     """Give a new layer, or one that was copied, tables that its Variables follow."""
     fields = layer.__dict__
-    names = fields.setdefault("_native_names", {})
+    names = fields.setdefault("_kf_native_names", {})
     for table in ("_parameters", "_buffers"):
         fields[table] = Table(layer, fields[table])
-    fields["_parameters"].waiting = layer._owns_weights and not getattr(type(layer).build, "_empty", False)
+    fields["_parameters"].waiting = layer._kf_owns_weights and not getattr(type(layer).build, "_empty", False)
     for name, (thing, _) in names.items():
         if _is_held(thing):
             thing.places = (*thing.places, (layer, name))
@@ -145,9 +145,9 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     there = thing.__dict__.get("_held_by") is layer  # it stands for a module or Parameter that is an attribute
     if "_modules" not in fields or (getattr(thing, "_elsewhere", False) and not there):
         return  # a copy that is being put together; what was registered comes with it
-    names = fields["_native_names"]
+    names = fields["_kf_native_names"]
     own = thing.__dict__
-    placed = "_native_names" not in own or own.get("_placed", False)  # a layer that is new need not be looked for
+    placed = "_kf_native_names" not in own or own.get("_placed", False)  # a layer that is new need not be looked for
     found = next((n for n, (x, _) in names.items() if x is thing), None) if placed else None
     if not placed:
         own["_placed"] = True
@@ -189,8 +189,8 @@ def _announce(layer: Module, name: str) -> None:
 def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
     """Move what is registered to a better name, which an attribute has given it."""
     fields = layer.__dict__
-    thing, users = fields["_native_names"].pop(old)
-    fields["_native_names"][new] = thing, [*users, attribute]
+    thing, users = fields["_kf_native_names"].pop(old)
+    fields["_kf_native_names"][new] = thing, [*users, attribute]
     for table in (fields["_parameters"], fields["_buffers"], fields["_modules"]):
         if old in table:
             value = dict.__getitem__(table, old)
@@ -203,7 +203,7 @@ def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
 
 def _forget(layer: Module, name: str) -> None:
     fields = layer.__dict__
-    thing = fields["_native_names"].pop(name)[0]
+    thing = fields["_kf_native_names"].pop(name)[0]
     if not isinstance(thing, Module):
         thing.places = tuple(p for p in thing.places if p[0] is not layer or p[1] != name)
     elif any(isinstance(x, Module) for _, x in layer._tracker.items.get(name, ())):
@@ -215,7 +215,7 @@ def _forget(layer: Module, name: str) -> None:
 
 def untrack(layer: Module, attribute: str) -> None:
     """An attribute no longer holds what was registered for it."""
-    for name, (_, users) in list(layer.__dict__.get("_native_names", {}).items()):
+    for name, (_, users) in list(layer.__dict__.get("_kf_native_names", {}).items()):
         if attribute in users:
             users.remove(attribute)
             if not users:
@@ -236,21 +236,21 @@ def set_native_attribute(layer: Module, name: str, value: object) -> bool:
             if type(value) is VariableParameter and value._handle is not None and value._handle is not variable:
                 return False
             fields["_parameters"][name] = value
-        elif variable._listed:
+        elif variable._kf_listed:
             return False
         else:
             object.__setattr__(layer, name, value)  # what was computed from the storage that is gone
         return True
     if (
         type(value) is VariableParameter
-        or hasattr(type(value), "_tracked_kind")
+        or hasattr(type(value), "_kf_tracked_kind")
         or not isinstance(value, (Module, Parameter, Buffer))
     ):
         return False
     if isinstance(value, Module):
-        layer._adopt(name, value)
+        layer._kf_adopt(name, value)
         return True
-    if isinstance(fields["_native_names"].get(name, ("",))[0], TorchVariable):
+    if isinstance(fields["_kf_native_names"].get(name, ("",))[0], TorchVariable):
         fields["_parameters"][name] = value  # its Variable looks there
         return True
     layer._tracker.forget(name)
@@ -277,7 +277,7 @@ def delete_native_attribute(layer: Module, name: str) -> bool:
 
 def settle(layer: Module) -> None:
     """Have the Variables hold what is in the tables: torch may have put new objects there, or changed their class."""
-    for name, (thing, _) in layer.__dict__["_native_names"].items():
+    for name, (thing, _) in layer.__dict__["_kf_native_names"].items():
         for table in (layer._parameters, layer._buffers):
             if name in table and _is_held(thing):
                 thing.take(table[name])
@@ -312,12 +312,12 @@ def _load_from_state_dict(self: Module, *args: object) -> None:
 def take_mode(owner: Module, name: str, part: Module | None) -> None:
     """A layer that is put into a module takes over its mode, unless `train` or another module has set one before."""
     mode = owner.__dict__.get("training")  # what `torch.compile` makes asks the module that it is about
-    if owner.__dict__.get("_mode_set") is False:
+    if owner.__dict__.get("_kf_mode_set") is False:
         return  # nobody has told the owner either, so that a layer's own default holds
-    if mode is not None and isinstance(part, Module) and part.__dict__.get("_mode_set") is False:
+    if mode is not None and isinstance(part, Module) and part.__dict__.get("_kf_mode_set") is False:
         if part.training != mode:
             part.train(mode)
-        part.__dict__["_mode_set"] = True
+        part.__dict__["_kf_mode_set"] = True
 
 
 module.register_module_module_registration_hook(take_mode)
@@ -327,7 +327,7 @@ def _register_parameter(self: Module, name: str, param: Parameter | None) -> Non
     """As `Module.register_parameter`; under a Variable's name it becomes its storage."""
     if param is not None and known(self, name) is None:
         Module.register_parameter(self, name, param)
-        self._tracker.track(name, self._backend.foreign("torch", self.name).adopted(self, name, name, self))
+        self._tracker.track(name, self._kf_backend.foreign("torch", self.name).adopted(self, name, name, self))
     else:
         self._parameters[name] = param
 
@@ -352,7 +352,7 @@ def _call(self: Module, *args: Any, **kwargs: Any) -> Any:
     """`Module.__call__`, to which it leaves what is rarely there: hooks, `Module.compile`, `torch.fx`, `torch.jit`."""
     fields = self.__dict__
     if torch._C._get_tracing_state():
-        fields["_ready"] = False  # `torch.jit.trace` compares two runs, which have to take the same path
+        fields["_kf_ready"] = False  # `torch.jit.trace` compares two runs, which have to take the same path
         return Module.__call__(self, *args, **kwargs)
     if (
         fields["_forward_hooks"]
@@ -393,8 +393,8 @@ def members(cls: type, root: type) -> dict[str, object]:
 
     def train(self: Module, mode: bool = True) -> Module:
         fields = self.__dict__
-        fields["_mode_set"] = True
-        for layer in self._modules_held() if self._has_modules else ():
+        fields["_kf_mode_set"] = True
+        for layer in self._kf_modules_held() if self._kf_has_modules else ():
             layer.__dict__["_modes"] = None  # the flags that a call has covered up are of the past
         return own_train(self, mode)
 
@@ -416,5 +416,5 @@ def members(cls: type, root: type) -> dict[str, object]:
         out["__deepcopy__"] = _deepcopy
     if not hasattr(cls, "forward"):
         own = cls.__call__
-        out["forward"] = _signed(root._run, cls) if own is root.__call__ else own  # type: ignore[attr-defined]
+        out["forward"] = _signed(root._kf_run, cls) if own is root.__call__ else own  # type: ignore[attr-defined]
     return out

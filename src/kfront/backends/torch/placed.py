@@ -71,7 +71,7 @@ class PlacedVariable(TorchVariable):
     _divided = True
 
     def _make(self, value: Any) -> None:
-        b = self._backend
+        b = self._kf_backend
         local, offset = place(self._shape, *self.laid)
         with b.eager():
             if type(value) is Unmade:
@@ -118,10 +118,10 @@ class PlacedVariable(TorchVariable):
     def _shown(self, layer: object) -> PlacedVariable:
         return self  # not the Parameter, which has not been gathered
 
-    def _state(self) -> dict[str, Any]:
+    def _kf_state(self) -> dict[str, Any]:
         out = {
             k: v
-            for k, v in super()._state().items()
+            for k, v in super()._kf_state().items()
             if k not in ("_layout", "laid", "read_as", "summed", "member", "spec_of_sum")
         }
         value = whole(self._value.detach())

@@ -237,15 +237,15 @@ class Recorder(TorchFunctionMode):
         self.given: list[tuple[object, ...]] = []
         self.modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch._C._is_any_autocast_enabled()
         self.result: list[_Ref] = []
-        self._known: dict[int, tuple[TensorWeakRef, _Ref]] = {}
+        self._kf_known: dict[int, tuple[TensorWeakRef, _Ref]] = {}
         self._storages: list[int] = []  # of each number, while the tensor lives
-        self._kept: set[int] = set()  # memory of what functions that draw have given, and may keep
+        self._kf_kept: set[int] = set()  # memory of what functions that draw have given, and may keep
         self._held: dict[int, int] = {}  # storage of an input or another tensor -> the number for its memory
         self._inspector, self._busy, self._inputs = _Inspector(), False, inputs
         if len({id(x) for x in inputs}) < len(inputs):
             self.reason = "a tensor is given twice"
         for x in inputs:
-            self._add(x, None)
+            self._kf_add(x, None)
 
     def __enter__(self) -> Recorder:
         _now.recorder = self
@@ -301,7 +301,7 @@ class Recorder(TorchFunctionMode):
             self.written |= writes
             pure = pure and not writes
             if kind == "draws":
-                self._kept.update(self.memory[r] for r in refs if r is not None)
+                self._kf_kept.update(self.memory[r] for r in refs if r is not None)
             elif pure and refs[0] is not None and not several and refs[0] not in used:
                 self._compare(outs[0], refs[0], (*args, *kwargs.values()))
         self.calls.append(_Call(func, given, named, used, refs, several, pure))
@@ -321,7 +321,7 @@ class Recorder(TorchFunctionMode):
         """Find an argument that is the same view as the result, as it is of a reshape to the same shape."""
         for x in args:
             if isinstance(x, Tensor) and x.shape == out.shape and _interchangeable(out, x):
-                number = self._known[id(x)][1]
+                number = self._kf_known[id(x)][1]
                 self.views[ref] = self.views.get(number, number)
 
     def _numbers(self, x: Any, used: list[_Ref]) -> Any:
@@ -341,7 +341,7 @@ class Recorder(TorchFunctionMode):
 
     def _number(self, x: Tensor, near: dict[int, int] | None) -> _Ref:
         """The number of a tensor; a new one is the result of a call if `near` tells whose memory it may share."""
-        known = self._known.get(id(x))
+        known = self._kf_known.get(id(x))
         if known is not None and known[0]() is x:
             return known[1]
         if x.layout is not torch.strided:
@@ -350,9 +350,9 @@ class Recorder(TorchFunctionMode):
             if torch._C._dispatch_keys(x).has(torch._C.DispatchKey.Python):
                 raise Unsuited(f"takes a {type(x).__name__}")
             self.others[len(self.facts)] = x
-        return self._add(x, near)
+        return self._kf_add(x, near)
 
-    def _add(self, x: Tensor, near: dict[int, int] | None) -> _Ref:
+    def _kf_add(self, x: Tensor, near: dict[int, int] | None) -> _Ref:
         number = _Ref(len(self.facts))
         self.facts.append((x.shape, x.dtype))
         if self.detailed or near is None:
@@ -363,7 +363,7 @@ class Recorder(TorchFunctionMode):
             self._storages.append(storage)
             if near is None:
                 self.given.append((number, first, x.stride(), x.device, x.requires_grad, x.is_conj(), x.is_neg()))
-        self._known[id(x)] = (TensorWeakRef(x), number)
+        self._kf_known[id(x)] = (TensorWeakRef(x), number)
         return number
 
     def finish(self, results: Sequence[object]) -> None:
@@ -379,13 +379,13 @@ class Recorder(TorchFunctionMode):
             gc.collect()
             if self._escaped():
                 self.reason = "a tensor is kept outside of the results"
-        self._known.clear()
+        self._kf_known.clear()
         self._inputs = ()
 
     def _escaped(self) -> bool:
         """Whether somebody has a tensor that is neither a result, nor shares memory with what may stay."""
-        stays = {*self._kept, *self._held.values(), *(self.memory[r] for r in self.result)}
-        return any(self.memory[r] not in stays and ref() is not None for ref, r in self._known.values())
+        stays = {*self._kf_kept, *self._held.values(), *(self.memory[r] for r in self.result)}
+        return any(self.memory[r] not in stays and ref() is not None for ref, r in self._kf_known.values())
 
     def same(self, other: Recorder) -> bool:
         """Whether both have the same calls, with the same tensors that are no inputs."""

@@ -116,7 +116,7 @@ def _by_backward(loss: Tensor, variables: Sequence[Variable]) -> list[Tensor | N
     if any(hasattr(v.own, "placements") for v in variables):
         from kfront.backends.torch.mesh import install_foreach  # DTensor takes long to import
 
-        install_foreach(variables[0]._backend)
+        install_foreach(variables[0]._kf_backend)
     before = [v.own.grad for v in variables]
     for v in variables:
         v.own.grad = None

@@ -51,7 +51,7 @@ class TorchVariable(Variable):
     _elsewhere = False  # whether the storage belongs to a module of its own
 
     def _make(self, value: Tensor) -> None:
-        b = self._backend
+        b = self._kf_backend
         with b.eager():
             if isinstance(value, Tensor):
                 tensor = value.detach().clone()
@@ -156,7 +156,7 @@ class TorchVariable(Variable):
             self.own._handle = None
         self._kind, self.__class__ = type(self), Displaced
         structure.version += 1
-        bound = next(c for c in type(layer).__mro__ if "_unbound" in vars(c))
+        bound = next(c for c in type(layer).__mro__ if "_kf_unbound" in vars(c))
         if not isinstance(vars(bound).get(name), _Default) and hasattr(bound, name):
             setattr(bound, name, _Default(name, getattr(bound, name)))
 
@@ -168,7 +168,7 @@ class TorchVariable(Variable):
         for layer, name in self.places:
             fields = layer.__dict__
             shown = self._shown(layer)
-            for attribute in fields["_native_names"][name][1]:
+            for attribute in fields["_kf_native_names"][name][1]:
                 held = fields.get(attribute)
                 if held is not shown and isinstance(held, (TorchVariable, Parameter)):
                     object.__setattr__(layer, attribute, shown)
@@ -182,11 +182,11 @@ class TorchVariable(Variable):
         value = self._value
         if not is_parameter(value) or (type(value) is not VariableParameter and inside_func()):
             return self
-        casts = layer.__dict__.get("_scope_dtype") is not None
-        return self if casts and not type(layer)._unbound.__module__.startswith("kfront.") else value
+        casts = layer.__dict__.get("_kf_scope_dtype") is not None
+        return self if casts and not type(layer)._kf_unbound.__module__.startswith("kfront.") else value
 
-    def _state(self) -> Config:
-        return {k: v for k, v in super()._state().items() if k not in ("places", "_reference")}
+    def _kf_state(self) -> Config:
+        return {k: v for k, v in super()._kf_state().items() if k not in ("places", "_reference")}
 
 
 class Displaced(TorchVariable):
@@ -195,19 +195,19 @@ class Displaced(TorchVariable):
     A parametrization computes that, or pruning, from Parameters that are trained instead; after `del` there is none.
     """
 
-    _listed = False
+    _kf_listed = False
     own: Tensor | None = None
 
     @property
-    def _place(self) -> tuple[Module, str]:
+    def _kf_place(self) -> tuple[Module, str]:
         return self.places[0]
 
     @property
     def _value(self) -> Tensor:
-        return getattr(*self._place)
+        return getattr(*self._kf_place)
 
     def _write(self, value: Tensor) -> None:
-        layer, name = self._place
+        layer, name = self._kf_place
         original = layer._parameters.get(f"{name}_orig")  # of `torch.nn.utils.prune`
         with torch.no_grad():
             if original is not None:
@@ -222,11 +222,11 @@ class Displaced(TorchVariable):
 
     def take(self, tensor: Tensor) -> None:
         """Have a storage again."""
-        layer, name = self._place
+        layer, name = self._kf_place
         self.__class__ = self._kind
         structure.version += 1
         TorchVariable.take(self, tensor)
-        if name in layer.__dict__["_native_names"][name][1]:
+        if name in layer.__dict__["_kf_native_names"][name][1]:
             layer.__dict__[name] = self._shown(layer)
 
 
@@ -240,7 +240,7 @@ class _Default:
         self.name, self.default = name, default
 
     def __get__(self, layer: Module | None, owner: type) -> Any:
-        entry = None if layer is None else layer.__dict__["_native_names"].get(self.name)
+        entry = None if layer is None else layer.__dict__["_kf_native_names"].get(self.name)
         if entry is not None and type(entry[0]) is Displaced:
             raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}", name=self.name, obj=layer)
         return self.default
@@ -367,7 +367,7 @@ _NEW_PARAMETER = Parameter.__new__.__code__
 _OF_THE_VARIABLE = (
     *("name", "path", "trainable", "regularizer", "constraint", "overwrite_with_gradient"),
     *("aggregation", "synchronization", "assign", "assign_add", "assign_sub"),
-    *("own", "_value", "_put", "_write", "_read", "_backend", "_dtype", "_shape", "_layout", "_owner"),
+    *("own", "_value", "_put", "_write", "_read", "_kf_backend", "_dtype", "_shape", "_layout", "_owner"),
     *("_autocast", "_trainable", "_settable_trainable"),
 )
 

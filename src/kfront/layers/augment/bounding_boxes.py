@@ -38,13 +38,13 @@ class MaxNumBoundingBoxes(ImageLayer):
     [[1.0, 1.0, -1.0]]
     """
 
-    _normalise = normalisers(fill_value=Option(), max_number=positive)
-    _omitted = MappingProxyType({"bounding_box_format": None, "fill_value": -1})  # as in Keras's files
+    _kf_normalise = normalisers(fill_value=Option(), max_number=positive)
+    _kf_omitted = MappingProxyType({"bounding_box_format": None, "fill_value": -1})  # as in Keras's files
     max_number: int
     fill_value: Any
 
     def __init__(self, max_number: int, fill_value: TensorLike = -1, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def transform_bounding_boxes(
         self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True

@@ -92,10 +92,10 @@ class RandomBrightness(BaseColor):
     ((2, 4, 4, 3), True)
     """
 
-    _normalise = normalisers(factor=strength)
+    _kf_normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: object) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         low, high = self.value_range
@@ -134,10 +134,10 @@ class RandomContrast(BaseColor):
     """
 
     _FACTOR_BOUNDS = (0, 1)
-    _normalise = normalisers(factor=strength)
+    _kf_normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: object) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         lower, upper = self.factor
@@ -153,7 +153,7 @@ class RandomContrast(BaseColor):
 class BaseStrength(BaseColor):
     """Colours changed by a factor, in images of either layout."""
 
-    _normalise = normalisers(factor=strength)
+    _kf_normalise = normalisers(factor=strength)
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class BaseStrength(BaseColor):
         seed: Seed = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
 
 class BaseHSV(BaseStrength):
@@ -174,10 +174,10 @@ class BaseHSV(BaseStrength):
         axis = self.channel_axis
         hue, saturation, value = ops.split(ops.image.rgb_to_hsv(x, data_format=self.data_format), 3, axis=axis)
         factor = per_image(ops.cast(transformation["factor"], x.dtype))
-        hsv = ops.concatenate([*self._changed(hue, saturation, factor), value], axis=axis)
+        hsv = ops.concatenate([*self._kf_changed(hue, saturation, factor), value], axis=axis)
         return rescaled(ops.image.hsv_to_rgb(hsv, data_format=self.data_format), _UNIT, self.value_range)
 
-    def _changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    def _kf_changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
 
@@ -214,7 +214,7 @@ class RandomHue(BaseHSV):
         turn = ops.multiply(self._strength(data, seed), 0.5)
         return {"factor": ops.where(ops.less(self._draw(data, seed=seed), 0.5), ops.negative(turn), turn)}
 
-    def _changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    def _kf_changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         return ops.mod(ops.add(hue, factor), 1.0), saturation
 
 
@@ -249,7 +249,7 @@ class RandomSaturation(BaseHSV):
         s = self._strength(data, seed)
         return {"factor": ops.divide(s, ops.maximum(ops.subtract(1.0, s), 1e-7))}
 
-    def _changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    def _kf_changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         return hue, ops.clip(ops.multiply(saturation, factor), 0.0, 1.0)
 
 
@@ -326,14 +326,14 @@ class RandomGrayscale(BaseGray):
     [[[76, 76, 76]]]
     """
 
-    _normalise = normalisers(factor=_probability)
-    _omitted = MappingProxyType({"bounding_box_format": None, "seed": None})  # as in Keras's files
+    _kf_normalise = normalisers(factor=_probability)
+    _kf_omitted = MappingProxyType({"bounding_box_format": None, "seed": None})  # as in Keras's files
     factor: float
 
     def __init__(
         self, factor: Limits = 0.5, data_format: str | None = None, seed: Seed = None, **kwargs: object
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return per_image(ops.less(self._draw(data, seed=seed), self.factor))
@@ -368,7 +368,7 @@ class RandomInvert(BaseColor):
     """
 
     _FACTOR_BOUNDS = (0, 1)
-    _normalise = normalisers(factor=strength)
+    _kf_normalise = normalisers(factor=strength)
 
     def __init__(
         self,
@@ -378,7 +378,7 @@ class RandomInvert(BaseColor):
         data_format: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return {"apply_inversion": self._chosen(data, seed)}
@@ -427,7 +427,7 @@ class RandomColorJitter(BaseColor):
         data_format: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         common = {"value_range": value_range, "data_format": self.data_format, "dtype": self.dtype_policy}
         for name, kind in (
             ("brightness", RandomBrightness),

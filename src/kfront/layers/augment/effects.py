@@ -107,7 +107,7 @@ class RandomGaussianBlur(BaseColor):
     _always_floating = True
     kernel_size: tuple[int, int]
     sigma: tuple[float, float]
-    _normalise = normalisers(factor=strength, kernel_size=_odd_pair, sigma=pair_within(0, 1))
+    _kf_normalise = normalisers(factor=strength, kernel_size=_odd_pair, sigma=pair_within(0, 1))
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class RandomGaussianBlur(BaseColor):
         seed: Seed = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         chosen = self._chosen(data, seed)
@@ -202,7 +202,7 @@ class RandomErasing(BaseColor):
     _always_floating = True
     scale: tuple[float, float]
     fill_value: object
-    _normalise = normalisers(factor=strength, fill_value=Option(), scale=pair_within(0, 1))
+    _kf_normalise = normalisers(factor=strength, fill_value=Option(), scale=pair_within(0, 1))
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class RandomErasing(BaseColor):
         data_format: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         chosen = self._chosen(data, seed)

@@ -67,7 +67,7 @@ class RandomFlip(RandomImageLayer):
 
     _USE_BASE_FACTOR = False
     mode: str
-    _normalise = normalisers(mode=one_of("horizontal", "vertical", "horizontal_and_vertical"))
+    _kf_normalise = normalisers(mode=one_of("horizontal", "vertical", "horizontal_and_vertical"))
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class RandomFlip(RandomImageLayer):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Whether to flip, a dict of bools of shape (batch,) by direction, and the size of images."""
@@ -170,7 +170,7 @@ class RandomRotation(MovedImages):
     """
 
     _USE_BASE_FACTOR = True
-    _normalise = normalisers(factor=strength)
+    _kf_normalise = normalisers(factor=strength)
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class RandomRotation(MovedImages):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Rotations."""
@@ -240,7 +240,7 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
     (4, 8, 8, 3)
     """
 
-    _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
+    _kf_normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
     height_factor: Any
     width_factor: Any
 
@@ -255,7 +255,7 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._limits = [
             number_pair("RandomTranslation", name, value, -1.0, 1.0)
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
@@ -306,7 +306,7 @@ class RandomZoom(MovedImages):
     (4, 8, 8, 3)
     """
 
-    _normalise = normalisers(height_factor=Option(_zoom), width_factor=Option(_zoom))
+    _kf_normalise = normalisers(height_factor=Option(_zoom), width_factor=Option(_zoom))
     height_factor: Any
     width_factor: Any
 
@@ -321,7 +321,7 @@ class RandomZoom(MovedImages):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._limits = [
             number_pair("RandomZoom", name, value, -1.0, 1.0)
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
@@ -398,7 +398,7 @@ class RandomShear(ShiftedBoxes, MovedImages):
 
     x_factor: tuple[float, float]
     y_factor: tuple[float, float]
-    _normalise = normalisers(x_factor=_shear, y_factor=_shear)
+    _kf_normalise = normalisers(x_factor=_shear, y_factor=_shear)
 
     def __init__(
         self,
@@ -411,7 +411,7 @@ class RandomShear(ShiftedBoxes, MovedImages):
         seed: Seed = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Shears that leave the first pixel in its place."""
@@ -456,7 +456,7 @@ class RandomPerspective(MovedImages):
     _USE_BASE_FACTOR = True
     _FACTOR_BOUNDS = (0, 1)
     scale: float
-    _normalise = normalisers(factor=strength, scale=between(0, 1))
+    _kf_normalise = normalisers(factor=strength, scale=between(0, 1))
 
     def __init__(
         self,
@@ -468,7 +468,7 @@ class RandomPerspective(MovedImages):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Projective transforms, of some images the one that moves nothing."""
@@ -540,7 +540,7 @@ class RandomElasticTransform(RandomImageLayer):
     interpolation: str
     fill_mode: str
     fill_value: float
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         factor=strength,
         fill_mode=mode_of(*FILL_MODES),
         interpolation=mode_of("nearest", "bilinear"),
@@ -559,7 +559,7 @@ class RandomElasticTransform(RandomImageLayer):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Displacements of shape (batch, height, width, 2), and the size of images; None when not training."""

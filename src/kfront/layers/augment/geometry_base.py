@@ -78,7 +78,7 @@ class MovedImages(RandomImageLayer):
     "height" and "width" of images.
     """
 
-    _normalise = normalisers(fill_mode=mode_of(*FILL_MODES), interpolation=mode_of("nearest", "bilinear"))
+    _kf_normalise = normalisers(fill_mode=mode_of(*FILL_MODES), interpolation=mode_of("nearest", "bilinear"))
     _USE_BASE_FACTOR = False
     fill_mode: str = "constant"
     fill_value: float

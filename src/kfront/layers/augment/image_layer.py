@@ -66,10 +66,10 @@ class ImageLayer(DataLayer):
         training: whether random layers act.
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         factor=None, value_range=lambda layer, name, value: value_pair(type(layer).__name__, value)
     )
-    _omitted: ClassVar = {"bounding_box_format": None}
+    _kf_omitted: ClassVar = {"bounding_box_format": None}
     _USE_BASE_FACTOR: ClassVar[bool] = True
     _FACTOR_BOUNDS: ClassVar[tuple[float, float]] = (-1, 1)
     bounding_box_format: str | None
@@ -94,10 +94,10 @@ class ImageLayer(DataLayer):
             raise ArgumentError(
                 f"[{type(self).__name__}] expected no `factor`, got {factor!r}; this layer has no strength to set."
             )
-        self._store(locals())
+        self._kf_store(locals())
         last = self.data_format == "channels_last"
         self.height_axis, self.width_axis, self.channel_axis = (-3, -2, -1) if last else (-2, -1, -3)
-        self._built_when_made()
+        self._kf_built_when_made()
 
     # -- what subclasses define ---------------------------------------------------------------------------------------
 
@@ -135,25 +135,25 @@ class ImageLayer(DataLayer):
 
     def transform_single_image(self, image: Tensor, transformation: Transformation, training: bool = True) -> Tensor:
         """`transform_images` of one image."""
-        return self._single(self.transform_images, image, transformation, training)
+        return self._kf_single(self.transform_images, image, transformation, training)
 
     def transform_single_label(self, label: Tensor, transformation: Transformation, training: bool = True) -> Tensor:
         """`transform_labels` of one label."""
-        return self._single(self.transform_labels, label, transformation, training)
+        return self._kf_single(self.transform_labels, label, transformation, training)
 
     def transform_single_bounding_box(
         self, bounding_box: Boxes, transformation: Transformation, training: bool = True
     ) -> Boxes:
         """`transform_bounding_boxes` of the boxes in one image."""
-        return self._single(self.transform_bounding_boxes, bounding_box, transformation, training)
+        return self._kf_single(self.transform_bounding_boxes, bounding_box, transformation, training)
 
     def transform_single_segmentation_mask(
         self, segmentation_mask: Tensor, transformation: Transformation, training: bool = True
     ) -> Tensor:
         """`transform_segmentation_masks` of one mask."""
-        return self._single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
+        return self._kf_single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
 
-    def _single(
+    def _kf_single(
         self, method: Callable[..., object], value: object, transformation: Transformation, training: bool
     ) -> Any:
         batch = tree.map_structure(lambda x: ops.expand_dims(ops.convert_to_tensor(x), 0), value)
@@ -170,7 +170,7 @@ class ImageLayer(DataLayer):
             method = getattr(self, name)
             if batched:
                 return method(value, transformation=transformation, training=training)
-            return self._single(method, value, transformation, training)
+            return self._kf_single(method, value, transformation, training)
 
         if not isinstance(data, dict):
             return apply("transform_images", data)
@@ -230,12 +230,12 @@ class RandomImageLayer(ImageLayer):
         seed: int, for the same transformations in each run.
     """
 
-    _normalise = normalisers(seed=lambda layer, name, value: check_seed(value, type(layer).__name__))
+    _kf_normalise = normalisers(seed=lambda layer, name, value: check_seed(value, type(layer).__name__))
     seed: int | None
 
     def __init__(self, *args: Any, seed: Seed = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(*args, **kwargs)
-        self._store(locals())
+        self._kf_store(locals())
         if not isinstance(seed, SeedGenerator):  # with a seed in any case: threads and processes draw from it
             seed = SeedGenerator(make_default_seed() if self.seed is None else self.seed)
         self.generator = seed

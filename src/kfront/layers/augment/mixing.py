@@ -94,10 +94,10 @@ class MixUp(BaseMixing):
     """
 
     alpha: float
-    _normalise = normalisers(alpha=_above_zero)
+    _kf_normalise = normalisers(alpha=_above_zero)
 
     def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Seed = None, **kwargs: object) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Weights and partners of the images; None if `training` is false."""
@@ -160,12 +160,12 @@ class CutMix(BaseMixing):
 
     _USE_BASE_FACTOR = True
     _FACTOR_BOUNDS = (0, 1)
-    _normalise = normalisers(factor=strength)
+    _kf_normalise = normalisers(factor=strength)
 
     def __init__(
         self, factor: Limits = 1.0, seed: Seed = None, data_format: str | None = None, **kwargs: object
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Partners, rectangles and weights of the images; None if `training` is false, or for a single image."""
@@ -246,7 +246,7 @@ class Mosaic(RandomImageLayer):
     """
 
     _USE_BASE_FACTOR = False
-    _normalise = normalisers(offset=_center_limits)
+    _kf_normalise = normalisers(offset=_center_limits)
     offset: tuple[float, float]
 
     def __init__(
@@ -257,7 +257,7 @@ class Mosaic(RandomImageLayer):
         data_format: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Images and centers; None if `training` is false."""

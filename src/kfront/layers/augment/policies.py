@@ -116,7 +116,7 @@ class RandAugment(BasePolicy):
 
     _LAYERS = (*_GEOMETRY, *_COLOURS, *_TONES)
     num_ops: int
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         factor=pair_within(0, 1), interpolation=one_of("bilinear", "nearest"), num_ops=not_negative
     )
 
@@ -130,7 +130,7 @@ class RandAugment(BasePolicy):
         data_format: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._make_layers()
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
@@ -212,7 +212,7 @@ class AugMix(BasePolicy):
     chain_depth: int
     alpha: float
     all_ops: bool
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         alpha=_alpha,
         chain_depth=positive,
         factor=pair_within(0, 1),
@@ -233,7 +233,7 @@ class AugMix(BasePolicy):
         data_format: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self._make_layers()
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:

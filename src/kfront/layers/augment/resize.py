@@ -41,7 +41,7 @@ class _Sized(ImageLayer):
     lengths are not those of the result, the window is resized.
     """
 
-    _normalise = normalisers(height=positive, width=positive)
+    _kf_normalise = normalisers(height=positive, width=positive)
     _USE_BASE_FACTOR = False
     height: int
     width: int
@@ -91,7 +91,7 @@ class Resizing(_Sized):
     (2, 8, 6, 3)
     """
 
-    _normalise = normalisers(interpolation=one_of(*_METHODS), fill_mode=one_of("constant"))
+    _kf_normalise = normalisers(interpolation=one_of(*_METHODS), fill_mode=one_of("constant"))
     interpolation: str
     antialias: bool
     crop_to_aspect_ratio: bool
@@ -112,7 +112,7 @@ class Resizing(_Sized):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ArgumentError("[Resizing] expected at most one way of keeping the aspect ratio, got crop and pad.")
 
@@ -230,7 +230,7 @@ class CenterCrop(_Cropped):
     """
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The windows, and the sizes of images."""
@@ -274,7 +274,7 @@ class RandomCrop(_Cropped, RandomImageLayer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The window, and the sizes of images."""

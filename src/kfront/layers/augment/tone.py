@@ -58,7 +58,7 @@ class AutoContrast(BaseTone):
     _USE_BASE_FACTOR = False
 
     def __init__(self, value_range: Limits = (0, 255), **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The stretched images."""
@@ -110,7 +110,7 @@ class RandomPosterization(BaseStrength):
 
     _FACTOR_BOUNDS = (1, 8)
     _USE_BASE_FACTOR = False
-    _normalise = normalisers(factor=_bits)
+    _kf_normalise = normalisers(factor=_bits)
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         low, high = (int(f) for f in self.factor)
@@ -155,7 +155,7 @@ class Solarization(BaseColor):
     _always_floating = True
     addition_factor: tuple[float, float]
     threshold_factor: tuple[float, float]
-    _normalise = normalisers(addition_factor=pair_within(0, 1), threshold_factor=pair_within(0, 1))
+    _kf_normalise = normalisers(addition_factor=pair_within(0, 1), threshold_factor=pair_within(0, 1))
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class Solarization(BaseColor):
         seed: Seed = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         draw = lambda limits: per_image(ops.multiply(self._draw(data, *limits, seed=seed), 255.0))  # noqa: E731
@@ -255,12 +255,12 @@ class Equalization(BaseHistogram):
     """
 
     bins: int
-    _normalise = normalisers(bins=positive)
+    _kf_normalise = normalisers(bins=positive)
 
     def __init__(
         self, value_range: Limits = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: object
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The equalized images; unchanged if `training` is false."""
@@ -315,7 +315,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
 
     clip_limit: float
     tile_grid_size: tuple[int, int]
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         clip_limit=between(float("-inf"), float("inf")),
         tile_grid_size=lambda layer, name, value: int_tuple(layer, name, value, 2),
     )
@@ -328,7 +328,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
         data_format: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _result(self, images: Tensor, values: Tensor) -> Tensor:
         return back(values, images)

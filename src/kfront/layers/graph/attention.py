@@ -35,7 +35,7 @@ class _Attention(MessagePassing):
     concat: bool
     dropout: float
     negative_slope: float
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         aggregate=UNWRITTEN,
         concat=flag,
         dropout=between(0, 1),
@@ -69,7 +69,7 @@ class _Attention(MessagePassing):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.__dict__["_loops"] = self.self_loops
         self.seed_generator = SeedGenerator(seed) if dropout else None
 
@@ -78,7 +78,7 @@ class _Attention(MessagePassing):
 
     def _add_bias(self) -> None:
         if self.use_bias:
-            self.bias = self._weight("bias", (self._width(0),))
+            self.bias = self._kf_weight("bias", (self._width(0),))
 
     def _projected(self, x: Tensor, kernel: Any) -> Tensor:
         """(nodes, heads, units)."""
@@ -148,9 +148,9 @@ class GATConv(_Attention):
     target_attention: VariableLike | None = None
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._weight("kernel", (features, self.heads * self.units))
-        self.source_attention = self._weight("source_attention", (self.heads, self.units), "kernel")
-        self.target_attention = self._weight("target_attention", (self.heads, self.units), "kernel")
+        self.kernel = self._kf_weight("kernel", (features, self.heads * self.units))
+        self.source_attention = self._kf_weight("source_attention", (self.heads, self.units), "kernel")
+        self.target_attention = self._kf_weight("target_attention", (self.heads, self.units), "kernel")
         self._add_bias()
 
     def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
@@ -208,13 +208,13 @@ class GATv2Conv(_Attention):
 
     def __init__(self, units: int, heads: int = 1, share_weights: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(units, heads, **kwargs)
-        self._store(locals())
+        self._kf_store(locals())
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._weight("kernel", (features, self.heads * self.units))
+        self.kernel = self._kf_weight("kernel", (features, self.heads * self.units))
         if not self.share_weights:
-            self.target_kernel = self._weight("target_kernel", (features, self.heads * self.units), "kernel")
-        self.attention = self._weight("attention", (self.heads, self.units), "kernel")
+            self.target_kernel = self._kf_weight("target_kernel", (features, self.heads * self.units), "kernel")
+        self.attention = self._kf_weight("attention", (self.heads, self.units), "kernel")
         self._add_bias()
 
     def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:

@@ -150,13 +150,13 @@ class MessagePassing(OptionLayer):
     [0.0, 0.0, 3.0]
     """
 
-    _normalise = normalisers(aggregate=one_of(*AGGREGATIONS))
+    _kf_normalise = normalisers(aggregate=one_of(*AGGREGATIONS))
     _loops = False  # whether each node gets an edge to itself
     _extra = 0  # how many inputs there may be besides nodes and edges
     aggregate: str
 
     def __init__(self, aggregate: str = "sum", **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.supports_masking = True
 
     def _check(self, shapes: object) -> tuple[Any, ...]:

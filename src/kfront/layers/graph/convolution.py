@@ -28,7 +28,7 @@ from kfront.ops.primitives.dtypes import dtype_of
 class _Convolution(MessagePassing):
     """A layer with `units` outputs, kernels and a bias."""
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         hidden_units=lambda layer, name, value: None if value is None else positive(layer, name, value),
         normalize=flag,
         self_loops=flag,
@@ -47,7 +47,7 @@ class _Convolution(MessagePassing):
 
     def _add_bias(self) -> None:
         if self.use_bias:
-            self.bias = self._weight("bias", (self.units,))
+            self.bias = self._kf_weight("bias", (self.units,))
 
     def _finish(self, out: Any) -> Tensor:
         out = out if self.bias is None else ops.add(out, read(self.bias))
@@ -94,7 +94,7 @@ class GCNConv(_Convolution):
 
     _extra = 1
     kernel: VariableLike | None = None
-    _normalise = normalisers(aggregate=UNWRITTEN)
+    _kf_normalise = normalisers(aggregate=UNWRITTEN)
     self_loops: bool
 
     def __init__(
@@ -109,11 +109,11 @@ class GCNConv(_Convolution):
         bias_regularizer: RegularizerLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.__dict__["_loops"] = self.self_loops
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._weight("kernel", (features, self.units))
+        self.kernel = self._kf_weight("kernel", (features, self.units))
         self._add_bias()
 
     def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
@@ -179,11 +179,11 @@ class SAGEConv(_Convolution):
         bias_regularizer: RegularizerLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._weight("kernel", (features, self.units))
-        self.neighbour_kernel = self._weight("neighbour_kernel", (features, self.units), "kernel")
+        self.kernel = self._kf_weight("kernel", (features, self.units))
+        self.neighbour_kernel = self._kf_weight("neighbour_kernel", (features, self.units), "kernel")
         self._add_bias()
 
     def update(self, x: Tensor, gathered: Tensor) -> Tensor:
@@ -224,7 +224,7 @@ class GINConv(MessagePassing):
     (3, 4)
     """
 
-    _normalise = normalisers(aggregate=UNWRITTEN, epsilon=None, layer=None, train_epsilon=flag)
+    _kf_normalise = normalisers(aggregate=UNWRITTEN, epsilon=None, layer=None, train_epsilon=flag)
     layer: Layer
     epsilon: Any
     train_epsilon: bool
@@ -235,7 +235,7 @@ class GINConv(MessagePassing):
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
             raise ArgumentTypeError(f"[GINConv] expected `layer` to be a layer, got {layer!r}.")
-        self._store(locals())
+        self._kf_store(locals())
         self.layer = layer
         self._first_epsilon = float(epsilon)
         self.epsilon = float(epsilon)
@@ -328,7 +328,7 @@ class EdgeConditionedConv(_Convolution):
         bias_regularizer: RegularizerLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
 
     def _check(self, shapes: Any) -> tuple[Any, ...]:
         shapes = super()._check(shapes)
@@ -342,12 +342,12 @@ class EdgeConditionedConv(_Convolution):
     def _build(self, features: int, extra: list[int]) -> None:
         (width,) = extra
         if self.hidden_units is not None:
-            self.hidden_kernel = self._weight("hidden_kernel", (width, self.hidden_units), "kernel")
-            self.hidden_bias = self._weight("hidden_bias", (self.hidden_units,), "bias")
+            self.hidden_kernel = self._kf_weight("hidden_kernel", (width, self.hidden_units), "kernel")
+            self.hidden_bias = self._kf_weight("hidden_bias", (self.hidden_units,), "bias")
             width = self.hidden_units
-        self.edge_kernel = self._weight("edge_kernel", (width, features * self.units), "kernel")
-        self.edge_bias = self._weight("edge_bias", (features * self.units,), "bias")
-        self.kernel = self._weight("kernel", (features, self.units))
+        self.edge_kernel = self._kf_weight("edge_kernel", (width, features * self.units), "kernel")
+        self.edge_bias = self._kf_weight("edge_bias", (features * self.units,), "bias")
+        self.kernel = self._kf_weight("kernel", (features, self.units))
         self._add_bias()
 
     def message(self, x: Tensor, edges: Edges, extra: list[Tensor]) -> Tensor:

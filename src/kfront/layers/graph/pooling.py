@@ -44,12 +44,12 @@ class GraphReadout(OptionLayer):
     [2.0, 5.0]
     """
 
-    _normalise = normalisers(mode=one_of(*AGGREGATIONS))
+    _kf_normalise = normalisers(mode=one_of(*AGGREGATIONS))
     mode: str
     num_graphs: int | None
 
     def __init__(self, mode: str = "sum", num_graphs: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.supports_masking = True
 
     def call(self, inputs: Any, mask: Tensor | None = None) -> Any:
@@ -132,12 +132,12 @@ class TopKPooling(OptionLayer):
     [(1, 2, 4), (1, 2, 2)]
     """
 
-    _normalise = normalisers(k=_count_or_share)
+    _kf_normalise = normalisers(k=_count_or_share)
     k: int | float
     projection: VariableLike | None = None
 
     def __init__(self, k: int | float, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.supports_masking = True
 
     def _count_kept(self, nodes: int) -> int:

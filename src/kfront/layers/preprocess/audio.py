@@ -74,7 +74,7 @@ class MelSpectrogram(DataLayer):
     (1, 64, 63)
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         fft_length=positive,
         max_freq=lambda layer, name, value: int(layer.sampling_rate / 2) if value is None else real(layer, name, value),
         num_mel_bins=positive,
@@ -114,7 +114,7 @@ class MelSpectrogram(DataLayer):
         ref_power: float = 1.0,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if not 0 <= self.min_freq < self.max_freq:
             raise ArgumentError(
                 f"[MelSpectrogram] expected 0 <= min_freq < max_freq, got {min_freq} and {self.max_freq}."
@@ -228,7 +228,7 @@ class STFTSpectrogram(DataLayer):
     (3, 124, 257)
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         fft_length=_positive_or_none,
         frame_length=positive,
         frame_step=_positive_or_none,
@@ -264,7 +264,7 @@ class STFTSpectrogram(DataLayer):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         frame = self.frame_length
         if self.frame_step is not None and self.frame_step > frame:
             raise ArgumentError(
@@ -276,7 +276,7 @@ class STFTSpectrogram(DataLayer):
             )
 
     @property
-    def _step(self) -> int:
+    def _kf_step(self) -> int:
         return self.frame_step or max(self.frame_length // 2, 1)
 
     @property
@@ -302,7 +302,7 @@ class STFTSpectrogram(DataLayer):
         channels = x.shape[1]
         x = ops.reshape(x, (-1, ops.shape(x)[2], 1))
         parts = [
-            ops.conv(x, k, strides=self._step, padding=self.padding, data_format="channels_last")
+            ops.conv(x, k, strides=self._kf_step, padding=self.padding, data_format="channels_last")
             for k in (self.real_kernel, self.imag_kernel)
             if k is not None
         ]
@@ -344,7 +344,9 @@ class STFTSpectrogram(DataLayer):
         width = self._bins * (2 if self.mode == "stft" else 1)
         frames = None
         if time is not None:
-            frames = -(-time // self._step) if self.padding == "same" else (time - self.frame_length) // self._step + 1
+            frames = (
+                -(-time // self._kf_step) if self.padding == "same" else (time - self.frame_length) // self._kf_step + 1
+            )
         if self.expand_dims:
             return (batch, channels, frames, width) if first else (batch, frames, width, channels)
         size = None if channels is None else channels * width

@@ -52,8 +52,8 @@ class CategoryEncoding(DataLayer):
     [[1.0, 2.0, 0.0, 0.0], [2.0, 0.0, 1.0, 0.0]]
     """
 
-    _normalise = normalisers(num_tokens=_known_count, output_mode=one_of(*MODES[1:]))
-    _omitted = MappingProxyType({"sparse": False})
+    _kf_normalise = normalisers(num_tokens=_known_count, output_mode=one_of(*MODES[1:]))
+    _kf_omitted = MappingProxyType({"sparse": False})
     num_tokens: int
     output_mode: str
     sparse: bool
@@ -65,8 +65,8 @@ class CategoryEncoding(DataLayer):
         sparse: bool = False,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._store(locals()))
-        check_sparse("CategoryEncoding", self._backend, self.sparse, self.output_mode)
+        super().__init__(**self._kf_store(locals()))
+        check_sparse("CategoryEncoding", self._kf_backend, self.sparse, self.output_mode)
 
     def call(self, inputs: Tensor, count_weights: Any = None) -> Tensor:
         """The encoded numbers."""
@@ -74,10 +74,10 @@ class CategoryEncoding(DataLayer):
             raise ArgumentError(
                 f"[{self.name}] expected `count_weights` with output_mode='count' only, got {self.output_mode!r}."
             )
-        long = self._backend.dtype_name(inputs.dtype) in ("int64", "uint64")  # as int32, 2**32 would be class 0
+        long = self._kf_backend.dtype_name(inputs.dtype) in ("int64", "uint64")  # as int32, 2**32 would be class 0
         classes = ops.cast(inputs, "int64" if long else "int32")
         out = encode(classes, self.num_tokens, self.output_mode, self.dtype, count_weights)
-        return self._backend.to_sparse(out) if self.sparse else out
+        return self._kf_backend.to_sparse(out) if self.sparse else out
 
     def compute_output_shape(self, input_shape: Shape, count_weights_shape: Any = None) -> Shape:
         """That of the inputs, encoded as `output_mode` says."""

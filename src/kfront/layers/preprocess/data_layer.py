@@ -43,7 +43,7 @@ class DataLayer(OptionLayer):
     A copy of the layer in a worker process draws random numbers of its own, the same in each run.
     """
 
-    _uncast = frozenset({"labels", "bounding_boxes"})  # halves hold no larger coordinates and class numbers
+    _kf_uncast = frozenset({"labels", "bounding_boxes"})  # halves hold no larger coordinates and class numbers
     _home: tuple[int, ...]  # number of the process that it draws for
     autograph_info__ = True  # tells `tf.data` that this is no Python code to be rewritten
 
@@ -53,12 +53,12 @@ class DataLayer(OptionLayer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the layer, on the backend that the values call for."""
-        own = self._backend
+        own = self._kf_backend
         if len(args) == 1 and type(args[0]) in own.types and type(args[0]) is not np.ndarray:
-            return Layer._run(self, *args, **kwargs)
+            return Layer._kf_run(self, *args, **kwargs)
         guest = self._guest(args, kwargs)
         if guest is None:
-            return Layer._run(self, *args, **kwargs)
+            return Layer._kf_run(self, *args, **kwargs)
         with backend_scope(guest):
             return self._run_as_guest(guest, args, kwargs)
 
@@ -68,7 +68,7 @@ class DataLayer(OptionLayer):
 
     def _guest(self, args: object, kwargs: object) -> Any:
         """The backend to compute on if it is not the layer's own, else None."""
-        own = self._backend
+        own = self._kf_backend
         hosted = False
         for x in tree.flatten((args, kwargs)):
             if isinstance(x, np.ndarray):
@@ -89,7 +89,7 @@ class DataLayer(OptionLayer):
             for layer in self._flatten_layers():
                 for generator in layer._seed_generators:
                     generator.enter_worker(worker)
-        return get("numpy") if _process["forked"] and not self._backend.survives_fork else None
+        return get("numpy") if _process["forked"] and not self._kf_backend.survives_fork else None
 
     def _run_as_guest(self, guest: Backend, args: Any, kwargs: Any) -> Any:
         info = call_info(type(self))
@@ -106,7 +106,7 @@ class DataLayer(OptionLayer):
             if not isinstance(x, dict):
                 return tree.map_structure(convert, x)
             kept = lambda v: convert(v, False)  # noqa: E731
-            return {k: tree.map_structure(kept if k in self._uncast else convert, v) for k, v in x.items()}
+            return {k: tree.map_structure(kept if k in self._kf_uncast else convert, v) for k, v in x.items()}
 
         args, kwargs = tuple(converted(a) for a in args), {k: converted(v) for k, v in kwargs.items()}
         named = info.bind(self.name, args, kwargs)
@@ -114,6 +114,6 @@ class DataLayer(OptionLayer):
             shapes, more = build_arguments(info, named, guest.static_shape)
             self.build(*shapes, **more)
         if info.training:
-            asked = self._asked_training(named, info)
-            named["training"] = self._default_training() if asked is None else asked
+            asked = self._kf_asked_training(named, info)
+            named["training"] = self._kf_default_training() if asked is None else asked
         return self.call(**named)

@@ -76,7 +76,7 @@ class Discretization(DataLayer):
     [[0, 1, 2]]
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         bin_boundaries=lambda layer, name, value: None if value is None else _boundaries(value),
         epsilon=number("between 0 and 1", lambda x: 0 < x < 1),
         num_bins=lambda layer, name, value: None if value is None else positive(layer, name, value),
@@ -105,8 +105,8 @@ class Discretization(DataLayer):
                 "[Discretization] expected either `bin_boundaries` or `num_bins`, got "
                 f"{'both' if num_bins is not None else 'neither'}."
             )
-        self._store(locals())
-        check_sparse("Discretization", self._backend, self.sparse, self.output_mode)
+        self._kf_store(locals())
+        check_sparse("Discretization", self._kf_backend, self.sparse, self.output_mode)
         self.__dict__["summary"] = np.zeros((2, 0), "float32")
 
     @property
@@ -183,7 +183,7 @@ class Discretization(DataLayer):
         if self.output_mode == "int":
             return found
         out = encode(found, len(self._bounds()) + 1, self.output_mode, self.compute_dtype)
-        return self._backend.to_sparse(out) if self.sparse else out
+        return self._kf_backend.to_sparse(out) if self.sparse else out
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """That of the inputs, encoded as `output_mode` says."""
@@ -196,7 +196,7 @@ class Discretization(DataLayer):
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        return {**self._stored_options(), "name": self.name, "dtype": self.dtype}
+        return {**self._kf_stored_options(), "name": self.name, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:

@@ -38,7 +38,7 @@ SALT = Option(salt_pair, write=lambda salt: list(salt) if salt else None)
 class _Binned(HostLayer):
     """What both layers share: bins, the output mode, and the dtype that follows from it."""
 
-    _normalise = normalisers(num_bins=positive, output_mode=lambda layer, name, value: layer._mode(value))
+    _kf_normalise = normalisers(num_bins=positive, output_mode=lambda layer, name, value: layer._mode(value))
     num_bins: int
     output_mode: str
     sparse: bool
@@ -54,8 +54,8 @@ class _Binned(HostLayer):
             raise ArgumentError(
                 f"[{who}] expected an integer dtype with output_mode='int', got {self.compute_dtype!r}; leave it out."
             )
-        check_sparse(who, self._backend, sparse, mode)
-        self._store(locals())
+        check_sparse(who, self._kf_backend, sparse, mode)
+        self._kf_store(locals())
 
     def _mode(self, mode: Any) -> Any:
         return choice(self, "output_mode", mode, self._modes)
@@ -102,7 +102,7 @@ class Hashing(_Binned):
     [[1], [0], [1]]
     """
 
-    _normalise = normalisers(mask_value=Option(), salt=SALT)
+    _kf_normalise = normalisers(mask_value=Option(), salt=SALT)
     mask_value: object
     salt: tuple[int, int] | None
 
@@ -118,7 +118,7 @@ class Hashing(_Binned):
         super().__init__(num_bins, output_mode, sparse, kwargs.pop("dtype", None), **kwargs)
         if mask_value is not None and self.num_bins < 2:
             raise ArgumentError(f"[Hashing] expected two bins or more with a `mask_value`, got {self.num_bins}.")
-        self._store(locals())
+        self._kf_store(locals())
 
     @property
     def by_engine(self) -> bool:  # type: ignore[override]

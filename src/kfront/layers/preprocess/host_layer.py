@@ -25,22 +25,22 @@ from kfront.layers.preprocess.data_layer import DataLayer
 class HostLayer(DataLayer):
     """Base of layers that compute with NumPy: a subclass defines `on_host` and `compute_output_shape`."""
 
-    _owns_weights = False
+    _kf_owns_weights = False
 
     by_engine = False  # whether an engine that has a kernel of its own for the layer is faster with it than NumPy is
 
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
-        self.__dict__["host_handle"] = self._backend.host_handle(self)
+        self.__dict__["host_handle"] = self._kf_backend.host_handle(self)
 
     def __setstate__(self, saved: dict[str, object]) -> None:
         super().__setstate__(saved)
-        self.__dict__["host_handle"] = self._backend.host_handle(self)
+        self.__dict__["host_handle"] = self._kf_backend.host_handle(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the layer on the host; KerasTensors are recorded."""
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
-            return Layer._run(self, *args, **kwargs)
+            return Layer._kf_run(self, *args, **kwargs)
         return self.call(*args, **kwargs)
 
     def on_host(self, inputs: TensorLike) -> Any:
@@ -51,8 +51,8 @@ class HostLayer(DataLayer):
 
     def call(self, inputs: Any) -> Any:
         """The result as a tensor of the layer's engine."""
-        if self._backend.compiling():
-            return self._traced(self._backend, inputs)
+        if self._kf_backend.compiling():
+            return self._traced(self._kf_backend, inputs)
         leaves = [inputs] if isinstance(inputs, list) and not _tensors(inputs) else tree.flatten(inputs)
         for x in leaves:
             owner = owner_of(x)
@@ -63,10 +63,10 @@ class HostLayer(DataLayer):
         )
         self.__dict__["built"] = True
         worker = self._in_worker()
-        native = self._backend.native_layer(self) if worker is None and self.by_engine else None
+        native = self._kf_backend.native_layer(self) if worker is None and self.by_engine else None
         if native is not None:
-            return native(self._backend.convert(arrays))
-        return self._give(worker or self._backend, self.on_host(arrays))
+            return native(self._kf_backend.convert(arrays))
+        return self._give(worker or self._kf_backend, self.on_host(arrays))
 
     def _give(self, backend: Backend, result: np.ndarray) -> Any:
         """A result of `on_host` as a tensor; strings stay NumPy where the engine has none."""

@@ -43,7 +43,7 @@ class IndexLookup(HostLayer):
     The vocabulary begins with the mask token (in the mode "int") and `num_oov_indices` places for what is not in it.
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         idf_weights=None,
         oov_method=one_of("floormod", "farmhash"),
         output_mode=one_of(*MODES),
@@ -79,7 +79,7 @@ class IndexLookup(HostLayer):
     def _start(self, vocabulary: Any, idf_weights: Any) -> None:
         """Check the options that were stored, and take the vocabulary if there is one."""
         self._check_options(vocabulary, idf_weights)
-        check_sparse(type(self).__name__, self._backend, self.sparse, self.output_mode)
+        check_sparse(type(self).__name__, self._kf_backend, self.sparse, self.output_mode)
         self.__dict__["input_vocabulary"] = self.__dict__["input_idf_weights"] = None
         self.reset_state()
         if vocabulary is not None:
@@ -114,7 +114,7 @@ class IndexLookup(HostLayer):
     def _token(self, value: object) -> Any:
         """A token in the Python type of the vocabulary."""
 
-    def _listed(self, vocabulary: object) -> np.ndarray:
+    def _kf_listed(self, vocabulary: object) -> np.ndarray:
         """Tokens that were given, as an array."""
         array = host_array(vocabulary)
         if array.ndim == 0 or (array.size and array.dtype.kind not in self._kinds):
@@ -189,7 +189,7 @@ class IndexLookup(HostLayer):
         if isinstance(idf_weights, (str, bytes)) or hasattr(idf_weights, "__fspath__"):
             guard.refuse_path(who, "idf_weights", idf_weights)
             raise ArgumentError(f"[{who}] expected `idf_weights` to be numbers, got {idf_weights!r}.")
-        given = [self._token(v) for v in self._listed(vocabulary).ravel().tolist()]
+        given = [self._token(v) for v in self._kf_listed(vocabulary).ravel().tolist()]
         specials = self._specials()
         whole = given[: len(specials)] == specials and len(specials) > 0
         tokens = given[len(specials) :] if whole else given

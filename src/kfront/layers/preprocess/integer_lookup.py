@@ -83,7 +83,7 @@ class IntegerLookup(IndexLookup):
     ) -> None:
         if vocabulary_dtype != "int64":
             raise ArgumentError(f"[IntegerLookup] expected vocabulary_dtype='int64', got {vocabulary_dtype!r}.")
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         if salt is not None and self.oov_method != "farmhash":
             raise ArgumentError(f"[IntegerLookup] expected `salt` with oov_method='farmhash' only, got {oov_method!r}.")
         self._start(vocabulary, idf_weights)

@@ -49,7 +49,7 @@ class Normalization(DataLayer):
     [[0.0, 1.0]]
     """
 
-    _normalise = normalisers(axis=_axes, mean=None, variance=None)
+    _kf_normalise = normalisers(axis=_axes, mean=None, variance=None)
     axis: tuple[int, ...]
     invert: bool
     adapt_mean: Any = None
@@ -73,7 +73,7 @@ class Normalization(DataLayer):
             raise ArgumentError(
                 f"[Normalization] expected `mean` and `variance` together, got mean={mean!r}, variance={variance!r}."
             )
-        self._store(locals())
+        self._kf_store(locals())
         self.__dict__["input_mean"], self.__dict__["input_variance"] = mean, variance
         self.supports_masking = True
         self._shape: tuple[int, ...] = ()
@@ -152,12 +152,12 @@ class Normalization(DataLayer):
     @property
     def mean(self) -> Any:
         """The mean in the shape that broadcasts against inputs; None before the layer is built."""
-        return self._backend.convert(self._moments()[0]) if self.built else None
+        return self._kf_backend.convert(self._moments()[0]) if self.built else None
 
     @property
     def variance(self) -> Any:
         """The variance in the shape that broadcasts against inputs; None before the layer is built."""
-        return self._backend.convert(self._moments()[1]) if self.built else None
+        return self._kf_backend.convert(self._moments()[1]) if self.built else None
 
     def _moments(self) -> tuple[object, object]:
         if self.input_mean is not None:

@@ -43,7 +43,7 @@ class Pipeline(DataLayer):
             if not isinstance(layer, Layer):
                 raise ArgumentTypeError(f"[Pipeline] expected a list of layers, got {layer!r} in it.")
         self._pipeline_layers = list(layers)
-        self._built_when_made()
+        self._kf_built_when_made()
 
     @property
     def layers(self) -> list[Layer]:

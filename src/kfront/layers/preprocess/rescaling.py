@@ -29,14 +29,14 @@ class Rescaling(DataLayer):
     [-1.0, 1.0]
     """
 
-    _normalise = normalisers(offset=Option(), scale=Option())
+    _kf_normalise = normalisers(offset=Option(), scale=Option())
     scale: Any
     offset: Any
 
     def __init__(self, scale: object, offset: object = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.supports_masking = True
-        self._built_when_made()
+        self._kf_built_when_made()
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:

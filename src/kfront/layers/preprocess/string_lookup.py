@@ -111,7 +111,7 @@ class StringLookup(IndexLookup):
         method = kwargs.pop("oov_method", "floormod")
         if method not in ("floormod", "farmhash"):
             raise ArgumentError(f"[StringLookup] expected no `oov_method`, got {method!r}.")
-        super().__init__(**self._store(locals()))
+        super().__init__(**self._kf_store(locals()))
         self.__dict__["oov_method"] = method
         self._start(vocabulary, idf_weights)
 

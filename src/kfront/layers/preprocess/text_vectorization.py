@@ -82,7 +82,7 @@ class TextVectorization(HostLayer):
     [[4, 1, 3, 0], [1, 2, 0, 0]]
     """
 
-    _normalise = normalisers(
+    _kf_normalise = normalisers(
         idf_weights=None,
         ngrams=Option(lambda layer, name, value: _ngrams(value), write=None),
         output_mode=one_of(*_MODES, case=str),
@@ -124,15 +124,15 @@ class TextVectorization(HostLayer):
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
         who = "TextVectorization"
-        self._store(locals())
+        self._kf_store(locals())
         self.__dict__["_given_ngrams"] = ngrams
         if output_sequence_length is not None and output_mode != "int":
             raise ArgumentError(f"[{who}] expected `output_sequence_length` with output_mode='int' only.")
         if ragged and output_mode != "int":
             raise ArgumentError(f"[{who}] expected `ragged=True` with output_mode='int', got {output_mode!r}.")
-        if ragged and not self._backend.ragged_tensors:
+        if ragged and not self._kf_backend.ragged_tensors:
             raise UnsupportedError(
-                f"[{who}] expected a backend with ragged tensors for `ragged=True`, got {self._backend.name!r}; use "
+                f"[{who}] expected a backend with ragged tensors for `ragged=True`, got {self._kf_backend.name!r}; use "
                 "tensorflow, or leave it out."
             )
         self._lookup_layer = StringLookup(
@@ -228,7 +228,7 @@ class TextVectorization(HostLayer):
     def _given_to(self, function: Any, documents: list[str]) -> Any:
         """What a user's function gives; it takes a tensor of strings where the engine has such."""
         array = np.array(documents)
-        return function(self._backend.convert(array) if "string" in self._backend.dtypes else array)
+        return function(self._kf_backend.convert(array) if "string" in self._kf_backend.dtypes else array)
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
@@ -383,7 +383,7 @@ class TextVectorization(HostLayer):
 
     def get_build_config(self) -> Any:
         """The shape it was called with."""
-        shapes = self._build_shapes
+        shapes = self._kf_build_shapes
         return {"input_shape": shapes[0][0]} if shapes is not None and shapes[0] else None
 
     def save_assets(self, dir_path: str | os.PathLike[str]) -> None:

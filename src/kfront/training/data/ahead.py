@@ -52,7 +52,7 @@ class ReadAhead:
         self.source, self.most = source, most
         self._taken = self._slow = 0
         self._thread: threading.Thread | None = None
-        self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._kf_ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._room = threading.Semaphore(depth)
         self._stopped = False
 
@@ -91,17 +91,17 @@ class ReadAhead:
                     return
                 batch = next(self.source)
                 self._taken += 1
-                self._ready.put(tree.map_structure(_copied, batch))
-            self._ready.put(_END)
+                self._kf_ready.put(tree.map_structure(_copied, batch))
+            self._kf_ready.put(_END)
         except StopIteration:
-            self._ready.put(_END)
+            self._kf_ready.put(_END)
         except BaseException as error:
-            self._ready.put(_Failure(error))
+            self._kf_ready.put(_Failure(error))
 
     def _next_ready(self) -> Any:
-        batch = self._ready.get()
+        batch = self._kf_ready.get()
         if batch is _END or isinstance(batch, _Failure):
-            self._ready.put(_END)  # for the next call
+            self._kf_ready.put(_END)  # for the next call
             if batch is _END:
                 raise StopIteration
             raise batch.error

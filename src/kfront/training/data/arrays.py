@@ -153,8 +153,8 @@ class ArrayData(Data):
     def __init__(self, x: Tensor, y: Tensor, sample_weight: object, batch_size: int, shuffle: bool | str) -> None:
         self.x, self.y, self.weight = x, y, sample_weight
         given = (x, y, sample_weight)
-        self._plain = not any(map(tree.is_nested, given))
-        if all(a is None for a in (given if self._plain else tree.flatten(given))):
+        self._kf_plain = not any(map(tree.is_nested, given))
+        if all(a is None for a in (given if self._kf_plain else tree.flatten(given))):
             raise DataError("[fit] expected at least one array in `x`, got none.")
         self.size = check_sizes(x, y, sample_weight)
         self.batch_size = self._count = check_batch_size(batch_size)
@@ -171,7 +171,7 @@ class ArrayData(Data):
         x, y, w = given = self.x, self.y, self.weight
         for i in range(skip * size, n, size):
             part: object = slice(i, i + size) if order is None else order[i : i + size]
-            if self._plain:
+            if self._kf_plain:
                 yield _cut(x, part), _cut(y, part), _cut(w, part)
             else:
                 yield tree.map_structure(lambda a, part=part: _cut(a, part), given)

@@ -154,10 +154,10 @@ class LoaderData(Data):
         samplers = (getattr(loader, "sampler", None), getattr(getattr(loader, "batch_sampler", None), "sampler", None))
         self._sampler: Any = next((s for s in samplers if hasattr(s, "num_replicas") and hasattr(s, "rank")), None)
         self.apart = self._sampler is not None
-        self._own = self._count_own() if self.apart else 0
+        self._kf_own = self._count_own() if self.apart else 0
         if self.apart and self.steps and self.batch_size:
-            self.size, self.steps = self._own, -(-self._own // self.batch_size)
-            self.remainder = self._own % self.batch_size if self.steps > 1 else 0
+            self.size, self.steps = self._kf_own, -(-self._kf_own // self.batch_size)
+            self.remainder = self._kf_own % self.batch_size if self.steps > 1 else 0
         elif self.steps and self.batch_size and not getattr(loader, "drop_last", False):
             self.size = len(loader.dataset)
             self.remainder = self.size % self.batch_size if self.steps > 1 else 0
@@ -176,7 +176,7 @@ class LoaderData(Data):
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
         items = map(unpack, itertools.islice(self.loader, skip, None))
-        return items if not self.apart else self._without_repeated(items, self._own - skip * (self.batch_size or 0))
+        return items if not self.apart else self._without_repeated(items, self._kf_own - skip * (self.batch_size or 0))
 
     def _without_repeated(self, items: Iterator[Batch], left: int) -> Iterator[Batch]:
         for batch in items:

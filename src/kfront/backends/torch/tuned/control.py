@@ -91,27 +91,27 @@ class _Recorded:
         self.function, self.form, self.failed = function, form, False
         self._code: types.CodeType | None = getattr(function, "__code__", None)
         self._replay = None if self._code is None else _kept.pop(self._code, None)  # threads do not share one
-        self._run: Callable[..., Sequence[Tensor]] | None = None
+        self._kf_run: Callable[..., Sequence[Tensor]] | None = None
         self._more: Sequence[Tensor] = ()  # what it takes behind the variables
-        self._last: Recorder | None = None
+        self._kf_last: Recorder | None = None
         self._tries = 0
 
     def __call__(self, leaves: Sequence[Tensor], record: bool) -> Sequence[Tensor]:
-        if self._run is not None:
-            return self._run(*leaves, *self._more)
+        if self._kf_run is not None:
+            return self._kf_run(*leaves, *self._more)
         if self.failed or not record or not all(isinstance(x, Tensor) for x in leaves):
-            return self._plain(leaves)
-        if self._replay is not None and self._last is not None and not self._last.alike(self._replay.recording):
+            return self._kf_plain(leaves)
+        if self._replay is not None and self._kf_last is not None and not self._kf_last.alike(self._replay.recording):
             self._replay = None
-        recorder = Recorder(leaves, self._last is not None and self._replay is None)
+        recorder = Recorder(leaves, self._kf_last is not None and self._replay is None)
         with recorder:
-            results = self._plain(leaves)
+            results = self._kf_plain(leaves)
         recorder.finish(results)
         fine = recorder.reason is None
-        if fine and self._last is not None and recorder.same(self._last):
+        if fine and self._kf_last is not None and recorder.same(self._kf_last):
             self._start(recorder, leaves)
-        self._last, self._tries = recorder if fine else None, self._tries + 1
-        self.failed = self._run is None and self._tries == _TRIES
+        self._kf_last, self._tries = recorder if fine else None, self._tries + 1
+        self.failed = self._kf_run is None and self._tries == _TRIES
         return results
 
     def _start(self, recorder: Recorder, leaves: Sequence[Tensor]) -> None:
@@ -123,16 +123,16 @@ class _Recorded:
             return
         else:
             self._replay.renew(recorder.others)
-        self._run = self._replay.run
+        self._kf_run = self._replay.run
         if self._replay.steps >= _WORTH and (traced := self._replay.traced(leaves)) is not None:
-            self._run, self._more = traced, self._replay.kept
+            self._kf_run, self._more = traced, self._replay.kept
 
     def keep(self, steps: int) -> None:
         """Leave the replay to the next loop, without this one's tensors."""
-        if self._run is not None and self._replay is not None and self._code is not None:
+        if self._kf_run is not None and self._replay is not None and self._code is not None:
             self._replay.release()
             self._replay.steps += steps
             _kept[self._code] = self._replay
 
-    def _plain(self, leaves: Sequence[Tensor]) -> Sequence[Tensor]:
+    def _kf_plain(self, leaves: Sequence[Tensor]) -> Sequence[Tensor]:
         return pytree.tree_leaves(self.function(*pytree.tree_unflatten(leaves, self.form)))
