@@ -56,6 +56,7 @@ sphinx_gallery_conf = {
     "plot_gallery": os.environ.get("KFRONT_GALLERY", "1") == "1",
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "capture_repr": ("_repr_html_",),  # what a drawing function happens to return is of no use to a reader
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,

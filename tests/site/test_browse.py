@@ -23,7 +23,7 @@ PAGES = (
     "index", "tour", "install", "faq", "guides/models", "guides/tuning", "training", "coming_from/pytorch",
     "errors/ShapeError", "reference/index", "reference/kfront.layers", "reference/kfront.layers.MultiHeadAttention",
     "reference/kfront.Model", "results/accuracy", "accuracy", "differences_from_keras", "gallery/index",
-    "gallery/equal_curves", "architecture",
+    "gallery/equal_curves", "architecture", "results/differences",
 )  # fmt: skip
 
 pytestmark = pytest.mark.skipif(not (SITE / "index.html").exists(), reason="the site is not built; `nox -s docs`")
