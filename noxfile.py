@@ -82,6 +82,8 @@ def demo(session: nox.Session) -> None:
     session.install("--quiet", f".[{ENGINES[engine]},viz]")
     env = {
         **QUIET,
+        # steps this small gain nothing by a second thread, which on a busy machine makes them ten times slower
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "KERAS_BACKEND": engine,
         "KFRONT_OFFLINE": os.environ.get("KFRONT_OFFLINE", "1"),
         "MPLBACKEND": "Agg",
