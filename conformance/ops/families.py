@@ -259,7 +259,7 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("scan", built(calls.scan)),
     ("associative_scan", built(calls.associative)),
     ("map vectorized_map", built(lambda d: calls.with_function(d, "_double"))),
-    ("fori_loop", built(lambda d: calls.with_function(d, "_kf_step", 0, 3))),
+    ("fori_loop", built(lambda d: calls.with_function(d, "_step", 0, 3))),
     ("cond", built(lambda d: calls.branch(d, (True, False), "bool"))),
     ("switch", built(lambda d: calls.branch(d, (0, 1, 2, 9), "int32"))),
     ("vectorize", formed("...a a")),

@@ -127,7 +127,7 @@ def test_a_case_that_ends_the_process_twice_has_failed(tmp_path):
 
 
 def test_a_process_that_ends_is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "_kf_run", None)
+    monkeypatch.setattr(command, "_run", None)
     monkeypatch.setattr(command.subprocess, "Popen", lambda *args, **kwargs: _Dead())
     assert main([*WORDS, "--jobs", "2", "--out", str(tmp_path / "out")]) == INCOMPLETE
     assert "ended with status -8" in capsys.readouterr().err

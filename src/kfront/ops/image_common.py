@@ -40,7 +40,7 @@ def pair(name: str, length: int = 2, least: int | None = None) -> Callable[[Any]
     """
 
     def above(value: tuple[int, ...]) -> tuple[int, ...]:
-        if least is not None and min((v for v in value if isinstance(v, int)), default=least) < least:
+        if least is not None and any(isinstance(v, int) and v < least for v in value):
             raise ArgumentError(f"expected `{name}` >= {least}, got {value!r}.")
         return value
 
