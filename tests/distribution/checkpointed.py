@@ -92,7 +92,7 @@ def train(job):
     class Tell(callbacks.Callback):
         """Prints when a batch is done, and kills the process where that is asked for."""
 
-        _last = True
+        _kf_last = True
 
         def __init__(self):
             super().__init__()
