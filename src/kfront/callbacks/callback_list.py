@@ -21,7 +21,6 @@ _HOOKS = (
     *("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end"),
     *("on_test_begin", "on_test_end", "on_predict_begin", "on_predict_end"),
 )
-_BEGIN = ("on_train_begin", "on_epoch_begin", "on_test_begin", "on_predict_begin")  # a callback may set hooks in these
 _ALSO = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 _NAMES = frozenset((*_HOOKS, *_ALSO.values()))
 
@@ -138,8 +137,11 @@ class CallbackList:
     def _call(self, hook: str, *args: object) -> None:
         for f in self._hooks[hook]:
             f(*args)
-        if hook in _BEGIN:
-            self._kf_collect()
+
+    def _begin(self, hook: str, *args: object) -> None:
+        """Call a hook in which callbacks may set others."""
+        self._call(hook, *args)
+        self._kf_collect()
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
@@ -178,7 +180,7 @@ class CallbackList:
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Call the hook."""
-        self._call("on_epoch_begin", epoch, {} if logs is None else logs)
+        self._begin("on_epoch_begin", epoch, {} if logs is None else logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Call the hook."""
@@ -186,7 +188,7 @@ class CallbackList:
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Call the hook."""
-        self._call("on_train_begin", {} if logs is None else logs)
+        self._begin("on_train_begin", {} if logs is None else logs)
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Call the hook."""
@@ -194,7 +196,7 @@ class CallbackList:
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Call the hook."""
-        self._call("on_test_begin", {} if logs is None else logs)
+        self._begin("on_test_begin", {} if logs is None else logs)
 
     def on_test_end(self, logs: Logs = None) -> None:
         """Call the hook."""
@@ -202,7 +204,7 @@ class CallbackList:
 
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Call the hook."""
-        self._call("on_predict_begin", {} if logs is None else logs)
+        self._begin("on_predict_begin", {} if logs is None else logs)
 
     def on_predict_end(self, logs: Logs = None) -> None:
         """Call the hook."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kfront import losses, ops
+from kfront._legacy.backend.shapes import padded
 from kfront.config import epsilon
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.typing import AnyCallable, Tensor, TensorLike
@@ -109,9 +110,7 @@ def conv1d(
 ) -> Tensor:
     """Convolution of sequences; with "causal" padding a step sees no later one."""
     if padding == "causal":
-        before = ((0, 0), (dilation_rate * (ops.shape(kernel)[0] - 1), 0), (0, 0))
-        last = layout(data_format) == "channels_last"
-        x, padding = ops.pad(x, before if last else (before[0], before[2], before[1])), "valid"
+        x, padding = padded(x, [(dilation_rate * (ops.shape(kernel)[0] - 1), 0)], data_format, 1), "valid"
     return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
@@ -156,8 +155,6 @@ def conv2d_transpose(
         full = (given[axis] - 1) * strides[axis] + (ops.shape(kernel)[axis] - 1) * dilation_rate[axis] + 1
         before.append(max(full - n, 0) // 2 if padding == "same" else 0)
         after.append(max(before[-1] + n - sizes[axis], 0))
-    none = ((0, 0),)
-    more = [(0, n) for n in after]
-    whole = ops.pad(whole, (*none, *more, *none) if first == 1 else (*none, *none, *more))
+    whole = padded(whole, [(0, n) for n in after], data_format, 2)
     window = tuple(slice(b, b + n) for b, n in zip(before, wanted, strict=True))
     return whole[(slice(None),) * first + window]

@@ -64,24 +64,25 @@ def repeat(x: TensorLike, n: int) -> Tensor:
 
 def temporal_padding(x: TensorLike, padding: Pair = (1, 1)) -> Tensor:
     """Steps of zeros before and behind sequences."""
-    return _padded(x, (padding,), "channels_last", 1)
+    return padded(x, (padding,), "channels_last", 1)
 
 
 def spatial_2d_padding(
     x: TensorLike, padding: Sequence[Pair] = ((1, 1), (1, 1)), data_format: str | None = None
 ) -> Tensor:
     """Zeros around images."""
-    return _padded(x, padding, data_format, 2)
+    return padded(x, padding, data_format, 2)
 
 
 def spatial_3d_padding(
     x: TensorLike, padding: Sequence[Pair] = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
 ) -> Tensor:
     """Zeros around volumes."""
-    return _padded(x, padding, data_format, 3)
+    return padded(x, padding, data_format, 3)
 
 
-def _padded(x: TensorLike, padding: Sequence[Pair], data_format: str | None, rank: int) -> Tensor:
+def padded(x: TensorLike, padding: Sequence[Pair], data_format: str | None, rank: int) -> Tensor:
+    """Zeros around the axes between those of the batch and the channels."""
     if len(padding) != rank or any(len(p) != 2 for p in padding):
         raise ShapeError(f"[padding] expected {rank} pairs of numbers, got {padding}.")
     none = ((0, 0),)

@@ -133,7 +133,7 @@ class Iterator(PyDataset):
         """The batch of the images with these indices; each subclass has its own."""
         raise NotImplementedError
 
-    def _kf_changed(self, image: np.ndarray) -> np.ndarray:
+    def _changed(self, image: np.ndarray) -> np.ndarray:
         """An image as the generator changes it."""
         generator = self.image_data_generator
         return generator.standardize(generator.apply_transform(image, generator.get_random_transform(image.shape)))
@@ -218,7 +218,7 @@ class NumpyArrayIterator(Iterator):
             )
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Batch:
-        made = (self._kf_changed(self.x[index].astype(self.dtype)) for index in index_array)
+        made = (self._changed(self.x[index].astype(self.dtype)) for index in index_array)
         images = self._batch(made, self.x.shape[1:], index_array, 4)
         x = [images, *(other[index_array] for other in self.x_misc)] if self.x_misc else images
         return x if self.y is None else self._weighted(x, self.y[index_array], index_array)
@@ -273,7 +273,7 @@ class _Files(Iterator):
     def _image(self, path: str) -> np.ndarray:
         image = load_img(path, self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio)
         found = img_to_array(image, self.data_format)
-        return found if self.image_data_generator is None else self._kf_changed(found)
+        return found if self.image_data_generator is None else self._changed(found)
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Batch:
         made = (self._image(self.filepaths[index]) for index in index_array)
@@ -324,15 +324,13 @@ class DirectoryIterator(_Files):
         names = classes or sorted(e.name for e in os.scandir(directory) if e.is_dir())
         self.num_classes, self.class_indices = len(names), {name: number for number, name in enumerate(names)}
         found = [
-            (number, file)
-            for name, number in self.class_indices.items()
-            for file in self._kf_listed(name, follow_links)
+            (number, file) for name, number in self.class_indices.items() for file in self._listed(name, follow_links)
         ]
         self.classes = np.array([number for number, _ in found], "int32")
         told = f"images belonging to {self.num_classes} classes"
         self._begin([file for _, file in found], told, batch_size, shuffle, seed)
 
-    def _kf_listed(self, name: str, follow_links: bool) -> list[str]:
+    def _listed(self, name: str, follow_links: bool) -> list[str]:
         """The images of a class, in the order of their folders, and of these the part that is wanted."""
         folders = sorted(os.walk(os.path.join(self.directory, name), followlinks=follow_links))
         paths = [os.path.join(folder, file) for folder, _, files in folders for file in sorted(files)]
