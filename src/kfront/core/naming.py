@@ -77,7 +77,9 @@ class name_scope:
 
     Args:
         name: one part of a path, without ``/``.
-        caller: the object that opens the scope; a scope that the same object has open is not opened twice.
+        caller: the object that opens the scope.
+        deduplicate: whether a scope is left out that the same `caller` has opened last, under the same name.
+        override_parent: parts joined by ``/`` that stand before `name` in place of the open scopes.
 
     Raises:
         ArgumentError: `name` is no string, or contains ``/``.
@@ -90,41 +92,24 @@ class name_scope:
     'encoder/scale'
     """
 
-    def __init__(self, name: str, caller: object = None, **kwargs: object) -> None:
+    def __init__(
+        self, name: str, caller: object = None, deduplicate: bool = True, override_parent: str | None = None
+    ) -> None:
         if not isinstance(name, str) or "/" in name:
             raise ArgumentError(f"[name_scope] expected a string without '/', got {name!r}.")
-        self.name, self.caller, self._pushed = name, caller, False
+        self.name, self.caller, self.deduplicate, self.override_parent = name, caller, deduplicate, override_parent
+        self._outer: list[list[tuple[str, Any]]] = []  # of each time that it is open
 
     def __enter__(self) -> name_scope:
-        stack = _scopes.stack
-        self._pushed = not (stack and self.caller is not None and stack[-1][1] is self.caller)
-        if self._pushed:
-            stack.append((self.name, self.caller))
+        outer, parent = _scopes.stack, self.override_parent
+        self._outer.append(outer)
+        around = outer if parent is None else [(part, None) for part in parent.split("/") if part]
+        same = around and self.caller is not None and around[-1][1] is self.caller and around[-1][0] == self.name
+        _scopes.stack = around if same and self.deduplicate else [*around, (self.name, self.caller)]
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._pushed:
-            _scopes.stack.pop()
-
-
-class path_scope:
-    """Context manager: variables created inside get paths that start with `path`, whatever scopes are open.
-
-    Args:
-        path: parts joined by ``/``.
-        caller: the object that the last part belongs to.
-    """
-
-    def __init__(self, path: str, caller: object) -> None:
-        *outer, last = path.split("/")
-        self._stack = [*((name, None) for name in outer), (last, caller)]
-
-    def __enter__(self) -> path_scope:
-        self._before, _scopes.stack = _scopes.stack, self._stack
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        _scopes.stack = self._before
+        _scopes.stack = self._outer.pop()
 
 
 def current_path() -> str:

@@ -14,8 +14,9 @@ import numpy as np
 
 from kfront import activations, backends
 from kfront.applications._builder import Architecture, Request, image_shape
-from kfront.core import guard, settings, shapes_nn, tree
+from kfront.core import dtypes, guard, settings, shapes_nn, tree
 from kfront.core.errors import ArgumentError
+from kfront.core.operation import any_symbolic
 from kfront.core.options import int_tuple
 from kfront.core.registry import get_custom_objects
 from kfront.core.rng import seed_key
@@ -30,6 +31,10 @@ from kfront.layers.preprocess import data_layer
 from kfront.saving.hdf5 import H5Reader, H5Writer, Store
 from kfront.training.data.arrays import class_weights
 from kfront.utils.dtype_utils import standardize_dtype
+
+IS_THREAD_SAFE = SUPPORTS_COMPLEX_DTYPES = True  # of every engine
+SUPPORTS_RAGGED_TENSORS = False
+FLOAT_TYPES = tuple(dtype for dtype in dtypes.FLOATS if dtype not in dtypes.FLOAT8)
 
 
 def mark(*args: object, **kwargs: object) -> Callable[[Any], Any]:
@@ -57,6 +62,21 @@ def set_keras_mask(x: Any, mask: Any) -> None:
         state.backend.set_mask(x, mask)
     else:
         x._keras_mask = mask
+
+
+def in_stateless_scope() -> bool:
+    """Whether variables are read from and written to a StatelessScope."""
+    return state.stateless is not None
+
+
+def get_stateless_scope() -> object:
+    """The innermost StatelessScope, None outside of any."""
+    return state.stateless
+
+
+def any_symbolic_tensors(args: Sequence[object] | None = None, kwargs: dict[str, object] | None = None) -> bool:
+    """Whether there is a KerasTensor among the arguments."""
+    return any_symbolic(tuple(args or ()), dict(kwargs or {}))
 
 
 def class_weight_to_sample_weights(y: Tensor, class_weight: dict[int, float]) -> np.ndarray:
@@ -208,6 +228,18 @@ class DynamicBackend:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module("keras.src.backend"), name)
+
+
+class Engine:
+    """What Keras says of the current engine."""
+
+    @property
+    def has_sparse(self) -> bool:
+        """Whether Keras has sparse tensors there."""
+        return backends.current().name in ("jax", "tensorflow")
+
+
+engine = Engine()
 
 
 class DataLayer(data_layer.DataLayer):

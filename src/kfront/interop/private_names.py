@@ -1,6 +1,6 @@
 """Private modules of Keras, `keras.src.…`, that published programs import, and what of kfront stands for each name.
 
-kfront has no copy of that tree. A module `keras.src.a.b.c` of `MODULES` offers the public names of the nearest
+kfront has no copy of that tree. A module `keras.src.a.b.c` of `private_modules.txt` offers the public names of the nearest
 namespace above it (`keras.src.layers.core.dense` those of `kfront.layers`), and what `PRIVATE` lists for it. Classes of
 operations (`keras.src.ops.numpy.Add`) are those that record the declared ops in graphs.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.resources
 import importlib.util
 import inspect
 import operator
@@ -31,6 +32,7 @@ def _rows(target: str, names: str) -> dict[str, str]:
 
 
 _HERE = "kfront.interop.private_helpers"
+_DEVICE_CHECKS = [f"{engine}_uses_{kind}" for engine in ENGINES for kind in ("gpu", "tpu")]
 # module below keras.src -> {name: "module:attribute"}; a module without an attribute stands for a module
 PRIVATE: dict[str, dict[str, str]] = {
     "activations": {"ALL_OBJECTS_DICT": f"{_HERE}:all_activations"},
@@ -43,7 +45,10 @@ PRIVATE: dict[str, dict[str, str]] = {
         **_rows(
             "kfront.ops", "cast convert_to_tensor convert_to_numpy is_tensor shape cond vectorized_map stop_gradient"
         ),
-        **_rows(_HERE, "get_keras_mask set_keras_mask"),
+        **_rows(_HERE, "get_keras_mask set_keras_mask in_stateless_scope get_stateless_scope any_symbolic_tensors"),
+        **_rows(_HERE, "IS_THREAD_SAFE SUPPORTS_COMPLEX_DTYPES SUPPORTS_RAGGED_TENSORS"),
+        "SUPPORTS_SPARSE_TENSORS": f"{_HERE}:engine.has_sparse",
+        "in_symbolic_scope": "kfront.core.symbolic:SymbolicScope.is_active",
         **{name: f"kfront.ops.{name}:" for name in ("numpy", "nn", "linalg", "image")},
         "core": "kfront.ops:",
         "math": "kfront.ops:",
@@ -53,6 +58,16 @@ PRIVATE: dict[str, dict[str, str]] = {
         **_rows("kfront", "KerasTensor StatelessScope name_scope"),
         **{name: "kfront:Variable" for name in ("KerasVariable", "Variable")},
     },
+    "backend.common.dtypes": {
+        **_rows(_HERE, "FLOAT_TYPES"),
+        "ALLOWED_DTYPES": "kfront.core.dtypes:ALL",
+        "INT_TYPES": "kfront.core.dtypes:INTS",
+        "COMPLEX_TYPES": "kfront.core.dtypes:COMPLEX",
+        "FLOAT8_TYPES": "kfront.core.dtypes:FLOAT8",
+    },
+    "backend.common.masking": _rows(_HERE, "get_keras_mask set_keras_mask"),
+    "backend.common.name_scope": _rows("kfront.core.naming", "current_path"),
+    "backend.common.stateless_scope": _rows(_HERE, "in_stateless_scope get_stateless_scope"),
     "backend.common.symbolic_scope": {"in_symbolic_scope": "kfront.core.symbolic:SymbolicScope.is_active"},
     "backend.jax.random": {"jax_draw_seed": f"{_HERE}:draw_key"},
     "backend.torch": _rows(_HERE, "to_torch_dtype"),
@@ -79,7 +94,10 @@ PRIVATE: dict[str, dict[str, str]] = {
     "random.seed_generator": _rows("kfront.core.rng", "global_seed_generator"),
     "saving.saving_lib": _rows(_HERE, "H5IOStore"),
     "saving.serialization_lib": _rows(_HERE, "in_safe_mode record_object_after_deserialization"),
-    "testing": _rows("kfront.interop.testing", "TestCase"),
+    "testing": {
+        **_rows("kfront.interop.testing", "TestCase uses_gpu uses_tpu"),
+        **{n: f"kfront.interop.testing:checks.{n}" for n in _DEVICE_CHECKS},
+    },
     "testing.test_case": _rows("kfront.interop.testing", "TestCase"),
     "testing.test_utils": _rows("kfront.interop.testing", "named_product"),
     "trainers.trainer": _rows("kfront.training.trainer", "Trainer"),
@@ -95,53 +113,16 @@ PRIVATE: dict[str, dict[str, str]] = {
     "version": {"__version__": "kfront._version:KERAS_API"},
     "utils.tracking": {"no_automatic_dependency_tracking": f"{_HERE}:untracked"},
 }
-# package below keras.src -> its modules. Names in this table are modules; others, as names of functions that kfront
-# has not, are import errors, which programs that try one place after another rely on.
-MODULES: dict[str, str] = {
-    "": "activations api_export applications backend callbacks constraints datasets distillation distribution "
-    "dtype_policies export initializers layers legacy losses metrics models ops optimizers quantizers random "
-    "regularizers saving testing trainers tree utils version visualization wrappers",
-    "activations": "activations",
-    "applications": "convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 "
-    "mobilenet mobilenet_v2 mobilenet_v3 nasnet resnet resnet_v2 vgg16 vgg19 xception",
-    "backend": "common config core image jax linalg math nn numpy random tensorflow torch",
-    "backend.common": "dtypes global_state keras_tensor masking name_scope stateless_scope symbolic_scope variables",
-    **{f"backend.{engine}": "core image linalg math nn numpy random" for engine in ENGINES},
-    "callbacks": "callback callback_list history",
-    "constraints": "constraints",
-    "distribution": "distribution_lib",
-    "dtype_policies": "dtype_policy dtype_policy_map",
-    "initializers": "constant_initializers initializer random_initializers",
-    "layers": "activations attention convolutional core input_spec layer merging normalization pooling preprocessing "
-    "regularization reshaping rnn",
-    "layers.attention": "additive_attention attention grouped_query_attention multi_head_attention",
-    "layers.convolutional": "base_conv",
-    "layers.core": "dense einsum_dense embedding identity input_layer lambda_layer masking wrapper",
-    "layers.merging": "base_merge",
-    "layers.normalization": "batch_normalization group_normalization layer_normalization rms_normalization",
-    "layers.pooling": "base_global_pooling base_pooling",
-    "layers.preprocessing": "data_layer normalization string_lookup text_vectorization",
-    "layers.regularization": "dropout",
-    "layers.rnn": "bidirectional dropout_rnn_cell gru lstm rnn simple_rnn stacked_rnn_cells time_distributed",
-    "legacy": "backend layers losses preprocessing",
-    "legacy.preprocessing": "image sequence text",
-    "losses": "loss losses",
-    "metrics": "accuracy_metrics confusion_metrics metric reduction_metrics regression_metrics",
-    "models": "cloning functional model sequential",
-    "ops": "core image linalg math nn numpy operation operation_utils",
-    "optimizers": "adam adamw base_optimizer optimizer rmsprop schedules sgd",
-    "optimizers.schedules": "learning_rate_schedule",
-    "quantizers": "quantizers",
-    "random": "random seed_generator",
-    "regularizers": "regularizers",
-    "saving": "keras_saveable object_registration saving_api saving_lib serialization_lib",
-    "testing": "test_case test_utils",
-    "trainers": "data_adapters trainer",
-    "trainers.data_adapters": "data_adapter_utils",
-    "tree": "tree_api",
-    "utils": "argument_validation backend_utils dtype_utils file_utils image_utils module_utils naming progbar "
-    "tf_utils tracking",
-}
+@functools.cache
+def modules() -> dict[str, list[str]]:
+    """Package below `keras.src` -> its modules.
+
+    Names in this table are modules; others, as names of functions that kfront has not, are import errors, which
+    programs that try one place after another rely on.
+    """
+    text = importlib.resources.files("kfront.interop").joinpath("private_modules.txt").read_text("utf-8")
+    rows = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+    return {package: names.split() for package, _, names in rows}
 
 
 def _on_engine(engine: str | None, op: Any) -> Any:
@@ -163,7 +144,7 @@ def _on_engine(engine: str | None, op: Any) -> Any:
 def stands_for(inner: str) -> bool:
     """Whether there is a module `keras.src.<inner>`."""
     package, _, name = inner.rpartition(".")
-    return name in MODULES.get(package, "").split() and (not package or stands_for(package))
+    return name in modules().get(package, ()) and (not package or stands_for(package))
 
 
 class PrivateModule(ModuleType):

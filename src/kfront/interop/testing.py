@@ -9,15 +9,17 @@ import shutil
 import tempfile
 import unittest
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kfront import ops
+from kfront import backends, ops
 from kfront.config import dtype_policy, set_dtype_policy
 from kfront.core import tree
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Config, DTypeLike, Shape, Tensor, TensorLike
+from kfront.distribution import list_devices
 from kfront.dtype_policies import DTypePolicy
 from kfront.layers import Layer
 from kfront.models import Model
@@ -48,6 +50,26 @@ def named_product(*cases: Iterable[Config], **values: Iterable[object]) -> list[
 
 def _name_of(value: object) -> str:
     return str(getattr(value, "__name__", value)).lower()
+
+
+def uses_gpu() -> bool:
+    """Whether the engine runs on a GPU."""
+    return list_devices()[:1] == ["gpu:0"]
+
+
+def uses_tpu() -> bool:
+    """Whether the engine runs on a TPU."""
+    return list_devices()[:1] == ["tpu:0"]
+
+
+# `jax_uses_gpu` and its kin: whether it is that engine, and has one
+checks = SimpleNamespace(
+    **{
+        f"{engine}_{uses.__name__}": lambda engine=engine, uses=uses: backends.current().name == engine and uses()
+        for engine in ("jax", "tensorflow", "torch")
+        for uses in (uses_gpu, uses_tpu)
+    }
+)
 
 
 def _numpy(x: Any) -> np.ndarray:

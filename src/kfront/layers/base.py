@@ -23,7 +23,7 @@ from kfront.core import tree
 from kfront.core.auto_config import auto_config, named_shapes, tuples
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError, nearest
-from kfront.core.naming import auto_name, current_path, name_scope, path_scope
+from kfront.core.naming import auto_name, current_path, name_scope
 from kfront.core.operation import Node, Operation, record
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, standardize_shape
@@ -354,7 +354,8 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         shape = standardize_shape(shape if shape is not None else ())
         if None in shape:
             raise ShapeError(f"[{self.name}] expected a fully known shape for weight {name!r}, got {shape}.")
-        with path_scope(self.path or self.name, self) if self.built else name_scope(self.name, caller=self):
+        outer, _, last = (self.path or self.name).rpartition("/")
+        with name_scope(last, self, override_parent=outer) if self.built else name_scope(self.name, caller=self):
             v = Variable(
                 initializer,
                 shape=shape,

@@ -39,14 +39,13 @@ from kfront.ops.recurrent import gru_sequence, lstm_sequence
 _tanh, _sigmoid = activations.tanh, activations.sigmoid
 
 
-class DropoutRNNCell(OptionLayer):
-    """A cell whose inputs and states can be dropped, with one mask for all steps of a sequence."""
+class DropoutRNNCell:
+    """Mixed into a cell: inputs and states can be dropped, with one mask for all steps of a sequence."""
 
     dropout: float
     recurrent_dropout: float
     seed_generator: SeedGenerator | None = None
-    _masks: tuple[Any, Any] = (None, None)
-    _kf_of_run = Layer._kf_of_run | {"_masks"}
+    _kf_masks: tuple[Any, Any] = (None, None)
 
     def get_dropout_mask(self, step_input: Tensor) -> Any:
         """The mask of the inputs, made on first use; None without dropout."""
@@ -59,19 +58,19 @@ class DropoutRNNCell(OptionLayer):
     def _mask(self, which: int, rate: float, like: Tensor) -> Any:
         if not rate:
             return None
-        masks = list(self._masks)
+        masks = list(self._kf_masks)
         if masks[which] is None:
             masks[which] = dropout(ops.ones_like(like), rate, None, self.seed_generator)
-            self.__dict__["_masks"] = tuple(masks)
+            self.__dict__["_kf_masks"] = tuple(masks)
         return masks[which]
 
     def reset_dropout_mask(self) -> None:
         """Forget the mask of the inputs: the next sequence gets a new one."""
-        self.__dict__["_masks"] = (None, self._masks[1])
+        self.__dict__["_kf_masks"] = (None, self._kf_masks[1])
 
     def reset_recurrent_dropout_mask(self) -> None:
         """Forget the mask of the states."""
-        self.__dict__["_masks"] = (self._masks[0], None)
+        self.__dict__["_kf_masks"] = (self._kf_masks[0], None)
 
 
 def _clipped_rate(cell: BaseCell, name: str, rate: object) -> float:
@@ -81,7 +80,7 @@ def _clipped_rate(cell: BaseCell, name: str, rate: object) -> float:
     return min(1.0, max(0.0, float(rate)))
 
 
-class BaseCell(DropoutRNNCell):
+class BaseCell(DropoutRNNCell, OptionLayer):
     """What the three cells share: weights, dropout, and a step in two parts.
 
     `project` needs the inputs only and can be done for all steps at once; `advance` needs the states.
