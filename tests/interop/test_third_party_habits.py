@@ -78,6 +78,30 @@ else: raise AssertionError
     run("-c", code, KERAS_BACKEND=backend.name)
 
 
+def test_every_private_name_leads_somewhere():
+    code = """
+import importlib, kfront; kfront.install_as_keras()
+from kfront.interop.private_names import modules, private
+for module, names in private().items():
+    for name in names:
+        getattr(importlib.import_module(f"keras.src.{module}"), name)
+for package, names in modules().items():
+    for name in names:
+        importlib.import_module(".".join(filter(None, ["keras.src", package, name])))
+from keras.src import testing
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+from keras.src.optimizers.adadelta import Adadelta
+assert Adadelta is kfront.optimizers.Adadelta and not testing.uses_gpu() and not testing.jax_uses_tpu()
+class Cell(kfront.layers.Layer, DropoutRNNCell):
+    pass
+try:
+    from keras.src.utils.numerical_utils import no_such_name
+except ImportError: pass
+else: raise AssertionError
+"""
+    run("-c", code, KERAS_BACKEND="numpy")
+
+
 def test_private_helpers_give_what_keras_gives():
     code = """
 import kfront; kfront.install_as_keras()

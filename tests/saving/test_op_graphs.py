@@ -13,7 +13,9 @@ from tests.saving import models
 from tests.saving.keras_process import run_keras
 
 import kfront
+from kfront import ops
 from kfront.core.op_registry import class_of, ops_in_files
+from kfront.saving import register_keras_serializable
 
 pytestmark = [
     pytest.mark.slow,
@@ -29,10 +31,65 @@ def is_plain(call):
     return bool(arrays) and all(x.ndim and x.dtype.name in PLAIN for x in arrays)
 
 
+@register_keras_serializable("control")
+def double(x):
+    return x * 2
+
+
+@register_keras_serializable("control")
+def half(*_):
+    return 0.5
+
+
+@register_keras_serializable("control")
+def step(carry, x):
+    return carry + x, carry * x
+
+
+@register_keras_serializable("control")
+def below(x):
+    return x < 100.0
+
+
+@register_keras_serializable("control")
+def added(i, x):
+    return x + 1.5
+
+
+CONTROL = {
+    "map": lambda x: ops.map(double, x),
+    "vectorized_map": lambda x: ops.vectorized_map(double, x),
+    "associative_scan": lambda x: ops.associative_scan(ops.add, x),
+    "scan": lambda x: ops.scan(step, ops.sum(x, 0), x),
+    "while_loop": lambda x: ops.while_loop(below, double, (ops.sum(x),)),
+    "fori_loop": lambda x: ops.fori_loop(0, 3, added, x),
+    "cond": lambda x: ops.cond(ops.sum(x) > 0, half, half),
+    "switch": lambda x: ops.switch(ops.cast(ops.sum(x) > 0, "int32"), [double, double], x),
+}
+
+
+@pytest.mark.parametrize("name", CONTROL)
+def test_control_flow_is_kept_in_files(name, backend, tmp_path):
+    with kfront.backend_scope(backend) as b:
+        x = kfront.Input((3,))
+        model = kfront.Model(x, CONTROL[name](x))
+        model.save(tmp_path / "model.keras")
+        data = b.convert(np.arange(1.0, 7.0, dtype="float32").reshape(2, 3))
+        want = [b.to_numpy(y) for y in kfront.tree.flatten(CONTROL[name](data))]
+        for again in (
+            kfront.saving.load_model(tmp_path / "model.keras"),
+            kfront.Model.from_config(model.get_config()),
+            kfront.models.clone_model(model),
+        ):
+            got = [b.to_numpy(y) for y in kfront.tree.flatten(again(data))]
+            for one, other in zip(got, want, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
 def op_cases():
     """Two samples on plain arrays of each op of the conformance table that can stand in a file."""
     for name, entry in table().items():
-        if class_of(name) is not None and name not in NUMBERS:
+        if class_of(name) is not None and name not in NUMBERS | CONTROL.keys():
             yield from [c for s in entry.samples if is_plain(c := models.OpCase(name, s.args, s.kwargs))][:2]
 
 
@@ -41,7 +98,7 @@ LABELS = [f"{i}-{c.name}" for i, c in CASES]
 
 
 def test_every_op_of_files_has_a_case():
-    without = set(ops_in_files().values()) - {c.name for _, c in CASES} - NUMBERS
+    without = set(ops_in_files().values()) - {c.name for _, c in CASES} - NUMBERS - CONTROL.keys()
     assert without == {"arange", "elastic_transform", "view_as_real"}  # of numbers, random, of complex numbers
 
 

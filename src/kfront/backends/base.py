@@ -100,6 +100,7 @@ class Backend:
         name: as in `KERAS_BACKEND`.
         types: concrete tensor types that take the fast path of ops.
         native_base: class mixed into layers when they are created, or None.
+        refusals: classes of the engine's errors that mean values which an op is not defined for.
         native_types: the engine's own module and tensor classes, which a layer may hold as attributes.
         module_types: those of them that `TorchModuleWrapper` makes layers of.
         Variable: the `Variable` subclass with this engine's storage.
@@ -120,6 +121,7 @@ class Backend:
 
     name: str = ""
     types: frozenset[type] = frozenset()
+    refusals: tuple[type[Exception], ...] = ()
     native_base: type | None = None
     native_types: tuple[type, ...] = ()
     module_types: tuple[type, ...] = ()

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from kfront.core import codec
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import SavingError, UnsupportedError
 from kfront.core.typing import Config
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def auto_config(operation: Operation, base: type) -> Config:
             if p.kind is p.VAR_KEYWORD:
                 config.update(value)
             elif p.kind is p.VAR_POSITIONAL:
-                raise ArgumentError(
+                raise UnsupportedError(
                     f"[{operation.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot "
                     "be written down automatically."
                 )
@@ -68,4 +68,16 @@ def auto_config(operation: Operation, base: type) -> Config:
                 config[name] = value
         elif p.default is not p.empty and name not in of_base:
             config[name] = p.default
-    return {k: codec.serialize_keras_object(v) for k, v in config.items()}
+    try:
+        return {k: codec.serialize_keras_object(v) for k, v in config.items()}
+    except SavingError as error:
+        raise UnsupportedError(f"[{operation.name}] expected `get_config` to be defined: {error}") from error
+
+
+def taken(operation: Operation, config: Config) -> Config:
+    """Those of the base's arguments that the constructor of a class takes, which defines no `get_config`."""
+    parameters = inspect.signature(type(operation).__init__).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return config
+    names = {p.name for p in parameters}
+    return {k: v for k, v in config.items() if k in names}

@@ -19,7 +19,7 @@ import numpy as np
 
 from kfront.core import arguments, memo, sparse, tree
 from kfront.core.dtypes import WEAK, standardize
-from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
 from kfront.core.op_registry import OPS, Declared
 from kfront.core.operation import record_op
 from kfront.core.operators import VariableBase
@@ -285,6 +285,8 @@ class Op(Declared):
         if isinstance(error, KfrontError):
             self.named(error)
         self._refuse_kinds(error, static)
+        if isinstance(error, b.refusals):
+            raise ArgumentError(f"[{self.name}] expected matrices that it is defined for: {error}") from error
         raise error
 
     def _refuse_kinds(self, error: Exception, static: tuple[object, ...]) -> None:

@@ -160,6 +160,8 @@ def call_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
     names = _call_names(one)
     if names[0].startswith("*"):
         return list(named[names[0][1:]]), {}
+    if names[-1].startswith("*"):
+        return list(node.args), {}
     if one.name in _PAIRS:
         return [[named["real"], named["imag"]]], {}
     if one.name == "rearrange":

@@ -97,6 +97,8 @@ class Declared:
         if names[0].startswith("*"):
             before = [named.pop(n) for n in _positional(fn) if n in named]
             return fn(*before, *args, **named)
+        if names[-1].startswith("*"):
+            return fn(*args, **named)
         if len(args) > len(names):
             raise ArgumentError(f"[{self.name}] expected at most {len(names)} call arguments, got {len(args)}.")
         return fn(**named, **dict(zip(names, args, strict=False)))

@@ -15,7 +15,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedErro
 from kfront.core.naming import auto_name
 from kfront.core.op_registry import Declared, declared
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.state import state
+from kfront.core.state import current, state
 from kfront.core.typing import Config, Tensor
 
 if TYPE_CHECKING:
@@ -157,18 +157,14 @@ class Operation:
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs: by default `call` run on abstract values."""
-
-        def abstract(x: object) -> Any:
-            return Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
-
-        args, kwargs = tree.map_structure(abstract, (args, kwargs))
+        args, kwargs = tree.map_structure(abstract_of, (args, kwargs))
         return self.call(*args, **kwargs)
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront.core.auto_config import auto_config  # which imports this module
+        from kfront.core.auto_config import auto_config, taken  # which imports this module
 
-        return {"name": self.name, **auto_config(self, Operation)}
+        return {**taken(self, {"name": self.name}), **auto_config(self, Operation)}
 
     @classmethod
     def from_config(cls, config: Config) -> Any:
@@ -209,6 +205,14 @@ class Operation:
         """
         outputs = self._kf_first_node("output").outputs
         return outputs[0] if len(outputs) == 1 else outputs
+
+
+def abstract_of(x: Any) -> Any:
+    """Shape and dtype in place of a tensor, or of an array; anything else as it is."""
+    if isinstance(x, KerasTensor):
+        return Abstract(x.shape, x.dtype)
+    b = state.backend or current()
+    return Abstract(b.static_shape(x), b.dtype_name(x.dtype)) if b.is_tensor(x) else x
 
 
 def record(operation: Operation, args: tuple[object, ...], kwargs: dict[str, object], outputs: object) -> Any:

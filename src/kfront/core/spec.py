@@ -127,6 +127,14 @@ class KerasTensor(ArrayOperators):
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         raise self._no_value("conversion to NumPy")
 
+    def __eq__(self, other: object) -> bool:
+        """Identity among symbolic tensors, which lists of them need; the op `equal` with an array or a number."""
+        if other is None or isinstance(other, (KerasTensor, str)):
+            return self is other
+        return ops.equal(self, other)
+
+    __hash__ = object.__hash__
+
     def __bool__(self) -> bool:
         raise self._no_value("bool()")
 

@@ -16,7 +16,7 @@ from kfront import activations, backends
 from kfront.applications._builder import Architecture, Request, image_shape
 from kfront.core import dtypes, guard, settings, shapes_nn, tree
 from kfront.core.errors import ArgumentError
-from kfront.core.operation import any_symbolic
+from kfront.core.operation import abstract_of, any_symbolic
 from kfront.core.options import int_tuple
 from kfront.core.registry import get_custom_objects
 from kfront.core.rng import seed_key
@@ -34,6 +34,7 @@ from kfront.utils.dtype_utils import standardize_dtype
 
 IS_THREAD_SAFE = SUPPORTS_COMPLEX_DTYPES = True  # of every engine
 SUPPORTS_RAGGED_TENSORS = False
+_SPARSE = frozenset(("jax", "tensorflow"))  # engines on which Keras has sparse tensors
 FLOAT_TYPES = tuple(dtype for dtype in dtypes.FLOATS if dtype not in dtypes.FLOAT8)
 
 
@@ -115,11 +116,7 @@ def in_safe_mode() -> bool:
 
 def compute_output_spec(fn: Callable[..., object], *args: object, **kwargs: object) -> Any:
     """KerasTensors with the shapes and dtypes of what a function gives for KerasTensors."""
-
-    def abstract(x: object) -> Any:
-        return Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
-
-    args, kwargs = tree.map_structure(abstract, (args, kwargs))
+    args, kwargs = tree.map_structure(abstract_of, (args, kwargs))
     with SymbolicScope():
         outputs = fn(*args, **kwargs)
     return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype) if hasattr(x, "shape") else x, outputs)
@@ -236,7 +233,7 @@ class Engine:
     @property
     def has_sparse(self) -> bool:
         """Whether Keras has sparse tensors there."""
-        return backends.current().name in ("jax", "tensorflow")
+        return backends.current().name in _SPARSE
 
 
 engine = Engine()

@@ -115,7 +115,8 @@ class TestCase(_Base):
 
     def assertAllEqual(self, actual: object, desired: object, msg: str | None = None) -> None:
         """Every value of one structure of tensors is that of another."""
-        for a, b in zip(tree.flatten(actual), tree.flatten(desired), strict=True):
+        nested = tree.is_nested(actual)
+        for a, b in zip(*map(tree.flatten, (actual, desired)), strict=True) if nested else [(actual, desired)]:
             np.testing.assert_array_equal(_numpy(a), _numpy(b), err_msg=msg or "")
 
     def assertLen(self, iterable: Any, expected_len: int, msg: str | None = None) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from kfront import activations, constraints, dtype_policies, initializers, regularizers  # noqa: F401  options have them
 from kfront.backends import backend_scope, current
 from kfront.core import tree
-from kfront.core.auto_config import auto_config, named_shapes, tuples
+from kfront.core.auto_config import auto_config, named_shapes, taken, tuples
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError, nearest
 from kfront.core.naming import auto_name, current_path, name_scope
@@ -757,7 +757,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if hasattr(type(self).get_config, "_automatic"):
-            config.update(auto_config(self, Layer))
+            config = {**taken(self, config), **auto_config(self, Layer)}
         return config
 
     get_config._automatic = True  # type: ignore[attr-defined]

@@ -24,11 +24,13 @@ from kfront.core.variable import read
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.normalization import (
+    RMS_SCALING,
     batch_normalization,
     batch_normalization_train,
     layer_normalization,
     moments,
     rms_normalization,
+    scaled_by_deviation,
 )
 from kfront.ops.primitives.dtypes import dtype_of
 
@@ -332,11 +334,7 @@ class LayerNormalization(_Affine):
         super().__init__(**self._kf_store(locals()))
         self.rms_scaling = rms_scaling
         if rms_scaling:
-            warnings.warn(
-                f"[{self.name}] `rms_scaling=True` divides by the deviation, not by the root of the mean of squares; "
-                "use RMSNormalization, unless a file is to be read.",
-                stacklevel=2,
-            )
+            warnings.warn(f"[{self.name}] {RMS_SCALING}", stacklevel=2)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
@@ -355,17 +353,8 @@ class LayerNormalization(_Affine):
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.rms_scaling:
-            return self._scaled(inputs)
+            return scaled_by_deviation(inputs, read(self.gamma), self.axis, self.epsilon)
         return layer_normalization(inputs, read(self.gamma), read(self.beta), self.axis, self.epsilon)
-
-    def _scaled(self, inputs: Tensor) -> Tensor:
-        """Divided by the root of the variance, as Keras has it; the mean stays. `RMSNormalization` takes squares."""
-        rank, kind = len(inputs.shape), dtype_of(inputs)
-        axes = [a % rank for a in ([self.axis] if isinstance(self.axis, int) else self.axis)]
-        x = ops.cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs
-        factor = ops.rsqrt(ops.add(ops.var(x, axis=axes, keepdims=True), self.epsilon))
-        gamma = ops.reshape(read(self.gamma), [inputs.shape[a] if a in axes else 1 for a in range(rank)])
-        return ops.multiply(ops.cast(ops.multiply(x, factor), kind), gamma)
 
 
 class RMSNormalization(OptionLayer):

@@ -41,7 +41,9 @@ class Owner:
     _kf_backend: Backend
     # what layers made alike differ in, and what a call leaves behind
     _kf_of_instance = frozenset({"name", "_path", "_kf_init_args", "_kf_build_shapes"})
-    _kf_of_run = frozenset({"_kf_ready", "_kf_training", "_kf_plain_arguments", "_kf_makes_mask", "_kf_told", "_kf_masks"})
+    _kf_of_run = frozenset(
+        {"_kf_ready", "_kf_training", "_kf_plain_arguments", "_kf_makes_mask", "_kf_told", "_kf_masks"}
+    )
 
     def _kf_architecture(self) -> Config:
         """The attributes that a layer made after this one has, not those of a graph that it is in, nor its losses."""

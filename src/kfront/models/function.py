@@ -9,6 +9,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.operation import Node, Operation
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import ShapeLike
+from kfront.layers.input_spec import InputSpec
 from kfront.models.graph import Graph
 
 
@@ -67,13 +68,19 @@ class Function(Operation):
     @property
     def operations(self) -> list[Operation]:
         """The operations between them, in an order in which they can run."""
-        return [x for x in self._kf_graph.operations if not isinstance(x, _Start)]
+        nodes = (x._keras_history.operation._inbound_nodes[x._keras_history.node_index] for x in self.inputs)
+        before = {id(node.operation) for node in nodes if not node.is_input or isinstance(node.operation, _Start)}
+        return [x for x in self._kf_graph.operations if id(x) not in before]
 
     def call(self, inputs: Any) -> Any:
         """The outputs for inputs in the structure of the symbolic ones."""
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
             raise ShapeError(f"[{self.name}] expected {len(self.inputs)} input(s), got {len(flat)}.")
+        for x, wanted in zip(flat, self.inputs, strict=True):
+            problem = InputSpec(shape=wanted.shape).problem(tuple(x.shape), "") if hasattr(x, "shape") else ""
+            if problem:
+                raise ShapeError(f"[{self.name}] {problem}; reshape the data.")
         return tree.pack_sequence_as(self._outputs_struct, self._kf_graph.run(flat))
 
     def compute_output_spec(self, inputs: Any) -> Any:

@@ -45,6 +45,8 @@ class Graph:
         for x in self.inputs:
             if x._keras_history is None:
                 raise ArgumentError(f"[Model] expected inputs made by `Input`, got {x!r}.")
+        if not self.outputs:
+            raise ArgumentError("[Model] expected at least one output, got none.")
         for out in self.outputs:
             stack: list[tuple[Node, bool]] = [(_node_of(out), False)]
             while stack:
@@ -180,7 +182,7 @@ def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, object]:
     args, kwargs = node.args, node.kwargs
     if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
         return slot[id(args[0])], None
-    if isinstance(node.operation, OpCall):
+    if isinstance(node.operation, OpCall) and node.operation.op.tensors:
         args, kwargs = (), {**dict(zip(node.operation.op.tensors, args, strict=False)), **kwargs}
 
     def make(slots: Sequence[object]) -> Any:

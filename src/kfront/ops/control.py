@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,9 +11,10 @@ from kfront.core import shapes, tree
 from kfront.core.arguments import check_count, is_no_tensor, is_whole
 from kfront.core.dtypes import result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.naming import auto_name
 from kfront.core.op import in_front_of, op
-from kfront.core.op_registry import function
-from kfront.core.operation import Operation
+from kfront.core.op_registry import Declared, function
+from kfront.core.operation import OpCall, Operation, any_symbolic
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
 from kfront.core.typing import AnyCallable, Tensor, TensorLike
@@ -41,16 +43,30 @@ def grad(f: AnyCallable, argnums: int | Sequence[int] = 0) -> AnyCallable:
     return gradient(lambda *args, **kwargs: p.sum(f(*args, **kwargs)), argnums)
 
 
-class ControlCall(Operation):
+class ControlCall(OpCall):
     """A recorded call of a control function in a functional graph.
 
     Args:
         function: the public function.
+        name: that of the declared function, under which files have the call.
     """
 
-    def __init__(self, function: AnyCallable) -> None:
-        super().__init__()
-        self.call = function  # type: ignore[method-assign]
+    def __init__(self, function: AnyCallable, name: str | None = None) -> None:
+        self.op: Any = Declared()  # of this call only, it is not in the catalog
+        self.op.name, self.op.public = name or function.__name__, function
+        parameters = inspect.signature(function).parameters
+        stars = any(x.kind is x.VAR_POSITIONAL for x in parameters.values())
+        self.op.tensors = () if stars else tuple(parameters)
+        Operation.__init__(self, auto_name(self.op.name))
+        self.static = {}
+
+    def call(self, *args: object, **kwargs: object) -> Any:
+        """Run the function."""
+        return self.op.public(*args, **kwargs)
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Record a call on KerasTensors."""
+        return self.symbolic_call(*args, **kwargs) if any_symbolic(args, kwargs) else self.call(*args, **kwargs)
 
 
 def _kind(values: object) -> type | None:
@@ -125,17 +141,22 @@ def cond(pred: object, true_fn: Callable[[], Tensor], false_fn: Callable[[], Ten
 
 def _join_branches(a: TensorLike, b: TensorLike) -> Any:
     def join(x: Tensor, y: Tensor) -> Any:
-        if x is None:
+        if x is None and y is None:
             return None
         x, y = _spec(x), _spec(y)
-        if len(x.shape) != len(y.shape):
+        if x is None or y is None:
+            raise ArgumentError(f"[cond] expected branches that return one structure, got {a} and {b}.")
+        sizes = zip(x.shape, y.shape, strict=False)
+        if len(x.shape) != len(y.shape) or any(None not in pair and pair[0] != pair[1] for pair in sizes):
             raise ShapeError(f"[cond] expected branches that return one shape, got {x.shape} and {y.shape}.")
+        if x.dtype != y.dtype:
+            raise ArgumentError(f"[cond] expected branches that return one dtype, got {x.dtype} and {y.dtype}.")
         return Abstract((i if i == j else None for i, j in zip(x.shape, y.shape, strict=True)), x.dtype)
 
     return tree.map_structure(join, a, b)
 
 
-@op(0, None, name="switch", home="core")
+@op(0, None, name="switch", home="core", call_args=("index", "branches", "*operands"))
 def _switch(index: Any, branches: Any, *operands: object) -> Any:
 
     last = len(branches) - 1
@@ -328,7 +349,7 @@ def _batched(y: Tensor, n: int | None) -> Any:
     return tree.map_structure(lambda s: None if s is None else Abstract((n, *s.shape), s.dtype), _specs(y))
 
 
-@function("core")
+@function("core", call_args=("f", "xs"))
 def map(f: Callable[[object], object], xs: object) -> Any:
     """A function applied to each slice along the first axis, one after the other.
 
@@ -346,6 +367,8 @@ def map(f: Callable[[object], object], xs: object) -> Any:
     [[2, 4], [6, 8]]
     """
     _check_callable("map", f=f)
+    if _kind(xs) is KerasTensor:
+        return ControlCall(map)(f, xs)
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
@@ -375,7 +398,7 @@ def vectorized_map(function: AnyCallable, elements: object) -> Any:
     return current().vectorized_map(function, elements)
 
 
-@function("core")
+@function("core", call_args=("f", "elems"))
 def associative_scan(f: Callable[[object, object], object], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """Cumulative results of an associative function, in a logarithmic number of steps (Blelloch, 1990).
 
@@ -500,7 +523,7 @@ def custom_gradient(f: AnyCallable) -> AnyCallable:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         kind = _kind((args, kwargs))
         if kind is KerasTensor:
-            return ControlCall(wrapped)(*args, **kwargs)
+            return ControlCall(wrapped, "custom_gradient")(*args, **kwargs)
         if kind is Abstract:
             return _specs(f(*args, **kwargs)[0])
         b = current()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront.core.dtypes import floating
-from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.options import above_zero, positive
@@ -235,7 +235,7 @@ def extract_patches(
     """
     rank = len(size) if hasattr(size, "__len__") else 2
     if rank not in (2, 3):
-        raise ArgumentError(f"expected `size` to be an int, 2 or 3 ints, got {size!r}.")
+        raise ArgumentTypeError(f"expected `size` to be an int, 2 or 3 ints, got {size!r}.")
     given = (("size", size), ("strides", strides), ("dilation_rate", dilation_rate))
     window_size, steps, rate = (pair(k, rank, 1)(v) for k, v in given)
     return _patches(images, window_size, steps, rate, padding, str(data_format))
@@ -276,7 +276,7 @@ def extract_patches_3d(
     """
     sizes = (size,) * 3 if isinstance(size, int) else tuple(size)
     if len(sizes) != 3:
-        raise ArgumentError(f"[extract_patches_3d] expected `size` to be an int or 3 ints, got {size!r}.")
+        raise ArgumentTypeError(f"[extract_patches_3d] expected `size` to be an int or 3 ints, got {size!r}.")
     return extract_patches(volumes, sizes, strides, dilation_rate, padding, data_format)
 
 

@@ -338,7 +338,7 @@ def map_coordinates(
     [5.0, 17.5]
     """
     rank = len(inputs.shape)
-    if not rank or not len(coordinates.shape) or coordinates.shape[0] not in (rank, None):
+    if not rank or len(coordinates.shape) < 2 or coordinates.shape[0] not in (rank, None):
         raise ShapeError(
             f"expected `coordinates` of shape ({rank}, ...) for `inputs` of shape {tuple(inputs.shape)}, "
             f"got {tuple(coordinates.shape)}."

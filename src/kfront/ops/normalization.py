@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -186,7 +187,8 @@ def layer_normalization(
         beta: shift, of the same shape, or None.
         axis: int or sequence of ints.
         epsilon: added so that the divisor is not 0; the configured one if None.
-        **kwargs: `rms_scaling=True`, kept for compatibility, stands for `rms_normalization`.
+        **kwargs: with `rms_scaling=True`, kept for compatibility, `x` is divided by its deviation along `axis` and the
+            mean stays; use `rms_normalization`.
 
     Returns:
         tensor of the shape and dtype of `x`.
@@ -198,8 +200,49 @@ def layer_normalization(
     [-1.0, 1.0]
     """
     if kwargs.get("rms_scaling"):
-        return rms_normalization(x, gamma, axis, epsilon)
+        warnings.warn(RMS_SCALING, stacklevel=3)
+        return scaled_by_deviation(p.convert_to_tensor(x), gamma, axis, epsilon)
     return _layer_normalization(x, gamma, beta, axis, epsilon)
+
+
+RMS_SCALING = (
+    "`rms_scaling=True` divides by the deviation, not by the root of the mean of squares; use rms_normalization or "
+    "RMSNormalization, unless a file is to be read."
+)
+
+
+@op(("x", "scale"), _normal_rule, prepare={"epsilon": epsilon})
+def scaled_by_deviation(
+    x: Tensor, scale: Tensor | None = None, axis: int | Sequence[int] = -1, epsilon: Any = None
+) -> Tensor:
+    """x divided by the root of its variance along axes, as Keras's `rms_scaling` has it; the mean stays.
+
+    Args:
+        x: tensor; halves are computed in float32.
+        scale: scale, of the shape of `x` along `axis`, or None.
+        axis: int or sequence of ints.
+        epsilon: added so that the divisor is not 0; the configured one if None.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [round(float(v), 3) for v in scaled_by_deviation(ops.array([1.0, 3.0]))]
+    [1.0, 3.0]
+    """
+    axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
+    y = widen(x)
+    around = p.subtract(y, p.mean(y, axes, True))
+    return _scaled(x, p.multiply(y, p.rsqrt(p.add(p.mean(square(around), axes, True), epsilon))), scale, axes)
+
+
+def _scaled(x: Tensor, y: Tensor, scale: Tensor | None, axes: tuple[int, ...]) -> Tensor:
+    """y times `scale` along the axes, in the dtype of x."""
+    if scale is not None:
+        y = p.multiply(y, p.cast(_along_axes(scale, x, axes), p.dtype_of(y)))
+    return p.cast(y, p.dtype_of(x))
 
 
 @op(("x", "scale"), _normal_rule, prepare={"epsilon": epsilon}, fuse=True, home="nn", class_name="RMSNorm")
@@ -223,27 +266,24 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
     """
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
-    y = p.multiply(y, p.rsqrt(p.add(p.mean(square(y), axes, True), epsilon)))
-    if scale is not None:
-        y = p.multiply(y, p.cast(_along_axes(scale, x, axes), p.dtype_of(y)))
-    return p.cast(y, p.dtype_of(x))
+    return _scaled(x, p.multiply(y, p.rsqrt(p.add(p.mean(square(y), axes, True), epsilon))), scale, axes)
 
 
 @op(dtype=floating, prepare={"epsilon": epsilon}, fuse=True, home="nn")
-def normalize(x: Tensor, axis: int | Sequence[int] = -1, order: float = 2, epsilon: Any = None) -> Tensor:
+def normalize(x: Tensor, axis: int | Sequence[int] = -1, order: int = 2, epsilon: Any = None) -> Tensor:
     """x divided by its norm along axes; what is shorter than `epsilon` is divided by that.
 
     Args:
         x: tensor; integers become floatx.
         axis: int, or a sequence of ints.
-        order: order of the norm, a positive number.
+        order: order of the norm, an int of at least 1.
         epsilon: least divisor; the configured one if None.
 
     Returns:
         tensor of the shape of `x`, floating.
 
     Raises:
-        ShapeError: if `order` is not a positive number.
+        ShapeError: if `order` is no positive int.
 
     Example:
 
@@ -251,8 +291,8 @@ def normalize(x: Tensor, axis: int | Sequence[int] = -1, order: float = 2, epsil
     >>> [round(float(v), 3) for v in ops.normalize([3.0, 4.0])]
     [0.6, 0.8]
     """
-    if not isinstance(order, (int, float)) or order < 1:
-        raise ShapeError(f"[normalize] expected `order` to be a number >= 1, got {order!r}.")
+    if not isinstance(order, int) or order < 1:
+        raise ShapeError(f"[normalize] expected `order` to be an int >= 1, got {order!r}.")
     axes = shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))
     if order == 2:
         total = p.sum(square(x), axes, True)

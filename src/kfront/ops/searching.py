@@ -142,7 +142,7 @@ def unique(
         return_counts: whether the number of occurrences is returned.
         axis: slices along this axis are compared; elements of the flat tensor if None.
         size: number of results: cut off, or filled up; as many as there are if None (not in compiled JAX code).
-        fill_value: what it is filled up with; the smallest element if None.
+        fill_value: what it is filled up with; 0 if None. Positions are filled up with the first, counts with 0.
 
     Returns:
         tensor, or a tuple (values, index, inverse, counts) of what was asked for; positions are int32.
@@ -163,13 +163,15 @@ def unique(
     group = p.subtract(p.cumsum(p.cast(first, "int32")), 1)
     found = p.sum(p.cast(first, "int32"))
     starts = p.argsort(p.cast(p.logical_not(first), "int32"))
+    if size is not None:  # past the last, the first is repeated
+        starts = p.where(p.less(p.arange(p.dim(order, 0)), found), starts, p.get_item(starts, slice(0, 1)))
     n = _count(found) if size is None else size
     starts = _take_first(starts, n, p.dim(order, 0))
     values = _values(x, p.take(order, starts, 0), axis)
     if size is not None:
         values = _refill(values, found, size, fill_value, axis)
     inverse = p.take(group, p.argsort(order), 0)
-    counts = p.segment_sum(ones_like(group), group, None if size is None else p.dim(order, 0))
+    counts = p.segment_sum(ones_like(group), group, None if size is None else p.dim(order, 0) + size)
     extra = [
         (return_index, lambda: p.take(order, starts, 0)),
         (return_inverse, lambda: p.reshape(inverse, x.shape) if axis is None else inverse),
@@ -219,8 +221,7 @@ def _refill(values: Tensor, found: TensorLike, size: int, fill_value: Any, axis:
     rank = len(values.shape)
     a = 0 if axis is None else shapes.axis_of(axis, rank)
     valid = p.reshape(p.greater(found, p.arange(size)), tuple(-1 if i == a else 1 for i in range(rank)))
-    fill = p.take(values, p.array([0]), a) if fill_value is None else fill_value
-    return p.where(valid, values, fill)
+    return p.where(valid, values, 0 if fill_value is None else fill_value)
 
 
 def _unique_spec(

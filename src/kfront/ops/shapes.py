@@ -226,7 +226,8 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
     (4, 3, 2)
     """
     order = list(range(len(x.shape)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    (one,), (other,) = (shapes.axes_of(axis, len(order)) for axis in (axis1, axis2))
+    order[one], order[other] = order[other], order[one]
     return p.transpose(x, tuple(order))
 
 
@@ -398,6 +399,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
     [[1, 2], [3, 4]]
     """
     rank = len(x.shape)
+    (axis,) = shapes.axes_of(axis, rank)
     n = num if num is not None else p.dim(x, axis)
     if not isinstance(n, int):
         raise ShapeError(f"[unstack] expected axis {axis} of known length, got shape {x.shape}; pass `num`.")

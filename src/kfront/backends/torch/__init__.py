@@ -64,6 +64,7 @@ class TorchBackend(Backend):
 
     name = "torch"
     types = frozenset((Tensor, torch.nn.Parameter, VariableParameter))
+    refusals = (torch.linalg.LinAlgError,)
     native_base = torch.nn.Module
     native_types = (torch.nn.Module, Tensor)
     module_types = (torch.nn.Module,)
@@ -363,7 +364,8 @@ def _from_numpy(array: np.ndarray) -> Tensor:
     flags = array.flags
     if array.dtype in _SHARED and flags.writeable and flags.c_contiguous:
         device = current_device()
-        return torch.from_numpy(array) if device is None else torch.from_numpy(array).to(device)
+        if min(array.strides, default=0) >= 0:  # an axis of size 1 may have any
+            return torch.from_numpy(array) if device is None else torch.from_numpy(array).to(device)
     name = array.dtype.name
     if name in _BY_BITS:
         bits, kind = _BY_BITS[name]

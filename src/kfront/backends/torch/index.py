@@ -251,6 +251,8 @@ def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None = No
 
 
 def segment_max(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    if segment_ids.ndim != 1:
+        raise ValueError(segment_ids.ndim)  # the rule of shapes tells more
     n, ids = _segments(segment_ids, num_segments)
     kind = data.dtype
     lowest = -math.inf if kind.is_floating_point else 0 if kind is torch.bool else torch.iinfo(kind).min

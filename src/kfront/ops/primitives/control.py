@@ -13,7 +13,7 @@ def _unknown(*args: object, **kwargs: object) -> tuple[int, ...]:
     return ()
 
 
-@op(0, None, _unknown, name="cond", home="core")
+@op(0, None, _unknown, name="cond", home="core", call_args=("pred", "true_fn", "false_fn"))
 def engine_cond(pred: object, true_fn: object, false_fn: object) -> Any:
     """The engine's form of `kfront.ops.cond`.
 
@@ -33,7 +33,7 @@ def engine_cond(pred: object, true_fn: object, false_fn: object) -> Any:
     """
 
 
-@op(0, None, _unknown, name="while_loop", home="core")
+@op(0, None, _unknown, name="while_loop", home="core", call_args=("loop_vars",))
 def engine_while_loop(cond: object, body: object, loop_vars: object, maximum_iterations: object = None) -> Any:
     """The engine's form of `kfront.ops.while_loop`.
 
@@ -54,7 +54,7 @@ def engine_while_loop(cond: object, body: object, loop_vars: object, maximum_ite
     """
 
 
-@op(0, None, _unknown, name="fori_loop", home="core")
+@op(0, None, _unknown, name="fori_loop", home="core", call_args=("init_val",))
 def engine_fori_loop(lower: object, upper: object, body_fun: object, init_val: object) -> Any:
     """The engine's form of `kfront.ops.fori_loop`.
 
@@ -75,7 +75,7 @@ def engine_fori_loop(lower: object, upper: object, body_fun: object, init_val: o
     """
 
 
-@op(0, None, _unknown, name="scan", home="core")
+@op(0, None, _unknown, name="scan", home="core", call_args=("f", "init", "xs"))
 def engine_scan(
     f: object, init: object, xs: object = None, length: object = None, reverse: bool = False, unroll: object = 1
 ) -> Any:
@@ -101,7 +101,7 @@ def engine_scan(
     """
 
 
-@op(0, None, _unknown, name="vectorized_map", home="core")
+@op(0, None, _unknown, name="vectorized_map", home="core", call_args=("elements",))
 def engine_vectorized_map(function: object, elements: object) -> Any:
     """The engine's form of `kfront.ops.vectorized_map`.
 
