@@ -52,6 +52,14 @@ def test_every_file_of_the_suite_is_in_it(unpacked):
     assert here == there
 
 
+def test_errors_link_to_pages_in_it(unpacked, tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k != "KFRONT_DOCS"} | {"PYTHONPATH": str(unpacked)}
+    show = "import kfront; [print(getattr(kfront.errors, name)('x').__notes__[0]) for name in dir(kfront.errors)]"
+    links = [line.rpartition(" ")[2] for line in run("-c", show, cwd=tmp_path, env=environment).splitlines()]
+    pages = {p.as_uri() for p in (unpacked / "kfront" / "docs" / "errors").glob("*Error.md")}
+    assert set(links) == pages and len(links) == len(pages) > 10
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])  # 2: the suite starts processes of itself
 def test_the_suite_runs_from_it(unpacked, tmp_path, jobs):
     environment = {**os.environ, "PYTHONPATH": str(unpacked)}

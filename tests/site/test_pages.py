@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,18 @@ def test_links_lead_somewhere(page):
     assert broken == []
 
 
-def test_each_error_has_a_page():
+def test_each_error_has_a_page_and_a_link_to_it(monkeypatch):
     from kfront import errors
 
+    monkeypatch.delenv("KFRONT_DOCS", raising=False)
     for error in (getattr(errors, n) for n in dir(errors)):
         assert (DOCS / f"{error.help}.md").exists(), error
         assert error("x").help == f"errors/{error.__name__}"
-        assert any(f"errors/{error.__name__} " in note for note in error("x").__notes__)  # tracebacks show it
+        (note,) = error("x").__notes__  # tracebacks show it
+        with urllib.request.urlopen(note.rpartition(" ")[2]) as page:
+            assert page.read().startswith(f"# {error.__name__}\n".encode())
     own = type("Own", (errors.ShapeError,), {"__module__": "elsewhere"})
     assert own.help == "errors/ShapeError"
+    monkeypatch.setenv("KFRONT_DOCS", "https://docs.example.org/kfront/")
+    (note,) = own("x").__notes__
+    assert note.endswith(" https://docs.example.org/kfront/errors/ShapeError.html")  # as the site has it

@@ -3,8 +3,11 @@
 Messages have one form: ``[Name] expected …, got …; do …``.
 """
 
+import functools
 import importlib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
@@ -53,8 +56,20 @@ def optional(who: str, module: str, package: str, extra: str) -> ModuleType:
         raise ImportError(f"[{who}] expected {package} to be installed; run `pip install 'kfront[{extra}]'`.") from e
 
 
+@functools.cache
+def _address(page: str, site: str | None) -> str:
+    """Where a page is: on the site if there is one, else the file that came with the package, or is in the checkout."""
+    if site:
+        return f"{site.rstrip('/')}/{page}.html"
+    package, _, checkout = Path(__file__).parents[1:4]
+    files = (top / "docs" / f"{page}.md" for top in (package, checkout))
+    return next((file.as_uri() for file in files if file.exists()), f"{page} in the documentation")
+
+
 class KfrontError(Exception):
-    """Base class of every exception that kfront raises on purpose; a traceback names the page about it.
+    """Base class of every exception that kfront raises on purpose; a traceback ends with a link to the page about it.
+
+    The link leads to the page that was installed, or into the site whose address `KFRONT_DOCS` is.
 
     Attributes:
         help: the page of the documentation with wrong and right code, of the class and of each error.
@@ -77,7 +92,7 @@ class KfrontError(Exception):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
-        self.add_note(f"Wrong and right code: {self.help} in the documentation.")
+        self.add_note(f"Wrong and right code: {_address(self.help, os.environ.get('KFRONT_DOCS'))}")
 
 
 class ShapeError(KfrontError, ValueError):
