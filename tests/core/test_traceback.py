@@ -86,3 +86,18 @@ def test_frames_of_torch_that_call_layers_are_left_out():
             model.predict(np.ones((1, 2), "float32"), verbose=0)
     files = [f.filename for f in traceback.extract_tb(e.value.__traceback__)]
     assert frames(e.value)[-2:] == ["call", "call"] and not any("torch" in f for f in files)
+
+
+@pytest.mark.parametrize("engine", ["torch", "jax", "tensorflow", "numpy"])
+def test_what_the_engine_said_stays_without_its_frames(engine):
+    pytest.importorskip(engine)
+    from kfront import backend_scope, ops
+
+    def cause():
+        with backend_scope(engine), pytest.raises(ValueError) as e:
+            ops.subtract(ops.ones((4, 4)), ops.ones((4, 3)))
+        return e.value.__context__ if e.value.__cause__ is None else e.value.__cause__
+
+    assert not any("File" in line for line in traceback.format_exception(cause())) and "4" in str(cause())
+    config.disable_traceback_filtering()
+    assert any("File" in line for line in traceback.format_exception(cause()))

@@ -9,7 +9,7 @@ import pytest
 
 import kfront
 from kfront import layers
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ShapeError
 
 X, Y = np.arange(6.0).reshape(3, 2) / 6, np.ones((3, 1))
 SQUARED, ABSOLUTE = 0.3241, 0.5  # of an output that is the sum of a row
@@ -104,3 +104,17 @@ def test_losses_of_a_dict_stand_in_its_order(order: str, results: list[float], p
     targets = {"a": 3 * np.ones((2, 1)), "z": np.ones((2, 1))}
     found = made.evaluate(np.ones((2, 2)), inside(targets), verbose=0)
     assert found == (results if path != (0,) else [2 * results[0], *results[1:], *results[1:]])
+
+
+@pytest.mark.parametrize("wrong", ["near", "far"])
+def test_errors_in_a_loss_tell_its_output_and_shapes(wrong: str, trainable_backend: Any) -> None:
+    inputs = kfront.Input((2,))
+    made = kfront.Model(inputs, {name: layers.Dense(3, name=name)(inputs) for name in ("near", "far")})
+    made.compile("sgd", {"near": "mse", "far": "mae"})
+    targets = {name: np.ones((3, 4 if name == wrong else 3)) for name in ("near", "far")}
+    with pytest.raises(ShapeError) as e:
+        made.fit(X, targets, verbose=0)
+    loss = {"near": "mean_squared_error", "far": "mean_absolute_error"}[wrong]
+    (note,) = (n for n in e.value.__notes__ if "While" in n)
+    assert f"loss '{loss}' of the output '{wrong}'" in note
+    assert "targets of shape (3, 4), predictions of shape (3, 3)" in note

@@ -23,7 +23,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, Sh
 from kfront.core.op_registry import OPS, Declared
 from kfront.core.operation import record_op
 from kfront.core.operators import VariableBase
-from kfront.core.settings import on_floatx
+from kfront.core.settings import is_traceback_filtering_enabled, on_floatx
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
 from kfront.core.typing import AnyCallable, Backend, Tensor
@@ -278,6 +278,8 @@ class Op(Declared):
             try:
                 self.infer(tensors, static)
             except KfrontError as explained:
+                if is_traceback_filtering_enabled():
+                    error.__traceback__ = None  # many frames of the engine, which tell less
                 raise explained from error
             except Exception:
                 self._refuse_kinds(error, static)

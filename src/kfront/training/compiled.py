@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfront import losses, metrics, ops
 from kfront.core import tree
-from kfront.core.errors import ArgumentError, DataError
+from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.naming import to_snake_case
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
@@ -136,25 +136,34 @@ class CompiledLoss:
         """The total loss, a scalar."""
         assert self.terms is not None
         if self.single and not tree.is_nested(y_pred):
-            fn = self.terms[0][0]
             y_true = tree.flatten(y_true)[0] if tree.is_nested(y_true) else y_true
-            return fn(y_true, y_pred, None if sample_weight is None else _only(sample_weight))
+            return self._term(0, y_true, y_pred, None if sample_weight is None else _only(sample_weight))
         outputs = tree.flatten(y_pred)
         targets = self._targets(y_true, y_pred, len(outputs), len(self.terms))
         weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))
         total = None
-        for n, (fn, scale, i) in enumerate(self.terms):
+        for n, (_, scale, i) in enumerate(self.terms):
             target = targets[i] if len(targets) == len(outputs) else targets[n]
             if target is None:
                 raise DataError(
                     f"[fit] expected a target for the output {self.names[i]!r}, which has a loss, got none."
                 )
-            value = fn(target, outputs[i], weights[i])
+            value = self._term(n, target, outputs[i], weights[i])
             if self.trackers:
                 self.trackers[n].update_state(whole_of_replicas(value), first_size(outputs[i]))
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total
+
+    def _term(self, n: int, y_true: object, y_pred: object, sample_weight: object) -> Tensor:
+        fn, _, i = (self.terms or ())[n]
+        try:
+            return fn(y_true, y_pred, sample_weight)
+        except ShapeError as error:
+            true, pred = (tuple(getattr(y, "shape", ())) for y in (y_true, y_pred))
+            what = f"the loss {fn.name!r} of the output {self.names[i]!r}"
+            error.add_note(f"While computing {what}: targets of shape {true}, predictions of shape {pred}.")
+            raise
 
 
 def _place(given: object, path: tuple[object, ...]) -> list[int]:

@@ -272,11 +272,11 @@ def plot_model(
         return None
     try:
         dot.write(str(path), format=form)
-    except (FileNotFoundError, OSError) as error:
+    except OSError:
         raise UnsupportedError(
             "[plot_model] expected Graphviz (the program `dot`) on this machine, got none; install it, or write a "
             "'.dot' file."
-        ) from error
+        ) from None
     return _shown(path, form)
 
 
