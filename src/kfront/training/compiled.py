@@ -161,8 +161,8 @@ class CompiledLoss:
             return fn(y_true, y_pred, sample_weight)
         except ShapeError as error:
             true, pred = (tuple(getattr(y, "shape", ())) for y in (y_true, y_pred))
-            what = f"the loss {fn.name!r} of the output {self.names[i]!r}"
-            error.add_note(f"While computing {what}: targets of shape {true}, predictions of shape {pred}.")
+            what = f"{fn.name!r} of the output {self.names[i]!r}" if len(self.names) > 1 else repr(fn.name)
+            error.add_note(f"While computing the loss {what}: targets of shape {true}, predictions of shape {pred}.")
             raise
 
 
