@@ -2,8 +2,9 @@
 
 Usage: python tools/site/build.py [--quick]      into build/site/html; --quick leaves the gallery's programs unrun
 
-Warnings are errors, links inside the site among them. What tools/site/examples.py (build/examples.json),
-`conformance --out build/conformance` and `benchmarks --out build/benchmarks` have written is shown, if it is there.
+Warnings are errors, links inside the site among them. What tools/site/examples.py (build/examples.json) has written is
+shown, if it is there, and of `conformance --out build/conformance` and `benchmarks --out build/benchmarks` what is
+newer than the record of them in docs/_data (tools/site/recorded.py).
 """
 
 from __future__ import annotations

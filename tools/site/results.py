@@ -9,14 +9,14 @@ import json
 import re
 import sys
 import tomllib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recorded import newest
+
 ROOT = Path(__file__).resolve().parents[2]
-CONFORMANCE = ROOT / "build" / "conformance" / "results.json"
-BENCHMARKS = ROOT / "build" / "benchmarks"
 PROGRAMS = ROOT / "benchmarks" / "programs" / "recorded.json"
 ACCURACY = ROOT / "conformance" / "accuracy" / "recorded.json"
 EXPLAINED = ROOT / "conformance" / "keras"
@@ -35,21 +35,18 @@ def conformance() -> str:
         "engines: values, dtypes, shapes, gradients, compiled runs, files, errors. `python -m kfront.conformance` "
         "runs it on your machine; third-party backends run it with `--backend NAME`.\n\n"
     )
-    if not CONFORMANCE.exists():
-        return text + "This build has no results: `python -m conformance --quick --out build/conformance` makes them.\n"
-    body = json.loads(CONFORMANCE.read_text())
-    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for row in body["results"]:
-        counts[row["area"], row["backend"]][row["status"]] += 1
-    engines = list(dict.fromkeys(b for _, b in counts))
-    rows = []
-    for area in dict.fromkeys(a for a, _ in counts):
-        cells = [counts.get((area, e), Counter()) for e in engines]
-        rows.append([area, *(f"{c['pass']:,} of {c.total():,}" if c else "" for c in cells)])
-    versions = ", ".join(f"{name} {version}" for name, version in body["versions"].items())
-    return f"{text}Passed of all cases; those left are expected failures with a reason each. {versions}.\n\n" + table(
-        ["area", *engines], rows
-    )
+    found = newest("conformance")
+    engines = list(dict.fromkeys(e for cells in found["results"].values() for e in cells))
+    rows = [[area, *(_cases(cells.get(e)) for e in engines)] for area, cells in found["results"].items()]
+    text += "Passed of all cases; those left are expected failures with a reason each, but for those that failed.\n\n"
+    return text + _how(found) + table(["area", *engines], rows) + "\n"
+
+
+def _cases(counts: dict[str, int] | None) -> str:
+    if counts is None:
+        return ""
+    wrong = counts.get("fail", 0) + counts.get("xpass", 0)
+    return f"{counts['pass']:,} of {sum(counts.values()):,}" + (f", {wrong:,} failed" if wrong else "")
 
 
 def benchmarks() -> str:
@@ -59,16 +56,31 @@ def benchmarks() -> str:
         "beside Keras where it is installed. A ratio of 1.00 is the speed of the engine's own code; less is faster. "
         "`python3 -m nox -s benchmarks` measures on your machine.\n\n"
     )
-    files = sorted(BENCHMARKS.glob("*.json")) if BENCHMARKS.is_dir() else []
-    if not files:
-        return text + "This build has no results: `python -m benchmarks --out build/benchmarks` makes them.\n"
-    for file in files:
-        rows = [
-            [r["name"], r["unit"], *(f"{r[k]:.2f}" if r[k] is not None else "" for k in ("kfront", "keras"))]
-            for r in json.loads(file.read_text())
-        ]
-        text += f"## {file.stem}\n\n{table(['measure', 'unit', 'kfront', 'Keras'], rows)}\n\n"
+    found = newest("benchmarks")
+    text += "In brackets: the quartiles of the rounds.\n\n" + _how(found)
+    for engine, measured in found["results"].items():
+        rows = [[name, unit, _measure(own, spread), _measure(keras)] for name, unit, own, spread, keras in measured]
+        text += f"## {engine}\n\n{table(['measure', 'unit', 'kfront', 'Keras'], rows)}\n\n"
     return text
+
+
+def _measure(value: float | None, spread: Sequence[float] | None = None) -> str:
+    between = " ({:.2f}–{:.2f})".format(*spread) if spread else ""
+    return "" if value is None else f"{value:.2f}{between}"
+
+
+def _how(found: dict[str, Any]) -> str:
+    """The command, the date, the machine and the versions of a record; of a run that was not recorded, its date."""
+    if "command" not in found:
+        return f"Found on {found['date']}.\n\n"
+    before, after = found["load"]
+    notes = "Cases that had not begun after the budget of seconds are not counted. " * ("--budget" in found["command"])
+    notes += "The machine was busy with other work: times are rough. " * (before >= 0.5)
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    return (
+        f"`{found['command']}`, {found['date']}, {found['machine']}; {versions}. {notes}Load average before the run "
+        f"{before}, at its end {after}.\n\n"
+    )
 
 
 def programs() -> str:
