@@ -66,6 +66,24 @@ def test_values(case: Case, backend: Any, keras_values: dict[str, Any]) -> None:
     np.testing.assert_allclose(np.moveaxis(backend.to_numpy(first), 1, -1), got["images"], rtol=0, atol=2e-3)
 
 
+@pytest.mark.parametrize("case", [c for c in CASES if c.keras is not None], ids=lambda c: c.id)
+def test_methods_with_given_transformations(case: Case, backend: Any, keras_values: dict[str, Any]) -> None:
+    """What Keras's documentation tells to override or call: each method by itself, with Keras's transformation."""
+    want, layer, given = keras_values[case.id], made(case), case.keras()
+    drawn = layer.get_random_transformation(IMAGES)
+    assert {k: tuple(np.shape(v)) for k, v in drawn.items()}.items() >= {
+        k: tuple(np.shape(v)) for k, v in given.items() if not k.startswith(("image_", "batch_", "flips"))
+    }.items()
+    images = backend.to_numpy(layer.transform_images(IMAGES, given, training=True))
+    np.testing.assert_allclose(images, want["images"], rtol=0, atol=2e-3)  # of 255: places between pixels
+    masks = backend.to_numpy(layer.transform_segmentation_masks(MASKS, given))
+    np.testing.assert_array_equal(masks, want["masks"])
+    if case.boxes:
+        boxes = layer.transform_bounding_boxes({"boxes": BOXES, "labels": LABELS}, given)
+        np.testing.assert_allclose(backend.to_numpy(boxes["boxes"]), want["boxes"], rtol=0, atol=1e-4)
+        np.testing.assert_array_equal(backend.to_numpy(boxes["labels"]), want["labels"])
+
+
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_config_and_signature(name: str, keras_values: dict[str, Any]) -> None:
     want = keras_values[name]

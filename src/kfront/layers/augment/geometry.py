@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Unpack
 
+import numpy as np
+
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import Option, between, normalisers, one_of
@@ -16,9 +18,11 @@ from kfront.layers.augment.geometry_base import (
     ShiftedBoxes,
     boxes_in_pixels,
     boxes_of_pixels,
+    columns,
     columns_changed,
     mode_of,
     projective,
+    sizes_in,
     with_channels,
 )
 from kfront.layers.augment.image_layer import (
@@ -79,19 +83,25 @@ class RandomFlip(RandomImageLayer):
         super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
-        """Whether to flip, a dict of bools of shape (batch,) by direction, and the size of images."""
+        """{"flips": bools of shape (batch, 1, 1, ways), "input_shape": that of images}; None when not training.
+
+        Ways are left and right, then up and down, if `mode` says both; a last axis of size 1 stands for both.
+        """
         if not training:
             return None
-        height, width = self._sizes(data)
-        ways = [w for w in ("horizontal", "vertical") if w in self.mode]
-        numbers = self._draw(data, 0.0, 1.0, len(ways), seed=seed)
-        flips = {w: ops.less(numbers[:, i], 0.5) for i, w in enumerate(ways)}
-        return {"flips": flips, "height": height, "width": width}
+        numbers = self._draw(data, 0.0, 1.0, 1, 1, self.mode.count("_and_") + 1, seed=seed)
+        return {"flips": ops.less(numbers, 0.5), "input_shape": ops.shape(self._images(data))}
+
+    def _flips(self, transformation: Transformation) -> list[tuple[int, Tensor]]:
+        """Axes to flip, 0 for height and 1 for width, each with the bools of shape (batch,) that say whether."""
+        axes = [a for a, way in enumerate(("vertical", "horizontal")) if way in self.mode][::-1]
+        flips = ops.reshape(transformation["flips"], (-1, np.shape(transformation["flips"])[-1]))
+        return [(a, flips[:, min(i, flips.shape[1] - 1)]) for i, a in enumerate(axes)]
 
     def _flipped(self, images: Tensor, transformation: Transformation) -> Tensor:
-        axes = {"horizontal": self.width_axis, "vertical": self.height_axis}
-        for way, flip in transformation["flips"].items():
-            images = ops.where(per_image(flip), ops.flip(images, axes[way]), images)
+        for axis, flip in self._flips(transformation):
+            there = ops.flip(images, (self.height_axis, self.width_axis)[axis])
+            images = ops.where(flip if len(images.shape) == 3 else per_image(flip), there, images)
         return images
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
@@ -113,21 +123,17 @@ class RandomFlip(RandomImageLayer):
         """The flipped boxes."""
         if transformation is None:
             return bounding_boxes
-        height, width = transformation["height"], transformation["width"]
-        left, top, right, bottom = ops.split(boxes_in_pixels(self, bounding_boxes, height, width), 4, -1)
-        flips = {w: per_image(f, 3) for w, f in transformation["flips"].items()}
-        if "horizontal" in flips:
-            end = ops.cast(width, ops.dtype(left))
-            left, right = (
-                ops.where(flips["horizontal"], ops.subtract(end, b), a) for a, b in ((left, right), (right, left))
+        sizes = sizes_in(self, transformation)
+        pixels = boxes_in_pixels(self, bounding_boxes, *sizes)
+        sides = [pixels[..., i] for i in (1, 3, 0, 2)]  # top and bottom, left and right
+        for axis, flip in self._flips(transformation):
+            end, (low, high) = ops.cast(sizes[axis], ops.dtype(pixels)), sides[2 * axis : 2 * axis + 2]
+            flip = flip if len(low.shape) == 1 else per_image(flip, 2)
+            sides[2 * axis : 2 * axis + 2] = (
+                ops.where(flip, ops.subtract(end, b), a) for a, b in ((low, high), (high, low))
             )
-        if "vertical" in flips:
-            end = ops.cast(height, ops.dtype(top))
-            top, bottom = (
-                ops.where(flips["vertical"], ops.subtract(end, b), a) for a, b in ((top, bottom), (bottom, top))
-            )
-        pixels = ops.concatenate([left, top, right, bottom], -1)
-        return boxes_of_pixels(self, bounding_boxes, pixels, height, width)
+        pixels = ops.stack([sides[i] for i in (2, 0, 3, 1)], -1)
+        return boxes_of_pixels(self, bounding_boxes, pixels, *sizes)
 
 
 def _centered(a: tuple[Extent, Extent], b: tuple[Extent, Extent], height: Extent, width: Extent) -> Tensor:
@@ -184,12 +190,17 @@ class RandomRotation(MovedImages):
     ) -> None:
         super().__init__(**self._kf_store(locals()))
 
-    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
-        """Rotations."""
+    def drawn(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> dict[str, Tensor]:
+        """Angles in degrees, and the transforms themselves."""
         low, high = self.factor
         angle = self._draw(data, low * 2 * math.pi, high * 2 * math.pi, seed=seed)
         c, s = ops.cos(angle), ops.sin(angle)
-        return _centered((c, ops.negative(s)), (s, c), height, width)
+        matrix = _centered((c, ops.negative(s)), (s, c), height, width)
+        return {"angle": ops.multiply(angle, 180 / math.pi), "rotation_matrix": matrix}
+
+    def transform_of(self, transformation: Transformation, height: Extent, width: Extent) -> Tensor:
+        """Rotations."""
+        return ops.reshape(ops.cast(transformation["rotation_matrix"], "float32"), (-1, 8))
 
 
 def _given(layer: MovedImages, name: str, factor: Limits) -> Limits | tuple[float, ...] | int:
@@ -261,10 +272,14 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
         ]
 
-    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+    def drawn(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> dict[str, Tensor]:
+        """Shifts to the right and down in pixels."""
+        down, right = _ranges(self._draw(data, 0.0, 1.0, 2, seed=seed), self._limits)
+        return {"translations": ops.stack([ops.multiply(right, width), ops.multiply(down, height)], -1)}
+
+    def transform_of(self, transformation: Transformation, height: Extent, width: Extent) -> Tensor:
         """Shifts."""
-        rows, columns = _ranges(self._draw(data, 0.0, 1.0, 2, seed=seed), self._limits)
-        dx, dy = ops.multiply(columns, width), ops.multiply(rows, height)
+        dx, dy = columns(transformation, "translations")
         return projective((1.0, 0.0, ops.negative(dx)), (0.0, 1.0, ops.negative(dy)))
 
 
@@ -328,10 +343,15 @@ class RandomZoom(MovedImages):
             if value is not None
         ]
 
-    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
-        """Zooms about the center."""
+    def drawn(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> dict[str, Tensor]:
+        """How much is seen, as a share of what there is."""
         factors = _ranges(self._draw(data, 0.0, 1.0, len(self._limits), seed=seed), self._limits)
-        y, x = (ops.add(f, 1.0) for f in (factors[0], factors[-1]))
+        y, x = (ops.expand_dims(ops.add(f, 1.0), -1) for f in (factors[0], factors[-1]))
+        return {"height_zoom": y, "width_zoom": x}
+
+    def transform_of(self, transformation: Transformation, height: Extent, width: Extent) -> Tensor:
+        """Zooms about the center."""
+        (y,), (x,) = (columns(transformation, name) for name in ("height_zoom", "width_zoom"))
         return _centered((x, 0.0), (0.0, y), height, width)
 
     def get_clipped_bbox(
@@ -413,13 +433,15 @@ class RandomShear(ShiftedBoxes, MovedImages):
     ) -> None:
         super().__init__(**self._kf_store(locals()))
 
-    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
-        """Shears that leave the first pixel in its place."""
+    def drawn(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> dict[str, Tensor]:
+        """Shears along x and y."""
         numbers = self._draw(data, 0.0, 1.0, 4, seed=seed)
-        x, y = (
-            ops.where(ops.less(numbers[:, i + 2], 0.5), ops.negative(f), f)
-            for i, f in enumerate(_ranges(numbers, (self.x_factor, self.y_factor)))
-        )
+        size = ops.stack(_ranges(numbers, (self.x_factor, self.y_factor)), -1)
+        return {"shear_factor": ops.where(ops.less(numbers[:, 2:], 0.5), ops.negative(size), size)}
+
+    def transform_of(self, transformation: Transformation, height: Extent, width: Extent) -> Tensor:
+        """Shears that leave the first pixel in its place."""
+        x, y = columns(transformation, "shear_factor")
         return projective((1.0, x, 0.0), (y, 1.0, 0.0))
 
 
@@ -470,8 +492,8 @@ class RandomPerspective(MovedImages):
     ) -> None:
         super().__init__(**self._kf_store(locals()))
 
-    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
-        """Projective transforms, of some images the one that moves nothing."""
+    def drawn(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> dict[str, Tensor]:
+        """Which images are moved, their corners (batch, 4, 2), and where these go."""
         numbers = self._draw(data, 0.0, 1.0, 10, seed=seed)
         right, bottom = ops.subtract(width, 1.0), ops.subtract(height, 1.0)
         zero = ops.zeros_like(ops.multiply(right, 1.0))
@@ -479,9 +501,14 @@ class RandomPerspective(MovedImages):
         start = ops.stack([ops.stack([ops.add(zero, v) for v in point]) for point in corners])
         noise = ops.multiply(ops.subtract(ops.reshape(numbers[:, :8], (-1, 4, 2)), 0.5), self.scale)
         end = ops.multiply(start, ops.add(noise, 1.0))
-        transform = homography(ops.broadcast_to(start, ops.shape(end)), end)
+        chosen, start = _chosen(numbers[:, 8:], self.factor), ops.broadcast_to(start, ops.shape(end))
+        return {"apply_perspective": chosen, "start_points": start, "end_points": end}
+
+    def transform_of(self, transformation: Transformation, height: Extent, width: Extent) -> Tensor:
+        """Projective transforms, of some images the one that moves nothing."""
+        points = (ops.cast(transformation[name], "float32") for name in ("start_points", "end_points"))
         same = ops.cast(ops.convert_to_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]), "float32")
-        return ops.where(ops.expand_dims(_chosen(numbers[:, 8:], self.factor), 1), transform, same)
+        return ops.where(ops.expand_dims(transformation["apply_perspective"], 1), homography(*points), same)
 
 
 def _chosen(numbers: Tensor, factor: tuple[float, float]) -> Tensor:
@@ -562,16 +589,27 @@ class RandomElasticTransform(RandomImageLayer):
         super().__init__(**self._kf_store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
-        """Displacements of shape (batch, height, width, 2), and the size of images; None when not training."""
+        """What was drawn, displacements of shape (batch, height, width, 2), and the size of images.
+
+        None when not training.
+        """
         if not training:
             return None
-        height, width = self._sizes(data)
         numbers = self._draw(data, 0.0, 1.0, 3, seed=seed)
-        scale = ops.multiply(_ranges(numbers, (self.scale,))[0], _chosen_as_float(numbers[:, 1:], self.factor))
+        chosen, scale = _chosen(numbers[:, 1:], self.factor), _ranges(numbers, (self.scale,))[0]
+        drawn = {"apply_transform": chosen, "distortion_factor": scale, "input_shape": ops.shape(self._images(data))}
+        return {**drawn, "field": self._field(data, {**drawn, "seed": seed})}
+
+    def _field(self, data: ImageData, transformation: Transformation) -> Tensor:
+        """Displacements, drawn now if the transformation has none yet."""
+        if "field" in transformation:
+            return transformation["field"]
+        height, width = self._sizes(data)
+        chosen = ops.cast(transformation["apply_transform"], "float32")
+        scale = ops.multiply(transformation["distortion_factor"], chosen)
         alpha, sigma = self.get_elastic_transform_params(height, width, scale)
-        noise = self._noise(data, height, width, seed)
-        field = ops.multiply(_smooth(noise, sigma), per_image(ops.multiply(alpha, sigma)))
-        return {"field": field, "height": height, "width": width}
+        noise = self._noise(data, height, width, transformation.get("seed"))
+        return ops.multiply(_smooth(noise, sigma), per_image(ops.multiply(alpha, sigma)))
 
     def get_elastic_transform_params(self, height: Extent, width: Extent, factor: Extent) -> tuple[Any, Any]:
         """Strength and smoothness (alpha, sigma) in pixels for images of a size, as `elastic_transform` takes them."""
@@ -589,7 +627,7 @@ class RandomElasticTransform(RandomImageLayer):
 
     def _deformed(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
         options = (interpolation, self.fill_mode, self.fill_value, self.data_format)
-        return displaced(images, transformation["field"], *options)
+        return displaced(images, self._field(images, transformation), *options)
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The deformed images."""
@@ -612,7 +650,7 @@ class RandomElasticTransform(RandomImageLayer):
         """Upright boxes around the corners and the middles of the sides of the deformed boxes."""
         if transformation is None:
             return bounding_boxes
-        height, width = transformation["height"], transformation["width"]
+        height, width = sizes_in(self, transformation)
         x1, y1, x2, y2 = ops.split(boxes_in_pixels(self, bounding_boxes, height, width), 4, -1)
         xm, ym = (ops.multiply(ops.add(a, b), 0.5) for a, b in ((x1, x2), (y1, y2)))
         x = ops.concatenate([x1, xm, x2, x2, x2, xm, x1, x1], -1)
@@ -623,10 +661,6 @@ class RandomElasticTransform(RandomImageLayer):
             v, u = (ops.subtract(at, ops.cast(shift[..., i], ops.dtype(at))) for i, at in enumerate((y, x)))
         ends = [ops.amin(u, -1), ops.amin(v, -1), ops.amax(u, -1), ops.amax(v, -1)]
         return boxes_of_pixels(self, bounding_boxes, ops.stack(ends, -1), height, width)
-
-
-def _chosen_as_float(numbers: Tensor, factor: tuple[float, float]) -> Tensor:
-    return ops.cast(_chosen(numbers, factor), "float32")
 
 
 def _smooth(noise: Tensor, sigma: Tensor) -> Tensor:

@@ -53,6 +53,19 @@ def boxes_of_pixels(layer: Any, bounding_boxes: Boxes, pixels: Tensor, height: E
     return {**out, "boxes": boxes}
 
 
+def sizes_in(layer: Any, transformation: Transformation) -> tuple[Extent, Extent]:
+    """Height and width of the images that a transformation was drawn for."""
+    if "input_shape" not in transformation:
+        return transformation["image_height"], transformation["image_width"]
+    return transformation["input_shape"][layer.height_axis], transformation["input_shape"][layer.width_axis]
+
+
+def columns(transformation: Transformation, name: str) -> list[Tensor]:
+    """The numbers of a transformation that have one row for each image, by columns, float32."""
+    values = ops.cast(transformation[name], "float32")
+    return [values[:, i] for i in range(values.shape[1])]
+
+
 def projective(a: Sequence[Any], b: Sequence[Any], c: Sequence[Any] = (0.0, 0.0)) -> Tensor:
     """Transforms of shape (batch, 8) from their numbers, tensors of shape (batch,) or Python numbers."""
     parts = [*a, *b, *c]
@@ -74,8 +87,7 @@ def _forward(transform: Tensor) -> Tensor:
 class MovedImages(RandomImageLayer):
     """Base of layers that move images by a random projective transform: a subclass says by which.
 
-    A transformation is a dict with "transform", of shape (batch, 8) as for `kfront.ops.image.affine_transform`, and the
-    "height" and "width" of images.
+    A transformation is a dict of what was drawn, by Keras's names, and "input_shape", the shape of the images.
     """
 
     _kf_normalise = normalisers(fill_mode=mode_of(*FILL_MODES), interpolation=mode_of("nearest", "bilinear"))
@@ -84,8 +96,8 @@ class MovedImages(RandomImageLayer):
     fill_value: float
     interpolation: str
 
-    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
-        """Transforms of shape (batch, 8), float32.
+    def drawn(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> dict[str, Tensor]:
+        """The numbers of the transforms, float32.
 
         Args:
             data: the inputs.
@@ -95,13 +107,21 @@ class MovedImages(RandomImageLayer):
         """
         raise NotImplementedError
 
+    def transform_of(self, transformation: Transformation, height: Extent, width: Extent) -> Tensor:
+        """Transforms of shape (batch, 8), float32, as for `kfront.ops.image.affine_transform`, from their numbers."""
+        raise NotImplementedError
+
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
-        """The transforms and the size of images; None when not training."""
+        """The numbers of the transforms and the shape of images; None when not training."""
         if not training:
             return None
-        height, width = self._sizes(data)
-        h, w = (float(v) if isinstance(v, int) else ops.cast(v, "float32") for v in (height, width))
-        return {"transform": self.transform_of(data, h, w, seed), "height": height, "width": width}
+        shape = ops.shape(self._images(data))
+        return {**self.drawn(data, *self._extents(shape), seed), "input_shape": shape}
+
+    def _extents(self, shape: Sequence[Extent]) -> list[Extent]:
+        """Height and width of images of this shape, float32."""
+        sizes = (shape[self.height_axis], shape[self.width_axis])
+        return [float(v) if isinstance(v, int) else ops.cast(v, "float32") for v in sizes]
 
     def get_transformed_x_y(self, x: Tensor, y: Tensor, transform: Tensor) -> tuple[Tensor, Tensor]:
         """Where the points (x, y), of shape (batch, ...), are looked up by `transform`, of shape (batch, 8)."""
@@ -112,8 +132,11 @@ class MovedImages(RandomImageLayer):
         return (a0 * x + a1 * y + a2) / k, (b0 * x + b1 * y + b2) / k
 
     def _moved(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
+        transform = self.transform_of(transformation, *self._extents(ops.shape(images)))
+        if len(images.shape) == 3:
+            transform = ops.reshape(transform, (8,))
         options = (interpolation, self.fill_mode, self.fill_value, self.data_format)
-        return ops.image.affine_transform(images, transformation["transform"], *options)
+        return ops.image.affine_transform(images, transform, *options)
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The moved images."""
@@ -136,10 +159,11 @@ class MovedImages(RandomImageLayer):
         """Upright boxes around the moved boxes."""
         if not training or transformation is None:
             return bounding_boxes
-        height, width = transformation["height"], transformation["width"]
+        height, width = sizes_in(self, transformation)
         pixels = boxes_in_pixels(self, bounding_boxes, height, width)
-        matrix = ops.cast(_forward(transformation["transform"]), ops.dtype(pixels))
-        return boxes_of_pixels(self, bounding_boxes, moved(pixels, matrix), height, width)
+        matrix = _forward(self.transform_of(transformation, *self._extents((height, width, 0))))
+        pixels = moved(pixels, ops.cast(matrix, ops.dtype(pixels)))
+        return boxes_of_pixels(self, bounding_boxes, pixels, height, width)
 
 
 def columns_changed(bounding_boxes: Boxes, change: Callable[..., Sequence[Tensor]]) -> Boxes:
