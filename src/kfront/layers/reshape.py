@@ -207,12 +207,9 @@ class RepeatVector(OptionLayer):
 def _pairs(layer: _Edges, name: str, value: object) -> tuple[Any, ...]:
     """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis; the pair itself for one."""
     n = layer.rank
-    wrong = ArgumentError(
-        f"[{type(layer).__name__}] expected `{name}` to be an int, or {n} ints or pairs of ints >= 0, got {value!r}."
-    )
-    if n == 1 and isinstance(value, (list, tuple)) and len(value) == 2:
-        value = (value,)
-    items = (value,) * n if isinstance(value, int) else value
+    form = "2 ints" if n == 1 else f"{n} ints or pairs of ints"
+    wrong = ArgumentError(f"[{type(layer).__name__}] expected `{name}` to be an int, or {form} >= 0, got {value!r}.")
+    items = (value,) * n if isinstance(value, int) or n == 1 else value
     if not isinstance(items, (list, tuple)) or len(items) != n:
         raise wrong
     out = []

@@ -107,7 +107,7 @@ class RandomGaussianBlur(BaseColor):
     _always_floating = True
     kernel_size: tuple[int, int]
     sigma: tuple[float, float]
-    _kf_normalise = normalisers(factor=strength, kernel_size=_odd_pair, sigma=pair_within(0, 1))
+    _kf_normalise = normalisers(factor=strength, kernel_size=_odd_pair, sigma=pair_within(0, 1, strict=False))
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class RandomErasing(BaseColor):
     _always_floating = True
     scale: tuple[float, float]
     fill_value: object
-    _kf_normalise = normalisers(factor=strength, fill_value=Option(), scale=pair_within(0, 1))
+    _kf_normalise = normalisers(factor=strength, fill_value=Option(), scale=pair_within(0, 1, strict=False))
 
     def __init__(
         self,

@@ -379,8 +379,9 @@ class RandomZoom(MovedImages):
 
 def _shear(layer: RandomShear, name: str, value: object) -> tuple[float, float]:
     """Limits of a shear without its direction; (-a, a), which older files have, is (0, a)."""
-    low, high = number_pair("RandomShear", name, value, 0.0, 1.0)
-    return (0.0, high) if low == -high else (low, high)
+    if isinstance(value, (list, tuple)) and len(value) == 2 and value[0] == -value[1]:
+        value = value[1]
+    return number_pair("RandomShear", name, value, 0.0, 1.0)
 
 
 class RandomShear(ShiftedBoxes, MovedImages):
@@ -571,7 +572,7 @@ class RandomElasticTransform(RandomImageLayer):
         factor=strength,
         fill_mode=mode_of(*FILL_MODES),
         interpolation=mode_of("nearest", "bilinear"),
-        scale=pair_within(0, 1),
+        scale=pair_within(0, 1, strict=False),
     )
 
     def __init__(

@@ -296,16 +296,19 @@ def _number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float, np.number))
 
 
-def number_pair(who: str, name: str, value: object, low: float, high: float) -> tuple[float, float]:
+def number_pair(
+    who: str, name: str, value: object, low: float, high: float, strict: bool = True
+) -> tuple[float, float]:
     """Limits from which a strength is drawn: a pair in order, or a number within bounds, which makes a pair.
 
-    A number stands for (0, number) if `low` is not negative, else for (-number, number).
+    A number stands for (0, number) if `low` is not negative, else for (-number, number). A pair that is not `strict`
+    may go beyond the bounds at one end.
 
     Raises:
         ArgumentError: if it is neither, or lies out of bounds.
     """
     pair = sorted(value) if isinstance(value, (list, tuple, np.ndarray)) and all(map(_number, value)) else []
-    if len(pair) == 2 and pair[0] <= high and pair[1] >= low:
+    if len(pair) == 2 and (low <= pair[0] and pair[1] <= high if strict else pair[0] <= high and pair[1] >= low):
         return (pair[0], pair[1])
     if _number(value) and low <= value <= high:
         return (-abs(value), abs(value)) if low < 0 else (0, value)
@@ -316,12 +319,12 @@ def number_pair(who: str, name: str, value: object, low: float, high: float) -> 
 
 def strength(layer: ImageLayer, name: str, value: object) -> tuple[float, float]:
     """Limits of a strength within the bounds of the layer's class."""
-    return number_pair(type(layer).__name__, name, value, *layer._FACTOR_BOUNDS)
+    return number_pair(type(layer).__name__, name, value, *layer._FACTOR_BOUNDS, strict=False)
 
 
-def pair_within(low: float, high: float) -> Check:
+def pair_within(low: float, high: float, strict: bool = True) -> Check:
     """The check that an option is a pair of limits, or a number, within bounds."""
-    return lambda layer, name, value: number_pair(type(layer).__name__, name, value, low, high)
+    return lambda layer, name, value: number_pair(type(layer).__name__, name, value, low, high, strict)
 
 
 def value_pair(who: str, value: object) -> tuple[float, float]:

@@ -119,6 +119,11 @@ class MelSpectrogram(DataLayer):
             raise ArgumentError(
                 f"[MelSpectrogram] expected 0 <= min_freq < max_freq, got {min_freq} and {self.max_freq}."
             )
+        if self.sequence_length > self.fft_length:
+            raise ArgumentError(
+                f"[MelSpectrogram] expected `fft_length` of at least {self.sequence_length}, the sequence length, got "
+                f"{fft_length}."
+            )
 
     def call(self, inputs: Tensor) -> Tensor:
         """The spectrograms."""
@@ -265,6 +270,7 @@ class STFTSpectrogram(DataLayer):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**self._kf_store(locals()))
+        initializers.STFT("real", self.window, self.scaling, self.periodic)  # which a wrong window is an error of
         frame = self.frame_length
         if self.frame_step is not None and self.frame_step > frame:
             raise ArgumentError(

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from kfront import ops
-from kfront.core.errors import ArgumentError, DataError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
 from kfront.core.options import normalisers, plain
 from kfront.core.typing import Axis, Config, LayerOptions, Shape, Tensor, VariableLike
 from kfront.layers.options import known_axis
@@ -123,6 +123,10 @@ class Normalization(DataLayer):
             raise ArgumentError("[Normalization] expected no `adapt`: mean and variance were given when it was made.")
         total, mean, square = 0, np.zeros(()), np.zeros(())
         for batch in host_batches(_features(data), self.name):
+            if not batch.ndim or batch.dtype.kind in "OSU":
+                raise ArgumentTypeError(f"[{self.name}] expected arrays of numbers to adapt to, got {batch.item(0)!r}.")
+            if not batch.size:
+                continue
             if not self.built:
                 self.build(batch.shape)
             shape = [d for a, d in enumerate(self._shape) if a in self._kept_axes]
@@ -188,7 +192,8 @@ def _features(data: Any) -> Any:
     if hasattr(data, "shape") or hasattr(data, "to_numpy") or isinstance(data, (str, bytes)):
         return data
     if isinstance(data, (list, tuple)):
-        return iter(data) if data and all(getattr(x, "shape", ()) for x in data) else data
+        batches = all(getattr(x[0] if isinstance(x, tuple) and x else x, "shape", ()) for x in data)
+        return _features(iter(data)) if batches else data
     batches = data
     if hasattr(data, "as_numpy_iterator"):
         batches = data.as_numpy_iterator()

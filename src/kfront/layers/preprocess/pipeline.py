@@ -68,4 +68,4 @@ class Pipeline(DataLayer):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A pipeline from its config."""
-        return cls(**with_objects(config, ("layers",)))
+        return cls(**{"layers": None, **with_objects(config, ("layers",))})

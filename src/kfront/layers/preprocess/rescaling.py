@@ -8,6 +8,7 @@ from kfront import ops
 from kfront.core.codec import with_objects
 from kfront.core.dtypes import is_float
 from kfront.core.options import Option, normalisers
+from kfront.core.settings import image_data_format
 from kfront.core.typing import Config, CustomObjects, LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
@@ -16,8 +17,9 @@ class Rescaling(DataLayer):
     """Multiplies values by `scale` and adds `offset`; in training and otherwise.
 
     Args:
-        scale: number, or a list of numbers that broadcasts against the inputs.
-        offset: number, or a list of numbers that broadcasts against the inputs.
+        scale: number, or a list of numbers that broadcasts against the inputs; for images in the configured layout
+            "channels_first", a number for each channel.
+        offset: the same.
         **kwargs: name, trainable, dtype.
 
     Call arguments: `inputs`, tensor of any shape and dtype. Returns a tensor of that shape in the layer's dtype.
@@ -51,7 +53,9 @@ class Rescaling(DataLayer):
 
         def operand(value: object) -> Any:
             plain = isinstance(value, (int, float)) and number(value) == value
-            return value if plain else ops.convert_to_tensor(value, dtype=dtype)
+            value = value if plain else ops.convert_to_tensor(value, dtype=dtype)
+            by_channel = not plain and len(value.shape) == 1 and len(x.shape) in (3, 4)
+            return ops.reshape(value, (-1, 1, 1)) if by_channel and image_data_format() == "channels_first" else value
 
         return ops.add(ops.multiply(x, operand(self.scale)), operand(self.offset))
 
