@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -88,11 +91,21 @@ def test_elements_are_not_assigned(backend):
 def test_iteration(backend):
     v = kfront.Variable(A)
     np.testing.assert_array_equal(np.stack([ops.convert_to_numpy(row) for row in v]), A)
-    first, second = kfront.KerasTensor((2, 5))
-    assert first.shape == second.shape == (5,)
-    for bad in (kfront.KerasTensor((None, 2)), kfront.KerasTensor(()), kfront.Variable(1.0)):
-        with pytest.raises(ArgumentTypeError):
-            iter(bad)
+    with pytest.raises(ArgumentTypeError):
+        iter(kfront.Variable(1.0))
+    with pytest.raises(NotImplementedError, match="unstack"):  # as on Keras
+        iter(kfront.KerasTensor((2, 5)))
+    in_a_call = kfront.layers.Lambda(lambda x: ops.add(*x), output_shape=None)(kfront.KerasTensor((2, 5)))
+    assert in_a_call.shape == (5,)
+
+
+def test_what_a_symbolic_tensor_is_stays(backend):
+    x = copy.deepcopy(pickle.loads(pickle.dumps(kfront.KerasTensor((2, 5), "int32", name="x"))))
+    for name in ("shape", "dtype", "sparse", "ragged", "ndim", "ragged_rank"):  # Keras refuses the same
+        with pytest.raises(AttributeError):
+            setattr(x, name, getattr(x, name))
+    x.name, x._of_a_program = "y", 3
+    assert (x.shape, x.dtype, x.name, x._of_a_program) == ((2, 5), "int32", "y", 3)
 
 
 def test_numbers_and_arrays(backend):

@@ -251,7 +251,8 @@ class Op(Declared):
             return out
         out = record_op(self, tensors, static, out)
         if any(x.sparse for x in leaves) and isinstance(out, KerasTensor) and not out.sparse:
-            out.sparse = sparse.is_sparse_result(self, tensors[0] if self.listed else tensors, static)
+            found = sparse.is_sparse_result(self, tensors[0] if self.listed else tensors, static)
+            object.__setattr__(out, "sparse", found)
         return out
 
     def named(self, error: KfrontError) -> NoReturn:

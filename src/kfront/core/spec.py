@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from kfront.core.dtypes import standardize
-from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
 from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
 from kfront.core.typing import DTypeLike, ShapeLike
 
 Shape = tuple[int | None, ...]
+_KEPT = ("dtype", "ragged", "shape", "sparse")
 
 
 def standardize_shape(shape: Any, name: str = "shape") -> Shape:
@@ -66,7 +67,14 @@ class KerasTensor(ArrayOperators):
     (None, 2)
     """
 
-    __slots__ = ("__weakref__", "_keras_history", "_keras_mask", "_rows", "dtype", "name", "ragged", "shape", "sparse")
+    __slots__ = ("__dict__", "__weakref__", "_keras_history", "_keras_mask", "_rows", *_KEPT, "name")
+    shape: Shape
+    dtype: str
+    sparse: bool
+    ragged: bool
+    name: str
+    _keras_history: Any
+    _keras_mask: Any
     _kf_of_instance = frozenset({"name", "shape"})  # of models made alike: one is built with another batch size
 
     def __init__(
@@ -87,13 +95,19 @@ class KerasTensor(ArrayOperators):
             if ragged_rank is not None and not isinstance(ragged_rank, (int, np.integer)):
                 raise ArgumentTypeError(f"[KerasTensor] expected `ragged_rank` to be an int, got {ragged_rank!r}.")
             self._rows = (ragged_rank, None if row_splits_dtype is None else standardize(row_splits_dtype))
-        self.shape: Shape = standardize_shape(shape)
-        self.dtype: str = standardize(dtype)
-        self.sparse = bool(sparse)
-        self.ragged = bool(ragged)
-        self.name = name if name is not None else "keras_tensor"
-        self._keras_history: Any = None
-        self._keras_mask: Any = None
+        put = object.__setattr__
+        put(self, "shape", standardize_shape(shape))
+        put(self, "dtype", standardize(dtype))
+        put(self, "sparse", bool(sparse))
+        put(self, "ragged", bool(ragged))
+        put(self, "name", name if name is not None else "keras_tensor")
+        put(self, "_keras_history", None)
+        put(self, "_keras_mask", None)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _KEPT and hasattr(self, name):
+            raise AttributeError(f"[KerasTensor] expected `{name}` to stay as it is; make a new KerasTensor.")
+        object.__setattr__(self, name, value)
 
     @property
     def ragged_rank(self) -> int | None:
@@ -145,9 +159,7 @@ class KerasTensor(ArrayOperators):
         raise self._no_value("float()")
 
     def __iter__(self) -> Any:
-        if not self.shape or self.shape[0] is None:
-            raise self._no_value("iteration over a first dimension that is not known")
-        return (self[i] for i in range(self.shape[0]))
+        raise UnsupportedError(f"[KerasTensor] expected no iteration over {self!r}; use kfront.ops.unstack.")
 
     def __len__(self) -> int:
         raise self._no_value("len()")
@@ -166,6 +178,12 @@ class Abstract(KerasTensor):
     """A KerasTensor inside shape inference: computed on, never recorded into a graph."""
 
     __slots__ = ()
+    __setattr__ = object.__setattr__
+
+    def __iter__(self) -> Any:
+        if not self.shape or self.shape[0] is None:
+            raise self._no_value("iteration over a first dimension that is not known")
+        return (self[i] for i in range(self.shape[0]))
 
     def __init__(self, shape: Any, dtype: Any, sparse: bool = False) -> None:
         self.shape = tuple(shape)
