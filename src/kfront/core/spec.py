@@ -24,8 +24,6 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     Raises:
         ShapeError: if it is not a sequence of non-negative ints and None.
     """
-    if type(shape) is int:
-        shape = (shape,)
     try:
         out = tuple(d if d is None else operator.index(d) for d in shape)
     except (TypeError, ValueError):

@@ -192,7 +192,8 @@ class TestCase(_Base):
             self.assertTrue(layer.built)
         data = _drawn(input_shape, input_dtype) if input_data is None else input_data
         kwargs = call_kwargs or {}
-        symbolic = tree.map_structure(lambda x: KerasTensor(tuple(x.shape), ops.dtype(x)), (data, kwargs))
+        abstract = lambda x: KerasTensor(tuple(x.shape), ops.dtype(x)) if hasattr(x, "shape") else x  # noqa: E731
+        symbolic = tree.map_structure(abstract, (data, kwargs))
         self._check_outputs(_call(layer_cls(**init_kwargs), *symbolic), expected_output_shape, expected_output_dtype)
         outputs = _call(layer, data, kwargs)
         self._check_outputs(outputs, expected_output_shape, expected_output_dtype)
@@ -249,7 +250,8 @@ def _drawn(shape: Any, dtype: Any) -> Any:
         return ops.convert_to_tensor(values, name)
 
     if isinstance(shape, dict):
-        return {k: _drawn(s, dtype.get(k) if isinstance(dtype, dict) else dtype) for k, s in shape.items()}
+        kinds = dtype if isinstance(dtype, dict) else dict.fromkeys(shape, dtype)
+        return {k.removesuffix("_shape"): _drawn(s, kinds.get(k)) for k, s in shape.items()}
     if shape and isinstance(shape[0], (tuple, list)):
         return [_drawn(s, dtype[i] if isinstance(dtype, (list, tuple)) else dtype) for i, s in enumerate(shape)]
     return one(tuple(shape), dtype)

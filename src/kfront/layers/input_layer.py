@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.operation import Node
 from kfront.core.spec import KerasTensor, standardize_shape
@@ -57,17 +59,19 @@ class InputLayer(Layer):
     ) -> None:
         super().__init__(name=name)
         if "input_shape" in kwargs:
+            warnings.warn("[InputLayer] expected `shape`, got `input_shape`, which older programs have.", stacklevel=2)
             shape = kwargs.pop("input_shape")
         if "batch_input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape")
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
                 raise ArgumentError(f"[{self.name}] expected `input_tensor` to be a KerasTensor, got {input_tensor!r}.")
-            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
-        if (shape is None) == (batch_shape is None):
+            self._kf_compare(input_tensor, shape, batch_size, batch_shape, dtype, sparse, ragged)
+            batch_shape, shape, batch_size, dtype = input_tensor.shape, None, None, input_tensor.dtype
+        if (shape is None) == (batch_shape is None) or None not in (batch_size, batch_shape):
             raise ArgumentError(
-                f"[{self.name}] expected one of `shape` (without the batch dimension) and `batch_shape`, "
-                f"got shape={shape}, batch_shape={batch_shape}."
+                f"[{self.name}] expected either `shape` (without the batch dimension) and `batch_size` if known, or "
+                f"`batch_shape`, got shape={shape}, batch_size={batch_size}, batch_shape={batch_shape}."
             )
         if batch_shape is None:
             batch_shape = (batch_size, *standardize_shape(shape, "shape"))
@@ -85,6 +89,13 @@ class InputLayer(Layer):
             else KerasTensor(self.batch_shape, self._input_dtype, self.sparse, self.ragged, name=self.name)
         )
         Node(self, (), {}, out)
+
+    def _kf_compare(self, x: KerasTensor, shape: Any, size: Any, batch_shape: Any, dtype: Any, *kinds: Any) -> None:
+        """Refuse options that are not those of the given tensor."""
+        found = (x.shape[1:], *x.shape[:1], x.shape, x.dtype, x.sparse, x.ragged)
+        asked = (shape and tuple(shape), size, batch_shape and tuple(batch_shape), dtype and standardize(dtype), *kinds)
+        if any(want is not None and want != have for want, have in zip(asked, found)):
+            raise ArgumentError(f"[{self.name}] expected options that fit `input_tensor` {x!r}, got {asked}.")
 
     def call(self) -> None:
         """Nothing to compute."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -90,6 +91,10 @@ def _clipping(limits: Any) -> dict[str, float]:
     if unknown:
         raise ArgumentError(
             f"[BatchNormalization] expected `renorm_clipping` with keys 'rmax', 'rmin', 'dmax', got {unknown}."
+        )
+    if limits.get("rmin", 0.0) > limits.get("rmax", math.inf) or limits.get("dmax", 0.0) < 0:
+        raise ArgumentError(
+            f"[BatchNormalization] expected `renorm_clipping` with rmin <= rmax and dmax >= 0, got {limits}."
         )
     return limits
 
@@ -191,7 +196,8 @@ class BatchNormalization(_Affine):
         self._add_affine((channels,))
         first = {"moving_mean": self.moving_mean_initializer, "moving_variance": self.moving_variance_initializer}
         if self.renorm:
-            first |= {"moving_stddev": "ones", "renorm_mean": "zeros", "renorm_stddev": "ones"}
+            deviation = lambda shape, dtype=None: ops.sqrt(self.moving_variance_initializer(shape, dtype))  # noqa: E731
+            first |= {"moving_stddev": deviation, "renorm_mean": "zeros", "renorm_stddev": deviation}
         for name, initializer in first.items():
             weight = self.add_weight(
                 shape=(channels,), name=name, initializer=initializer, trainable=False, autocast=False
@@ -460,7 +466,7 @@ class GroupNormalization(_Affine):
         gamma_constraint: ConstraintLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**self._kf_store(locals()))
+        super().__init__(**self._kf_store(locals()), autocast=False)  # half precision holds no large inputs
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
@@ -478,10 +484,10 @@ class GroupNormalization(_Affine):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        kind, rank = dtype_of(inputs), len(inputs.shape)
+        kind, rank = self.compute_dtype, len(inputs.shape)
         axis = self.axis % rank
         sizes = ops.shape(inputs)
-        x = ops.cast(inputs, "float32") if kind in _HALF else inputs
+        x = ops.cast(inputs, "float32" if kind in _HALF else kind)
         x = ops.reshape(x, (*sizes[:axis], self.groups, sizes[axis] // self.groups, *sizes[axis + 1 :]))
         mean, variance = moments(x, tuple(a for a in range(1, rank + 1) if a != axis), keepdims=True)
         x = ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
@@ -491,7 +497,7 @@ class GroupNormalization(_Affine):
             x = ops.multiply(x, ops.reshape(read(self.gamma), line))
         if self.beta is not None:
             x = ops.add(x, ops.reshape(read(self.beta), line))
-        return ops.cast(x, kind) if kind in _HALF else x
+        return ops.cast(x, kind)
 
 
 class UnitNormalization(OptionLayer):

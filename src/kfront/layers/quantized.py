@@ -151,9 +151,10 @@ class QuantizedWeight(DerivedWeight):
             return [values, _fitting(scale, layout)]
         matrix = layout.to_matrix(value)
         if self.zero is None:
-            quantizer = quantizer or quantizers.AbsMaxQuantizer(axis=0, value_range=INT4)
-            values, scale = quantizer(matrix, to_numpy=True)
-            found = [ops.reshape(scale, (-1,))]
+            stored = matrix if layout.rows else ops.transpose(matrix)
+            quantizer = quantizer or quantizers.AbsMaxQuantizer(axis=int(not layout.rows), value_range=INT4)
+            values, scale = quantizer(stored, to_numpy=True)
+            values, found = values if layout.rows else ops.transpose(values), [ops.reshape(scale, (-1,))]
         else:
             values, scale, zero = quantizers.abs_max_quantize_grouped_with_zero_point(
                 matrix, self.block, INT4, to_numpy=True
@@ -415,9 +416,14 @@ class Quantizable(LoraLayer):
             kernel_shape: shape of the weight.
             mode: "int8", "int4", "float8", "ternary", "gptq" or "awq".
             config: a `QuantizationConfig`; for "int4" it tells the size of blocks.
+
+        Raises:
+            UnsupportedError: if the layer has no such mode.
         """
         if mode in CALIBRATED:
             return self._calibrated_build(tuple(kernel_shape), mode)
+        if mode not in self._modes:
+            raise UnsupportedError(f"[{self.name}] expected a mode in {self._modes}, got {mode!r}.")
         if mode == "float8":
             length = getattr(self._dtype_policy, "amax_history_length", 1024)
             self.__dict__.update(_float8=Float8(self, length), _special=True)

@@ -120,7 +120,7 @@ class Int4QuantizationConfig(QuantizationConfig):
             point.
 
     Raises:
-        ArgumentError: for another block size.
+        ArgumentError: for another block size, or a quantizer of weights in blocks.
 
     Example:
 
@@ -142,6 +142,11 @@ class Int4QuantizationConfig(QuantizationConfig):
         default = activation_quantizer == "default" if isinstance(activation_quantizer, str) else False
         super().__init__(weight_quantizer, None if default else activation_quantizer)
         self._kf_store(locals())
+        if weight_quantizer is not None and (block_size or -1) > 0:
+            raise ArgumentError(
+                f"[Int4QuantizationConfig] expected no `weight_quantizer` for blocks of {block_size} values, got "
+                f"{weight_quantizer!r}; `block_size=None` gives each output one scale."
+            )
 
     def dtype_policy_string(self) -> str:
         """What the dtype policy of a quantized layer begins with."""
