@@ -84,6 +84,24 @@ def test_methods_with_given_transformations(case: Case, backend: Any, keras_valu
         np.testing.assert_array_equal(backend.to_numpy(boxes["labels"]), want["labels"])
 
 
+@pytest.mark.parametrize("name", ["RandomFlip", "RandomZoom", "RandomPerspective", "RandomElasticTransform"])
+def test_methods_inside_tf_data(name: str, backend: Any) -> None:
+    """They compute on TensorFlow there, with what was drawn on the layer's own engine."""
+    tf = pytest.importorskip("tensorflow")
+    layer = SCENES[name](bounding_box_format="xyxy")
+    given = layer.get_random_transformation(IMAGES)
+    boxes = {"boxes": BOXES, "labels": LABELS}
+    mapped = tf.data.Dataset.from_tensors({"images": IMAGES, "boxes": boxes}).map(
+        lambda x: (layer.transform_images(x["images"], given), layer.transform_bounding_boxes(x["boxes"], given))
+    )
+    images, moved = next(mapped.as_numpy_iterator())
+    want = tree.map_structure(backend.to_numpy, layer.transform_bounding_boxes(boxes, given))
+    np.testing.assert_allclose(images, backend.to_numpy(layer.transform_images(IMAGES, given)), rtol=0, atol=2e-3)
+    np.testing.assert_allclose(moved["boxes"], want["boxes"], rtol=0, atol=1e-4)
+    drawn = tf.data.Dataset.from_tensors(IMAGES).map(layer.get_random_transformation)
+    assert {"flips", "height_zoom", "start_points", "distortion_factor"} & set(next(drawn.as_numpy_iterator()))
+
+
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_config_and_signature(name: str, keras_values: dict[str, Any]) -> None:
     want = keras_values[name]

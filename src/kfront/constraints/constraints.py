@@ -15,7 +15,7 @@ from kfront.core.typing import AnyCallable, Config, ConstraintLike, CustomObject
 class Constraint(Configurable):
     """Maps a weight to the nearest one that is allowed.
 
-    A subclass defines ``__call__(self, w)``; `get_config` gives its constructor arguments.
+    A subclass defines ``__call__(self, w)``, which is w itself here; `get_config` gives its constructor arguments.
 
     Example:
 
@@ -28,7 +28,7 @@ class Constraint(Configurable):
 
     def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
-        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(w)`.")
+        return w
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from kfront.core.dtypes import FLOATS, is_float, standardize
-from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from kfront.core.guard import public_name
 from kfront.core.mesh import Unmade, as_layout
 from kfront.core.naming import auto_name, current_path
@@ -333,7 +333,10 @@ class Variable(VariableBase):
         self._constraint = _callable_or_none(self, "constraint", value)
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, backend={self._kf_backend.name}>"
+        value = self._value
+        if self._layout is None and self._kf_backend.has_value(value):
+            value = self.numpy()
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, value={value}>"
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return _restore, (self._kf_backend.name,), self._kf_state()
@@ -510,6 +513,8 @@ class AutocastScope:
 
     def __init__(self, dtype: str | None) -> None:
         self.dtype = standardize(dtype) if dtype is not None else None
+        if self.dtype is not None and not is_float(self.dtype):
+            raise DTypeError(f"[AutocastScope] expected a floating dtype or None, got {dtype!r}.")
 
     def __enter__(self) -> AutocastScope:
         self._old, state.autocast = state.autocast, self.dtype

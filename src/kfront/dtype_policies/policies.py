@@ -286,7 +286,8 @@ def dtype_policy() -> DTypePolicy:
     >>> kfront.config.dtype_policy().variable_dtype
     'float32'
     """
-    return settings.now.dtype_policy or _first_policy()
+    policy = settings.now.dtype_policy
+    return _first_policy() if policy is None else policy
 
 
 def _first_policy() -> DTypePolicy:
@@ -325,6 +326,8 @@ def _quantized() -> ModuleType:
 
 
 def _quantized_policy(name: str) -> DTypePolicy | None:
+    if name == "int8":  # weights would be rounded to integers
+        raise ArgumentError(f"[dtype_policies.get] expected 'int8_from_float32' or the like, got {name!r}.")
     if "_from_" not in name:
         return None
     return _quantized().parse(name)

@@ -110,7 +110,8 @@ class TestCase(_Base):
         self, x1: object, x2: object, atol: float = 1e-6, rtol: float = 1e-6, msg: object = None
     ) -> None:
         """Some number of one tensor is not close to that of another."""
-        close = np.allclose(_numpy(x1), _numpy(x2), atol=atol, rtol=rtol)
+        a, b = _numpy(x1), _numpy(x2)
+        close = a.shape == b.shape and np.allclose(a, b, atol=atol, rtol=rtol)
         self.assertFalse(close, msg or f"The tensors are close: {x1} and {x2}.")
 
     def assertAllEqual(self, actual: object, desired: object, msg: str | None = None) -> None:

@@ -353,8 +353,10 @@ class Concatenate(Merge):
             return None
         parts = []
         for x, m in zip(inputs, mask, strict=True):
-            full = ops.ones_like(x, dtype="bool")
-            parts.append(full if m is None else ops.logical_and(full, _spread(m, x)))
+            if m is None or len(m.shape) < len(x.shape):
+                full = ops.ones_like(x, dtype="bool")
+                m = full if m is None else ops.logical_and(full, _spread(m, x))
+            parts.append(ops.cast(m, "bool"))
         return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
 
 

@@ -77,6 +77,9 @@ finally:
 # large numbers in half precision, and the first deviation of a renormalization
 large = layers.GroupNormalization(2, dtype="mixed_float16")(data(2, 8, 4) * 1e5)
 show("large numbers", [large.dtype, bool(ops.all(ops.isfinite(large)))])
+show("rms_scaling", layers.LayerNormalization(rms_scaling=True, dtype="mixed_bfloat16")(data(2, 8)).dtype)
+mask = layers.Concatenate().compute_mask([keras.KerasTensor((2, 3))] * 2, [ops.ones((2, 3), "bool")] * 2)
+show("mask of symbolic tensors", mask)
 layer = layers.BatchNormalization(renorm=True, moving_variance_initializer=keras.initializers.Constant(4.0))
 layer.build((None, 3))
 show("renorm", {w.name: w for w in layer.weights})
@@ -89,5 +92,14 @@ for axis in (1, -1):
     fill(layer).quantize(config=quantizers.Int4QuantizationConfig(own, None, block_size=None))
     show(f"embedding {axis}", [layer(np.arange(5)), {w.name: list(w.shape) for w in layer.weights}])
     show("blocks refused", refused(lambda q=own: quantizers.Int4QuantizationConfig(q, None), ValueError))
+
+# Variables, constraints and policies
+for value in ([1.0, 2.0], np.ones((2, 2), "float32"), 3.0, np.arange(2000.0, dtype="float32")):
+    show("shown", repr(keras.Variable(value, name="v")))
+show("no constraint", keras.constraints.Constraint()(np.array([1.0, -2.0], "float32")))
+keras.config.set_dtype_policy(keras.dtype_policies.DTypePolicyMap(default_policy="float16"))
+show("policy", [keras.config.dtype_policy().name, layers.Dense(2).compute_dtype])
+keras.config.set_dtype_policy("float32")
+show("int8 alone", refused(lambda: layers.Dense(2, dtype="int8"), ValueError))
 policy = keras.dtype_policies.get("float8_from_float32")
 show("float8", refused(lambda: layers.Embedding(5, 4, dtype=policy).build(), NotImplementedError))

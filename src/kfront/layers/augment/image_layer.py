@@ -6,12 +6,14 @@ methods see batches only; a single image goes through as a batch of one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeGuard, Unpack
 
 import numpy as np
 
 from kfront import ops
+from kfront.backends import backend_scope, current, owner_of
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ShapeError
@@ -47,6 +49,21 @@ _METHODS = {
 }
 
 
+def _where_traced(method: Callable[..., object]) -> Callable[..., Any]:
+    """`method` that computes on the engine that traces its values, as in `tf.data.Dataset.map`, if called by itself."""
+
+    @functools.wraps(method)
+    def wrapped(self: ImageLayer, data: object, *args: object, **kwargs: object) -> Any:
+        own = self._kf_backend
+        owners = [o for x in tree.flatten(data) if (o := owner_of(x)) not in (None, own) and not o.has_value(x)]
+        if current() is not own or not owners:
+            return method(self, data, *args, **kwargs)
+        with backend_scope(owners[0]):
+            return method(self, data, *args, **kwargs)
+
+    return wrapped
+
+
 class ImageLayer(DataLayer):
     """Base of layers that transform images, and labels, bounding boxes and segmentation masks with them.
 
@@ -78,6 +95,11 @@ class ImageLayer(DataLayer):
     height_axis: int
     width_axis: int
     channel_axis: int
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in {"get_random_transformation", *_METHODS.values()} & vars(cls).keys():
+            setattr(cls, name, _where_traced(vars(cls)[name]))
 
     def __init__(
         self,
