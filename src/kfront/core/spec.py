@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -102,7 +102,7 @@ class KerasTensor(ArrayOperators):
         put(self, "_keras_history", None)
         put(self, "_keras_mask", None)
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: object, /) -> None:
         if name in _KEPT and hasattr(self, name):
             raise AttributeError(f"[KerasTensor] expected `{name}` to stay as it is; make a new KerasTensor.")
         object.__setattr__(self, name, value)
@@ -156,7 +156,7 @@ class KerasTensor(ArrayOperators):
     def __float__(self) -> float:
         raise self._no_value("float()")
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[KerasTensor]:
         raise UnsupportedError(f"[KerasTensor] expected no iteration over {self!r}; use kfront.ops.unstack.")
 
     def __len__(self) -> int:
@@ -178,7 +178,7 @@ class Abstract(KerasTensor):
     __slots__ = ()
     __setattr__ = object.__setattr__
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[KerasTensor]:
         if not self.shape or self.shape[0] is None:
             raise self._no_value("iteration over a first dimension that is not known")
         return (self[i] for i in range(self.shape[0]))

@@ -66,7 +66,9 @@ class InputLayer(Layer):
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
                 raise ArgumentError(f"[{self.name}] expected `input_tensor` to be a KerasTensor, got {input_tensor!r}.")
-            self._kf_compare(input_tensor, shape, batch_size, batch_shape, dtype, sparse, ragged)
+            whole = batch_shape and tuple(batch_shape)
+            asked = (shape and tuple(shape), batch_size, whole, dtype and standardize(dtype), sparse, ragged)
+            self._kf_compare(input_tensor, asked)
             batch_shape, shape, batch_size, dtype = input_tensor.shape, None, None, input_tensor.dtype
         if (shape is None) == (batch_shape is None) or None not in (batch_size, batch_shape):
             raise ArgumentError(
@@ -90,11 +92,10 @@ class InputLayer(Layer):
         )
         Node(self, (), {}, out)
 
-    def _kf_compare(self, x: KerasTensor, shape: Any, size: Any, batch_shape: Any, dtype: Any, *kinds: Any) -> None:
+    def _kf_compare(self, x: KerasTensor, asked: Sequence[object]) -> None:
         """Refuse options that are not those of the given tensor."""
         found = (x.shape[1:], *x.shape[:1], x.shape, x.dtype, x.sparse, x.ragged)
-        asked = (shape and tuple(shape), size, batch_shape and tuple(batch_shape), dtype and standardize(dtype), *kinds)
-        if any(want is not None and want != have for want, have in zip(asked, found)):
+        if any(want is not None and want != have for want, have in zip(asked, found, strict=bool(x.shape))):
             raise ArgumentError(f"[{self.name}] expected options that fit `input_tensor` {x!r}, got {asked}.")
 
     def call(self) -> None:

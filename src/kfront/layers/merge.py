@@ -349,7 +349,8 @@ class Concatenate(Merge):
 
     def compute_mask(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None] | None = None) -> Tensor | None:
         """The masks, put together in the same way; inputs without one count everywhere."""
-        if mask is None or super().compute_mask(inputs, mask) is None and all(m is None for m in mask):
+        super().compute_mask(inputs, mask)  # which refuses what is no list
+        if mask is None or all(m is None for m in mask):
             return None
         parts = []
         for x, m in zip(inputs, mask, strict=True):

@@ -196,7 +196,8 @@ class BatchNormalization(_Affine):
         self._add_affine((channels,))
         first = {"moving_mean": self.moving_mean_initializer, "moving_variance": self.moving_variance_initializer}
         if self.renorm:
-            deviation = lambda shape, dtype=None: ops.sqrt(self.moving_variance_initializer(shape, dtype))  # noqa: E731
+            first_variance: Any = self.moving_variance_initializer
+            deviation = lambda shape, dtype=None: ops.sqrt(first_variance(shape, dtype))  # noqa: E731
             first |= {"moving_stddev": deviation, "renorm_mean": "zeros", "renorm_stddev": deviation}
         for name, initializer in first.items():
             weight = self.add_weight(

@@ -61,8 +61,8 @@ for name, source in kinds.items():
     layer = layers.Normalization()
     layer.adapt(source)
     show(f"adapted to a {name}", [layer.mean, layer.variance])
-nothing = {"list": [], "tuple": (), "iterator": iter([])}
-show("nothing to adapt to", [refused(lambda s=s: layers.Normalization().adapt(s), ValueError) for s in nothing.values()])
+nothing = [[], (), iter([])]
+show("nothing to adapt to", [refused(lambda s=s: layers.Normalization().adapt(s), ValueError) for s in nothing])
 numbers = [iter([1.0, 2.0]), iter(["a"]), np.float32(3), "abc"]
 show("no arrays to adapt to", [refused(lambda s=s: layers.Normalization().adapt(s), TypeError) for s in numbers])
 

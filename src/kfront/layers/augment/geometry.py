@@ -13,24 +13,20 @@ from kfront.core.options import Option, between, normalisers, one_of
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import LayerOptions, Seed, Size, Tensor
 from kfront.layers.augment.geometry_base import (
-    FILL_MODES,
     MovedImages,
     ShiftedBoxes,
     boxes_in_pixels,
     boxes_of_pixels,
     columns,
     columns_changed,
-    mode_of,
     projective,
     sizes_in,
-    with_channels,
 )
 from kfront.layers.augment.image_layer import (
     Boxes,
     Extent,
     ImageData,
     Limits,
-    RandomImageLayer,
     Transformation,
     number_pair,
     pair_within,
@@ -41,7 +37,7 @@ from kfront.ops.image_resample import displaced, homography, images_at
 from kfront.ops.random import normal
 
 
-class RandomFlip(RandomImageLayer):
+class RandomFlip(MovedImages):
     """Flips images, each direction with a probability of one half.
 
     Args:
@@ -69,7 +65,6 @@ class RandomFlip(RandomImageLayer):
     (4, 8, 8, 3)
     """
 
-    _USE_BASE_FACTOR = False
     mode: str
     _kf_normalise = normalisers(mode=one_of("horizontal", "vertical", "horizontal_and_vertical"))
 
@@ -98,24 +93,11 @@ class RandomFlip(RandomImageLayer):
         flips = ops.reshape(transformation["flips"], (-1, np.shape(transformation["flips"])[-1]))
         return [(a, flips[:, min(i, flips.shape[1] - 1)]) for i, a in enumerate(axes)]
 
-    def _flipped(self, images: Tensor, transformation: Transformation) -> Tensor:
+    def _moved(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
         for axis, flip in self._flips(transformation):
             there = ops.flip(images, (self.height_axis, self.width_axis)[axis])
             images = ops.where(flip if len(images.shape) == 3 else per_image(flip), there, images)
         return images
-
-    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
-        """The flipped images."""
-        images = self._computed(images)
-        return images if transformation is None else self._flipped(images, transformation)
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
-    ) -> Tensor:
-        """The flipped masks."""
-        if transformation is None:
-            return segmentation_masks
-        return with_channels(self, segmentation_masks, lambda m: self._flipped(m, transformation))
 
     def transform_bounding_boxes(
         self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
@@ -523,7 +505,7 @@ def _chosen(numbers: Tensor, factor: tuple[float, float]) -> Tensor:
     return ops.less(numbers[:, 0], ops.add(ops.multiply(numbers[:, 1], high - low), low))
 
 
-class RandomElasticTransform(RandomImageLayer):
+class RandomElasticTransform(MovedImages):
     """Deforms images as if they were printed on something soft.
 
     Args:
@@ -565,15 +547,7 @@ class RandomElasticTransform(RandomImageLayer):
     _FACTOR_BOUNDS = (0, 1)
     scale: tuple[float, float]
     value_range: tuple[float, float]
-    interpolation: str
-    fill_mode: str
-    fill_value: float
-    _kf_normalise = normalisers(
-        factor=strength,
-        fill_mode=mode_of(*FILL_MODES),
-        interpolation=mode_of("nearest", "bilinear"),
-        scale=pair_within(0, 1, strict=False),
-    )
+    _kf_normalise = normalisers(factor=strength, scale=pair_within(0, 1, strict=False))
 
     def __init__(
         self,
@@ -626,24 +600,14 @@ class RandomElasticTransform(RandomImageLayer):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), "float32")
         return normal(shape, dtype="float32", seed=self.generator if seed is None else seed)
 
-    def _deformed(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
+    def _moved(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
         options = (interpolation, self.fill_mode, self.fill_value, self.data_format)
         return displaced(images, self._field(images, transformation), *options)
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The deformed images."""
-        images = self._computed(images)
-        if transformation is None:
-            return images
-        return ops.clip(self._deformed(images, transformation, self.interpolation), *self.value_range)
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
-    ) -> Tensor:
-        """The deformed masks: each pixel is one of the input."""
-        if transformation is None:
-            return segmentation_masks
-        return with_channels(self, segmentation_masks, lambda m: self._deformed(m, transformation, "nearest"))
+        images = super().transform_images(images, transformation, training)
+        return images if transformation is None else ops.clip(images, *self.value_range)
 
     def transform_bounding_boxes(
         self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True

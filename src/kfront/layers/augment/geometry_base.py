@@ -53,7 +53,7 @@ def boxes_of_pixels(layer: Any, bounding_boxes: Boxes, pixels: Tensor, height: E
     return {**out, "boxes": boxes}
 
 
-def sizes_in(layer: Any, transformation: Transformation) -> tuple[Extent, Extent]:
+def sizes_in(layer: RandomImageLayer, transformation: Transformation) -> tuple[Extent, Extent]:
     """Height and width of the images that a transformation was drawn for."""
     if "input_shape" not in transformation:
         return transformation["image_height"], transformation["image_width"]
@@ -116,7 +116,8 @@ class MovedImages(RandomImageLayer):
         if not training:
             return None
         shape = ops.shape(self._images(data))
-        return {**self.drawn(data, *self._extents(shape), seed), "input_shape": shape}
+        height, width = self._extents(shape)
+        return {**self.drawn(data, height, width, seed), "input_shape": shape}
 
     def _extents(self, shape: Sequence[Extent]) -> list[Extent]:
         """Height and width of images of this shape, float32."""

@@ -6,6 +6,7 @@ methods see batches only; a single image goes through as a batch of one.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeGuard, Unpack
@@ -49,16 +50,14 @@ _METHODS = {
 }
 
 
-def _where_traced(method: Callable[..., object]) -> Callable[..., Any]:
+def _where_traced(method: Callable[..., object]) -> Callable[..., object]:
     """`method` that computes on the engine that traces its values, as in `tf.data.Dataset.map`, if called by itself."""
 
     @functools.wraps(method)
-    def wrapped(self: ImageLayer, data: object, *args: object, **kwargs: object) -> Any:
+    def wrapped(self: ImageLayer, data: object, *args: object, **kwargs: object) -> object:
         own = self._kf_backend
         owners = [o for x in tree.flatten(data) if (o := owner_of(x)) not in (None, own) and not o.has_value(x)]
-        if current() is not own or not owners:
-            return method(self, data, *args, **kwargs)
-        with backend_scope(owners[0]):
+        with backend_scope(owners[0]) if owners and current() is own else contextlib.nullcontext():
             return method(self, data, *args, **kwargs)
 
     return wrapped

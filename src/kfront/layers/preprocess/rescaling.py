@@ -52,10 +52,11 @@ class Rescaling(DataLayer):
         number = float if is_float(dtype) else int
 
         def operand(value: object) -> Any:
-            plain = isinstance(value, (int, float)) and number(value) == value
-            value = value if plain else ops.convert_to_tensor(value, dtype=dtype)
-            by_channel = not plain and len(value.shape) == 1 and len(x.shape) in (3, 4)
-            return ops.reshape(value, (-1, 1, 1)) if by_channel and image_data_format() == "channels_first" else value
+            if isinstance(value, (int, float)) and number(value) == value:
+                return value
+            tensor = ops.convert_to_tensor(value, dtype=dtype)
+            by_channel = len(tensor.shape) == 1 and len(x.shape) in (3, 4) and image_data_format() == "channels_first"
+            return ops.reshape(tensor, (-1, 1, 1)) if by_channel else tensor
 
         return ops.add(ops.multiply(x, operand(self.scale)), operand(self.offset))
 
