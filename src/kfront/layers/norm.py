@@ -363,18 +363,6 @@ class LayerNormalization(_Affine):
             return scaled_by_deviation(inputs, read(self.gamma), self.axis, self.epsilon)
         return layer_normalization(inputs, read(self.gamma), read(self.beta), self.axis, self.epsilon)
 
-<<<<<<< HEAD
-=======
-    def _scaled(self, inputs: Tensor) -> Tensor:
-        """Divided by the root of the variance, as Keras has it; the mean stays. `RMSNormalization` takes squares."""
-        rank, kind = len(inputs.shape), dtype_of(inputs)
-        axes = [a % rank for a in ([self.axis] if isinstance(self.axis, int) else self.axis)]
-        x = ops.cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs
-        factor = ops.rsqrt(ops.add(ops.var(x, axis=axes, keepdims=True), self.epsilon))
-        gamma = ops.reshape(read(self.gamma), [inputs.shape[a] if a in axes else 1 for a in range(rank)])
-        return ops.cast(ops.multiply(ops.multiply(x, factor), gamma), kind)
-
->>>>>>> c9deb1f8 (Image layers: methods called by themselves inside tf.data; smaller forms)
 
 class RMSNormalization(OptionLayer):
     """Divides every sample, along the given axes, by its root mean square, then scales it.
