@@ -94,7 +94,7 @@ class MovedImages(RandomImageLayer):
     _USE_BASE_FACTOR = False
     fill_mode: str = "constant"
     fill_value: float
-    interpolation: str
+    interpolation: str = "nearest"
 
     def drawn(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> dict[str, Tensor]:
         """The numbers of the transforms, float32.

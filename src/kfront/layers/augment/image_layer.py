@@ -6,7 +6,6 @@ methods see batches only; a single image goes through as a batch of one.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeGuard, Unpack
@@ -14,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias, TypeGuard, Unpack
 import numpy as np
 
 from kfront import ops
-from kfront.backends import backend_scope, current, owner_of
+from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ShapeError
@@ -55,9 +54,10 @@ def _where_traced(method: Callable[..., object]) -> Callable[..., object]:
 
     @functools.wraps(method)
     def wrapped(self: ImageLayer, data: object, *args: object, **kwargs: object) -> object:
-        own = self._kf_backend
-        owners = [o for x in tree.flatten(data) if (o := owner_of(x)) not in (None, own) and not o.has_value(x)]
-        with backend_scope(owners[0]) if owners and current() is own else contextlib.nullcontext():
+        guest = self._guest(data, ()) if current() is self._kf_backend else None
+        if guest is None:
+            return method(self, data, *args, **kwargs)
+        with backend_scope(guest):
             return method(self, data, *args, **kwargs)
 
     return wrapped
