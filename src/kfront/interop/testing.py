@@ -52,6 +52,17 @@ def _name_of(value: object) -> str:
     return str(getattr(value, "__name__", value)).lower()
 
 
+def get_test_data(
+    train_samples: int, test_samples: int, input_shape: Shape, num_classes: int, random_seed: int | None = None
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Points around a center for each class, float32, and their classes: `(x_train, y_train), (x_test, y_test)`."""
+    draw = np.random.default_rng(random_seed)
+    y = draw.permutation(np.arange(train_samples + test_samples) % num_classes)
+    centers = draw.uniform(-2, 2, (num_classes, *input_shape))
+    x = (centers[y] + draw.normal(size=(len(y), *input_shape))).astype("float32")
+    return (x[:train_samples], y[:train_samples]), (x[train_samples:], y[train_samples:])
+
+
 def uses_gpu() -> bool:
     """Whether the engine runs on a GPU."""
     return list_devices()[:1] == ["gpu:0"]
@@ -113,6 +124,12 @@ class TestCase(_Base):
         a, b = _numpy(x1), _numpy(x2)
         close = a.shape == b.shape and np.allclose(a, b, atol=atol, rtol=rtol)
         self.assertFalse(close, msg or f"The tensors are close: {x1} and {x2}.")
+
+    def assertAlmostEqual(
+        self, actual: object, desired: object, decimal: int = 3, tpu_decimal: int | None = None, msg: str | None = None
+    ) -> None:
+        """Every number of one tensor is that of another, to so many decimals."""
+        np.testing.assert_almost_equal(_numpy(actual), _numpy(desired), decimal, msg or "")
 
     def assertAllEqual(self, actual: object, desired: object, msg: str | None = None) -> None:
         """Every value of one structure of tensors is that of another."""

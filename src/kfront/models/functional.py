@@ -52,7 +52,6 @@ class Functional(Model):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         trainable = kwargs.pop("trainable", None)
         Layer.__init__(self, name=name, **kwargs)
-        self._kf_init_trainer()
         self._inputs_struct = inputs
         self._outputs_struct = outputs
         flat_in, flat_out = tree.flatten(inputs), tree.flatten(outputs)

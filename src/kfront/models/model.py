@@ -68,7 +68,6 @@ class Model(Stateless, Trainer, Layer):
     """
 
     _kf_holds_segments = True
-    jit_compile: bool | str = "auto"
     _kf_of_run = Layer._kf_of_run | {"history", "_initial_epoch", "_kf_last_logs"}
 
     @overload
@@ -92,7 +91,6 @@ class Model(Stateless, Trainer, Layer):
                 f"got {len(args)} positional argument(s)."
             )
         Layer.__init__(self, **kwargs)
-        self._kf_init_trainer()
 
     def _kf_become_functional(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """A subclass whose `__init__` passes inputs and outputs up: derive its class from Functional as well."""

@@ -48,7 +48,6 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         Layer.__init__(self, trainable=trainable, name=name)
-        self._kf_init_trainer()
         self._kf_sequence: list[Any] = []
         self._kf_tail: Any = None
         self._kf_head: Any = None

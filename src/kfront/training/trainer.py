@@ -50,21 +50,9 @@ if TYPE_CHECKING:
 else:
     Layer = object  # a `Model` is both
 
-_UNTRAINED: dict[str, object] = {
-    "optimizer": None,
-    "loss": None,
-    "compiled": False,
-    "_kf_compiled": None,
-    "stop_training": False,
-    "stop_evaluating": False,
-    "_compile_loss": None,
-    "_compile_metrics": None,
-    "_loss_tracker": None,
-    "_kf_compile_arguments": None,
-    "steps_per_execution": 1,
-    "jit_compile": "auto",
-    "_run_eagerly": False,
-}
+_OF_TRAINING = {"optimizer", "loss", "compiled", "stop_training", "stop_evaluating", "steps_per_execution", "jit_compile"}
+_OF_TRAINING |= {"_kf_compiled", "_kf_compile_arguments", "_compile_loss", "_compile_metrics", "_loss_tracker"}
+_OF_TRAINING |= {"_run_eagerly"}
 
 
 def _also_with_state(step: F) -> F:
@@ -84,29 +72,28 @@ class Trainer(Layer):
     _kf_backend: Backend
     name: str
     built: bool
-    optimizer: Any  # None until `compile`
-    stop_training: bool
-    stop_evaluating: bool
+    optimizer: Any = None
+    stop_training: bool = False
+    stop_evaluating: bool = False
     history: History
     _initial_epoch: int | None
     _kf_last_logs: object
-    steps_per_execution: int
-    jit_compile: bool | str
+    steps_per_execution: int = 1
+    jit_compile: bool | str = "auto"
     loss: LossLike | Nested[LossLike] = None  # as given to `compile`
     compiled: bool = False  # whether `compile` was called
-    _kf_has_call: bool
-    _compile_loss: CompiledLoss | None
-    _compile_metrics: Any
-    _loss_tracker: Any
-    _kf_compile_arguments: Any
-    _run_eagerly: bool
-
-    def _kf_init_trainer(self) -> None:
-        self.__dict__.update(_UNTRAINED)
+    _kf_has_call: bool = True
+    _kf_compiled: StepMaker | None = None
+    _compile_loss: CompiledLoss | None = None
+    _compile_metrics: Any = None
+    _loss_tracker: Any = None
+    _kf_compile_arguments: Any = None
+    _run_eagerly: bool = False
 
     def _kf_architecture(self) -> Config:
         """As of a layer: how the model is trained is no part of it."""
-        return {**super()._kf_architecture(), **_UNTRAINED}  # pyright: ignore[reportAttributeAccessIssue]
+        fields: Config = super()._kf_architecture()  # pyright: ignore[reportAttributeAccessIssue]
+        return {k: v for k, v in fields.items() if k not in _OF_TRAINING}
 
     # -- compile ------------------------------------------------------------------------------------------------------
 
@@ -189,7 +176,7 @@ class Trainer(Layer):
             )
 
     def _kf_steps(self) -> StepMaker:
-        found = self.__dict__.get("_kf_compiled")
+        found = self._kf_compiled
         if found is None:
             found = self.__dict__["_kf_compiled"] = StepMaker(self, Trainer)
         return found
