@@ -20,6 +20,7 @@ SCRIPT = str(pathlib.Path(__file__).with_name("names_of_bases.py"))
 # of the newest Keras, of torch's optimizers, and of what TensorFlow reads
 KNOWN = {
     *("lora_enabled", "quantization_config", "quantization_summary", "state_sync", "stop_evaluating"),
+    "stop_predicting",
     *("variable_serialization_spec", "compute_loss_and_updates", "jax_state_sync", "param_groups", "input_names"),
     *("autograph_info__", "_direction", "_keras_identity", "_ddp_params_and_buffers_to_ignore"),
 }

@@ -18,12 +18,19 @@ def values(x: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
-    [({}, 0.7917), ({"summation_method": "majoring"}, 0.8333), ({"num_thresholds": 5}, 0.9167)],
+    ("scores", "options", "expected"),
+    [
+        ([0, 0.5, 0.3, 0.9, 0.6, 0.2], {}, 0.7917),
+        ([0, 0.5, 0.3, 0.9, 0.6, 0.2], {"summation_method": "majoring"}, 0.8333),
+        ([0, 0.5, 0.3, 0.9, 0.6, 0.2], {"num_thresholds": 5}, 0.9167),
+        ([0.7, 0.2, 0.3, 0.1, 0.6, 0.9], {}, -0.375),
+        ([0.1, 0.6, 0.8, 0.6, 0.1, 0.9], {"num_thresholds": 3}, 0.25),
+    ],
 )
-def test_area_under_precision_and_recall_gain(options: Any, expected: float, backend: Any) -> None:
+def test_area_under_precision_and_recall_gain(scores: Any, options: Any, expected: float, backend: Any) -> None:
+    """Numbers of Keras."""
     metric = metrics.AUC(curve="PRGAIN", **options)
-    metric.update_state([0, 0, 1, 1, 1, 0], [0, 0.5, 0.3, 0.9, 0.6, 0.2])
+    metric.update_state([0, 0, 1, 1, 1, 0], scores)
     assert float(metric.result()) == pytest.approx(expected, abs=1e-4)
     assert metrics.AUC.from_config(metric.get_config()).curve == "PRGAIN"
 

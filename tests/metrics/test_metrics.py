@@ -172,6 +172,9 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     (lambda: metrics.F1Score(average="all"), ArgumentError, "average"),
     (lambda: metrics.F1Score()(LABELS, SCORES), ShapeError, "to_categorical"),
     (lambda: metrics.PrecisionAtRecall(2.0), ArgumentError, "recall"),
+    (lambda: metrics.AUC(num_thresholds=None), ArgumentError, "num_thresholds"),
+    (lambda: metrics.Precision(class_id=1)([0, 1], [0.0, 1.0]), ShapeError, "class 1"),
+    (lambda: metrics.SensitivityAtSpecificity(0.5, class_id=2)([[0, 1]], [[0.0, 1.0]]), ShapeError, "class 2"),
     (lambda: metrics.MeanSquaredError()(np.zeros((4, 3)), np.zeros((4, 2))), ShapeError, "shape"),
     (lambda: metrics.Mean().stateless_result([1.0]), ArgumentError, "2 variables"),
 ]

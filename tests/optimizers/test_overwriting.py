@@ -55,6 +55,21 @@ def test_the_gradient_becomes_the_value(name: str, compiled: bool, trainable_bac
     assert not np.allclose(alone[0].numpy(), 1.0)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_while_gradients_accumulate_the_value_stays(compiled: bool, trainable_backend: Any) -> None:
+    """As Keras has it: every so many calls the last gradient becomes the value."""
+    mine = variables()
+    optimizer = MADE["accumulated"]()
+    optimizer.build(mine)
+    step = lambda *grads: optimizer.apply(list(grads), mine)  # noqa: E731
+    run = trainable_backend.compile_step(step, lambda: [*mine, *optimizer.variables], "auto") if compiled else step
+    seen = []
+    for n in (1, 2, 3):
+        run(*(ops.convert_to_tensor(n * g) for g in GRADS))
+        seen.append(float(mine[2].numpy()[0]))
+    assert seen == [2.0, 64.0, 64.0]
+
+
 def test_infinite_gradients_leave_everything_as_it_was(trainable_backend: Any) -> None:
     mine = variables()
     optimizer = MADE["scaled"]()

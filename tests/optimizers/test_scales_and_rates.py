@@ -75,3 +75,10 @@ def test_callbacks_find_every_rate(
     names = [f"learning_rate_{one.name}" for one in optimizer.optimizers]
     assert list(history) == ["loss", *names]
     assert [history[name] for name in names] == [first, second]
+
+
+def test_the_optimizers_of_a_map_are_known_before_build(backend: Any) -> None:
+    by_path = optimizers.OptimizerMap(optimizers.SGD(0.5), {"a": optimizers.SGD(0.25)})
+    rates = [float(one.learning_rate) for one in optimizers.MultiOptimizer(by_path).optimizers]
+    assert rates == [0.25, 0.5]  # in the order of Keras
+    assert optimizers.MultiOptimizer(lambda variable: by_path.default_optimizer).optimizers == []

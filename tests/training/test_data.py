@@ -289,6 +289,24 @@ def test_stopping_early_ends_the_workers():
     assert time.perf_counter() - began < 20
 
 
+@pytest.mark.parametrize("options", [{}, {"run_eagerly": True}, {"steps_per_execution": 2}])
+def test_callbacks_stop_what_has_no_end(options):
+    class Stop(kfront.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 3
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.model.stop_evaluating = batch == 3
+
+    model, seen = model_of(), []
+    model.compile("sgd", "mse", **options)
+    batches = lambda: (seen.append(i) or (np.ones((2, 4)), np.ones((2, 1))) for i in range(100))  # noqa: E731
+    for _ in range(2):  # the flags are reset
+        assert model.predict(batches(), verbose=0, callbacks=[Stop()]).shape == (8, 1)
+        model.evaluate(batches(), verbose=0, callbacks=[Stop()])
+    assert len(seen) < 60
+
+
 def interrupt(batch, logs):
     raise KeyboardInterrupt
 

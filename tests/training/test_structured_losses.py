@@ -62,6 +62,35 @@ CASES: list[tuple[Any, dict[str, Any], dict[str, float]]] = [
 ]
 
 
+def _of_last(y_true: Any, y_pred: Any) -> Any:
+    assert type(y_true) is type(y_pred) is tuple
+    return kfront.ops.mean(kfront.ops.abs(y_true[-1] - y_pred[-1]))
+
+
+# losses of a part, which they get whole, and several of one output; numbers of Keras
+TUPLES = {"u": ("a", "b"), "w": "c"}
+CASES += [
+    (TUPLES, {"loss": {"u": "mse", "w": "mae"}}, {"u_loss": SQUARED, "w_loss": ABSOLUTE, "loss": SQUARED + ABSOLUTE}),
+    (TUPLES, {"loss": {"u": _of_last, "w": None}}, {"loss": ABSOLUTE}),
+    (
+        TUPLES,
+        {"loss": {"u": _of_last, "w": "mse"}, "loss_weights": {"u": 2.0, "w": 3.0}},
+        {"u_loss": ABSOLUTE, "w_loss": SQUARED, "loss": 2 * ABSOLUTE + 3 * SQUARED},
+    ),
+    (
+        (("a", "b"), ("c", "d")),
+        {"loss": ((None, "mae"), "mse")},
+        {"0/b_loss": ABSOLUTE, "1_loss": SQUARED, "loss": SQUARED + ABSOLUTE},
+    ),
+    (["a", "b"], {"loss": [["mse"], "mae"]}, {"a_loss": SQUARED, "b_loss": ABSOLUTE, "loss": SQUARED + ABSOLUTE}),
+    (
+        {"a": "a", "b": "b"},
+        {"loss": {"a": ["mse", "mae"], "b": ["mae"]}},
+        {"a_loss": ABSOLUTE, "b_loss": ABSOLUTE, "loss": SQUARED + 2 * ABSOLUTE},
+    ),
+]
+
+
 @pytest.mark.parametrize(("form", "options", "expected"), CASES)
 def test_structures(form: Any, options: Any, expected: Any, trainable_backend: Any) -> None:
     one = model(form)
@@ -79,6 +108,7 @@ def test_structures(form: Any, options: Any, expected: Any, trainable_backend: A
         {"loss": {"u": "mse", "w": ["mse", "mae", "mse"]}},
         {"loss": ["mse"]},
         {"loss": "mse", "loss_weights": [1.0]},
+        {"loss": {"u": "mse", "w": "mse"}, "loss_weights": {"u": 1.0, "w": [1.0, 2.0]}},
     ],
 )
 def test_structures_that_do_not_match(options: Any, trainable_backend: Any) -> None:
@@ -118,3 +148,11 @@ def test_errors_in_a_loss_tell_its_output_and_shapes(wrong: str, trainable_backe
     (note,) = (n for n in e.value.__notes__ if "While" in n)
     assert f"loss '{loss}' of the output '{wrong}'" in note
     assert "targets of shape (3, 4), predictions of shape (3, 3)" in note
+
+
+@pytest.mark.parametrize("loss", ["mse", ["mse", "mae", "mse"]])
+def test_results_stand_in_the_order_of_the_outputs(loss: Any, backend: Any) -> None:
+    one = model({"a": ("x", "y"), "b": "z"})
+    one.compile("sgd", loss)
+    one.evaluate(X, {"a": (Y, Y), "b": Y}, verbose=0)
+    assert one.metrics_names == ["loss", "a/x_loss", "a/y_loss", "b_loss"]

@@ -148,13 +148,23 @@ def test_endless():
     assert list(islice(iter(Endless()), 3)) == [0, 1, 2]
 
 
+def test_without_a_length_there_is_no_end():
+    class Unknown(PyDataset):
+        def __getitem__(self, index):
+            return index
+
+    assert list(islice(Unknown(max_queue_size=0), 4)) == [0, 1, 2, 3]
+    with pytest.raises(NotImplementedError, match="__len__"):
+        Unknown().num_batches
+
+
 def test_forgotten_init():
     dataset = Forgetful()
     assert (dataset.workers, dataset.use_multiprocessing, dataset.max_queue_size) == (1, False, 10)
     assert list(dataset) == list(Loader(dataset).epoch()) == [1, 2]
 
 
-@pytest.mark.parametrize("wrong", [{"workers": -1}, {"workers": 1.5}, {"max_queue_size": 0}])
+@pytest.mark.parametrize("wrong", [{"workers": -1}, {"workers": 1.5}, {"max_queue_size": -1}])
 def test_wrong_numbers(wrong):
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
         PyDataset(**wrong)

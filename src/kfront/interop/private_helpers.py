@@ -20,10 +20,11 @@ from kfront.core.operation import abstract_of, any_symbolic
 from kfront.core.options import int_tuple
 from kfront.core.registry import get_custom_objects
 from kfront.core.rng import seed_key
-from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.spec import KerasTensor, abstract_of
 from kfront.core.state import state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.typing import DTypeLike, Seed, Shape, Tensor
+from kfront.core.variable import StatelessScope
 from kfront.interop.private_names import LAZY
 from kfront.layers import conv
 from kfront.layers.einsum_dense import EinsumDense, Equation
@@ -117,7 +118,7 @@ def in_safe_mode() -> bool:
 def compute_output_spec(fn: Callable[..., object], *args: object, **kwargs: object) -> Any:
     """KerasTensors with the shapes and dtypes of what a function gives for KerasTensors."""
     args, kwargs = tree.map_structure(abstract_of, (args, kwargs))
-    with SymbolicScope():
+    with SymbolicScope(), StatelessScope():
         outputs = fn(*args, **kwargs)
     return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype) if hasattr(x, "shape") else x, outputs)
 

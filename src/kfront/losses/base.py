@@ -240,7 +240,8 @@ def _convert(x: object, dtype: str, b: Backend, keep_labels: bool) -> Any:
     if isinstance(x, dict):
         return {k: _convert(v, dtype, b, keep_labels) for k, v in x.items()}
     if isinstance(x, (list, tuple)) and any(isinstance(v, dict) or hasattr(v, "shape") for v in x):
-        return [_convert(v, dtype, b, keep_labels) for v in x]
+        made = [_convert(v, dtype, b, keep_labels) for v in x]
+        return type(x)(*made) if hasattr(x, "_fields") else type(x)(made)
     if isinstance(x, KerasTensor):
         return x if keep_labels or x.dtype == dtype else ops.cast(x, dtype)
     if keep_labels:

@@ -17,7 +17,7 @@ class AUC(Curve):
     """The area under a curve that is approximated by its points at a number of thresholds.
 
     Args:
-        num_thresholds: how many, at least 2; they are spread evenly from 0 to 1.
+        num_thresholds: how many, at least 2; they are spread evenly from 0 to 1. None with `thresholds`.
         curve: ``"ROC"``, ``"PR"`` (precision over recall) or ``"PRGAIN"`` (precision gain over recall gain, Flach and
             Kull, 2015, https://papers.nips.cc/paper/5867).
         summation_method: ``"interpolation"`` (the trapezoid rule for ROC, the interpolation of Davis and Goadrich for
@@ -58,7 +58,7 @@ class AUC(Curve):
 
     def __init__(
         self,
-        num_thresholds: int = 200,
+        num_thresholds: int | None = 200,
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
@@ -81,9 +81,9 @@ class AUC(Curve):
         if not multi_label or num_labels:
             self.build((None, num_labels) if multi_label else (), ())
 
-    def _all_thresholds(self, thresholds: Thresholds, num_thresholds: int) -> list[float]:
+    def _all_thresholds(self, thresholds: Thresholds, num_thresholds: int | None) -> list[float]:
         if thresholds is None:
-            if num_thresholds <= 1:
+            if num_thresholds is None or num_thresholds <= 1:
                 raise ArgumentError(f"[{self.name}] expected `num_thresholds` > 1, got {num_thresholds!r}.")
             return spread(num_thresholds)
         inner = sorted(check_thresholds(self.name, thresholds))
@@ -138,6 +138,7 @@ class AUC(Curve):
         elif self.curve == "PRGAIN":
             odds = ops.divide_no_nan(ops.add(tp, fn), ops.add(fp, tn))
             x, y = (_gain(wrong, tp, odds) for wrong in (fn, fp))
+            x = ops.where(ops.greater(tp, 0), ops.maximum(x, 0.0), 0.0)  # the curve begins where recall gains
         else:
             x, y = recall, ops.divide_no_nan(tp, ops.add(tp, fp))
         return self._total(ops.multiply(ops.subtract(x[:-1], x[1:]), self._heights(y[:-1], y[1:])))
@@ -175,9 +176,8 @@ class AUC(Curve):
 
 
 def _gain(wrong: Tensor, right: Tensor, odds: Tensor) -> Tensor:
-    """Gain of recall (with false negatives) or precision (with false positives) over always saying yes; 0 below it."""
-    gain = ops.subtract(1.0, ops.multiply(odds, ops.divide_no_nan(wrong, right)))
-    return ops.where(ops.greater(right, 0), ops.maximum(gain, 0.0), ops.zeros_like(gain))
+    """Gain of recall (with false negatives) or precision (with false positives) over always saying yes."""
+    return ops.subtract(1.0, ops.multiply(odds, ops.divide_no_nan(wrong, right)))
 
 
 def _is_spread(thresholds: list[float]) -> bool:

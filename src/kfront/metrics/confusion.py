@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kfront import config, ops
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import above_zero, from_0_to_1, normalisers, or_none, positive
 from kfront.core.state import state
 from kfront.core.typing import Config, DTypeLike, Tensor, TensorLike
@@ -78,6 +78,9 @@ class Batch:
         if top_k is not None:
             y_pred = _keep_top(y_pred, top_k)
         if class_id is not None:
+            if len(y_pred.shape) < 2 or class_id >= (y_pred.shape[-1] or class_id + 1):
+                shape = tuple(y_pred.shape)
+                raise ShapeError(f"[class_id] expected predictions (…, classes) with class {class_id}, got {shape}.")
             y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
         is_positive = ops.cast(ops.cast(y_true, "bool"), dtype)
         self.scores = y_pred

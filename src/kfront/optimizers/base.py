@@ -386,9 +386,10 @@ class Optimizer(Configurable, StateOwner):
     def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Everything of one call, in order: unscale, accumulate or update, constrain, count."""
         if plan.overwritten:
-            n = len(plan.positions)
-            fe.assign([self._trainable_variables[i] for i in plan.overwritten], grads[n:])
-            grads = grads[:n]
+            grads, new = grads[: len(plan.positions)], grads[len(plan.positions) :]
+            mine, due = [self._trainable_variables[i] for i in plan.overwritten], self._kf_due(fe)
+            if due is not False:
+                fe.assign(mine, new if due is True else fe.where(due, new, fe.values(mine)))
         if grads:
             if self.loss_scale_factor is not None:
                 grads = fe.mul(grads, 1.0 / self.loss_scale_factor)
@@ -551,19 +552,24 @@ class Optimizer(Configurable, StateOwner):
     def _kf_accumulate(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Add to the accumulators; every so many calls update by their mean and empty them."""
         n = self.gradient_accumulation_steps or 1
-        slots = [self._kf_accumulators[i] for i in plan.positions]
-        done = fe.number(self._iterations)
-        if done is not None and (done + 1) % n:
+        slots, due = [self._kf_accumulators[i] for i in plan.positions], self._kf_due(fe)
+        if due is False:
             fe.add_to(slots, grads)
             return
         sums = fe.add(fe.values(slots), grads)
-        if done is not None:
+        if due is True:
             self._kf_update(fe, plan, fe.mul(sums, 1.0 / n))
             fe.assign(slots, fe.zeros_like(sums))
             return
-        due = scalars.equal((read(self._iterations) + 1) % n, 0)
         self._kf_update_if(fe, due, plan, fe.mul(sums, 1.0 / n))
         fe.assign(slots, fe.where(due, fe.zeros_like(sums), sums))
+
+    def _kf_due(self, fe: Foreach) -> bool | Tensor:
+        """Whether this call updates variables; a 0-d tensor where the number of calls is not at hand."""
+        n, done = self.gradient_accumulation_steps or 1, fe.number(self._iterations)
+        if n == 1 or done is not None:
+            return n == 1 or (done + 1) % n == 0
+        return scalars.equal((read(self._iterations) + 1) % n, 0)
 
     def _kf_update_if(self, fe: Foreach, condition: bool | Tensor, plan: Plan, grads: list[Tensor]) -> None:
         """Update where a 0-d tensor is true: both outcomes are computed, one is kept."""

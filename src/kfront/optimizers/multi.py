@@ -141,18 +141,20 @@ class MultiOptimizer(Optimizer):
             )
         super().__init__(0.0, loss_scale_factor=loss_scale_factor, name=name)
         self.optimizer_map = optimizer_map
-        self._optimizers: list[Optimizer] = []
+        self._optimizers = list({id(one): one for one in self._kf_mapped()}.values())
         self._shares: list[tuple[Optimizer, set[int]]] = []
+
+    def _kf_mapped(self) -> tuple[Optimizer, ...]:
+        """The optimizers of an OptimizerMap; those that a function gives are known once it is called."""
+        chosen = self.optimizer_map
+        return (*chosen._map.values(), chosen.default_optimizer) if isinstance(chosen, OptimizerMap) else ()
 
     def build(self, var_list: Sequence[Variable]) -> None:
         """Choose each variable's optimizer, and create the state of all."""
         if self.built:
             return
         super().build(var_list)
-        shares: dict[int, tuple[Optimizer, list[int]]] = {}
-        if isinstance(self.optimizer_map, OptimizerMap):
-            order = (*self.optimizer_map._map.values(), self.optimizer_map.default_optimizer)
-            shares = {id(one): (one, []) for one in order}
+        shares: dict[int, tuple[Optimizer, list[int]]] = {id(one): (one, []) for one in self._kf_mapped()}
         for i, v in enumerate(self._trainable_variables):
             one = _checked("MultiOptimizer", self.optimizer_map(v))
             shares.setdefault(id(one), (one, []))[1].append(i)
@@ -164,7 +166,7 @@ class MultiOptimizer(Optimizer):
 
     @property
     def optimizers(self) -> list[Optimizer]:
-        """The optimizers that do the work; empty before `build`."""
+        """The optimizers that do the work; before `build` those of the OptimizerMap."""
         return self._optimizers
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfront import losses, metrics, ops
 from kfront.core import tree
@@ -24,14 +24,45 @@ def _is_spec(x: object) -> bool:
     return x is None or isinstance(x, str) or callable(x) or hasattr(x, "get_config") or _is_config(x)
 
 
+def _is_scale(x: object) -> bool:
+    return x is None or isinstance(x, (int, float))
+
+
 def _is_config(x: object) -> bool:
     return isinstance(x, dict) and "class_name" in x and "config" in x
+
+
+class _Joined(NamedTuple):
+    """The loss of a part of the structure with several outputs, which it gets as that structure."""
+
+    loss: object
+    depth: int  # of the part's first output within it
+
+
+class _Term(NamedTuple):
+    """A loss and the outputs that it is of."""
+
+    fn: AnyCallable
+    scale: float
+    places: list[int]
+    form: object  # the structure of its outputs, None for one output
+
+    def of(self, flat: list[Any]) -> Any:
+        """What a loss gets of a list with an entry for each output."""
+        if self.form is None:
+            return flat[self.places[0]]
+        return tree.pack_sequence_as(self.form, [flat[i] for i in self.places])
+
+    def weight(self, flat: list[Any]) -> Any:
+        """As `of`; what is the same for all outputs is given once."""
+        first = flat[self.places[0]]
+        return first if all(flat[i] is first for i in self.places) else self.of(flat)
 
 
 def align(
     spec: object, paths: list[tuple[object, ...]], names: list[str], what: str, pick: Callable[[object], bool]
 ) -> list[Any]:
-    """One entry of `spec` for each output.
+    """One entry of `spec` for each output; outputs of a part that has one loss share a `_Joined`.
 
     Args:
         spec: one entry; or entries in the structure of the outputs, in a flat list, or in a dict by output name or key.
@@ -67,7 +98,12 @@ def align(
     found: dict[int, object] = {}
     for one, places in zip(spec, parts.values(), strict=True):
         below = [paths[i][1:] for i in places]
-        entries = [one] if below == [()] else align(one, below, [names[i] for i in places], what, pick)
+        if below == [()]:
+            entries = [one]
+        elif what == "loss" and one is not None and pick(one):
+            entries = [_Joined(one, len(below[0]))] * len(below)
+        else:
+            entries = align(one, below, [names[i] for i in places], what, pick)
         found.update(zip(places, entries, strict=True))
     return [found[i] for i in range(len(names))]
 
@@ -84,13 +120,14 @@ class CompiledLoss:
     """The loss of a model: a weighted sum over its outputs.
 
     Args:
-        loss: name, function or Loss; a list or dict of them for several outputs.
+        loss: name, function or Loss; a list or dict of them for several outputs. One that is given for a part of
+            nested outputs gets that part; of a list that is given for one output, all are added.
         weights: scale of each output's loss, in the same structure.
     """
 
     def __init__(self, loss: object, weights: object = None) -> None:
         self.loss, self.weights = loss, weights
-        self.terms: list[tuple[AnyCallable, float, int]] | None = None
+        self.terms: list[_Term] | None = None
         self.names: list[str] = []
         self.trackers: list[Metric] = []  # of the terms
         self.results: list[Metric] = []  # the same in the order in which the losses were given
@@ -103,80 +140,101 @@ class CompiledLoss:
         self.layer_names = names
         layer_names = names if names and len(names) == len(flat) else self.names
         specs = align(self.loss, paths, layer_names, "loss", _is_spec)
-        scales = align(
-            self.weights, paths, layer_names, "loss_weights", lambda x: x is None or isinstance(x, (int, float))
-        )
-        targets = self._targets(y_true, y_pred, len(flat), sum(s is not None for s in specs))
-        self.terms = []
-        for i, (spec, scale) in enumerate(zip(specs, scales, strict=True)):
-            if spec is not None:
-                target = targets[i] if len(targets) == len(flat) else targets[len(self.terms)]
-                fn = losses.get(_resolve_loss(spec, target, flat[i][1]))
-                if not isinstance(fn, losses.Loss):
-                    fn = LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
-                self.terms.append((fn, 1.0 if scale is None else float(scale), i))
-        self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1] == 1.0
+        scales = align(self.weights, paths, layer_names, "loss_weights", _is_scale)
+        self._measured = [spec is not None for spec in specs]
+        targets = self._targets(y_true, y_pred)
+        self.terms, labels = [], []
+        for i, spec in enumerate(specs):
+            places, form, name = [i], None, self.names[i]
+            if isinstance(spec, _Joined):
+                places = [n for n, other in enumerate(specs) if other is spec]
+                form, name = _part(y_pred, paths[i][: -spec.depth])
+                spec = spec.loss if i == places[0] else None
+            if not _is_scale(scales[i]) or any(scales[n] != scales[i] for n in places):
+                raise ArgumentError(f"[compile] expected one number in `loss_weights` for the loss of {name!r}.")
+            for one in spec if isinstance(spec, (list, tuple)) else [spec]:
+                if one is not None:
+                    fn = _loss_of(one, targets[i], flat[i][1])
+                    self.terms.append(_Term(fn, 1.0 if scales[i] is None else float(scales[i]), places, form))
+                    labels.append(name)
+        self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1::2] == (1.0, None)
         if len(self.terms) > 1:
-            self.trackers = [_tracker(f"{self.names[i]}_loss") for _, _, i in self.terms]
-            places = [_place(self.loss, paths[i]) for _, _, i in self.terms]
-            self.results = [self.trackers[n] for n in sorted(range(len(places)), key=places.__getitem__)]
+            self.trackers = [_tracker(f"{label}_loss") for label in labels]
+            order = [_place(self.loss, paths[term.places[0]], n) for n, term in enumerate(self.terms)]
+            self.results = [self.trackers[n] for n in sorted(range(len(order)), key=order.__getitem__)]
         structure.version += 1
 
-    def _targets(self, y_true: object, y_pred: object, outputs: int, terms: int) -> list[Any]:
-        """The targets, one for each output, or for each that has a loss."""
-        targets = flat_targets(y_true, y_pred, self.layer_names)
-        if len(targets) not in (outputs, terms):
+    def _targets(self, y_true: object, y_pred: object) -> list[Any]:
+        """The targets, one for each output; where targets are those of outputs with a loss, None for the others."""
+        targets, measured = flat_targets(y_true, y_pred, self.layer_names), self._measured
+        if len(targets) not in (len(measured), sum(measured)):
             raise DataError(
                 f"[fit] expected targets for the outputs {self.names}, got {len(targets)} target(s); pass `y` in "
                 "the structure of the model's outputs."
             )
-        return targets
+        if len(targets) == len(measured):
+            return targets
+        given = iter(targets)
+        return [next(given) if has_loss else None for has_loss in measured]
 
     def __call__(self, y_true: object, y_pred: object, sample_weight: object = None) -> Any:
         """The total loss, a scalar."""
         assert self.terms is not None
         if self.single and not tree.is_nested(y_pred):
             y_true = tree.flatten(y_true)[0] if tree.is_nested(y_true) else y_true
-            return self._term(0, y_true, y_pred, None if sample_weight is None else _only(sample_weight))
+            return self._term(self.terms[0], y_true, y_pred, None if sample_weight is None else _only(sample_weight))
         outputs = tree.flatten(y_pred)
-        targets = self._targets(y_true, y_pred, len(outputs), len(self.terms))
+        targets = self._targets(y_true, y_pred)
         weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))
         total = None
-        for n, (_, scale, i) in enumerate(self.terms):
-            target = targets[i] if len(targets) == len(outputs) else targets[n]
-            if target is None:
+        for n, term in enumerate(self.terms):
+            missing = next((i for i in term.places if targets[i] is None), None)
+            if missing is not None:
                 raise DataError(
-                    f"[fit] expected a target for the output {self.names[i]!r}, which has a loss, got none."
+                    f"[fit] expected a target for the output {self.names[missing]!r}, which has a loss, got none."
                 )
-            value = self._term(n, target, outputs[i], weights[i])
+            value = self._term(term, term.of(targets), term.of(outputs), term.weight(weights))
             if self.trackers:
-                self.trackers[n].update_state(whole_of_replicas(value), first_size(outputs[i]))
-            value = value if scale == 1.0 else value * scale
+                self.trackers[n].update_state(whole_of_replicas(value), first_size(outputs[term.places[0]]))
+            value = value if term.scale == 1.0 else value * term.scale
             total = value if total is None else total + value
         return total
 
-    def _term(self, n: int, y_true: object, y_pred: object, sample_weight: object) -> Tensor:
-        fn, _, i = (self.terms or ())[n]
+    def _term(self, term: _Term, y_true: object, y_pred: object, sample_weight: object) -> Tensor:
         try:
-            return fn(y_true, y_pred, sample_weight)
+            return term.fn(y_true, y_pred, sample_weight)
         except ShapeError as error:
-            true, pred = (tuple(getattr(y, "shape", ())) for y in (y_true, y_pred))
-            what = f"{fn.name!r} of the output {self.names[i]!r}" if len(self.names) > 1 else repr(fn.name)
+            true, pred = (tree.map_structure(lambda x: tuple(getattr(x, "shape", ())), y) for y in (y_true, y_pred))
+            name = self.names[term.places[0]]
+            what = f"{term.fn.name!r} of the output {name!r}" if len(self.names) > 1 else repr(term.fn.name)
             error.add_note(f"While computing the loss {what}: targets of shape {true}, predictions of shape {pred}.")
             raise
 
 
-def _place(given: object, path: tuple[object, ...]) -> list[int]:
+def _part(outputs: Any, path: tuple[object, ...]) -> tuple[object, str]:
+    """The form of the part of a structure that is found at `path`, and what its results are called."""
+    for key in path:
+        outputs = outputs[key]
+    return tree.map_structure(lambda _: 0, outputs), "/".join(map(str, path))
+
+
+def _loss_of(spec: object, y_true: object, y_pred: object) -> Any:
+    fn = losses.get(_resolve_loss(spec, y_true, y_pred))
+    return fn if isinstance(fn, losses.Loss) else LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
+
+
+def _place(given: Any, path: tuple[object, ...], position: int) -> list[int]:
     """Where an output stands among the losses, dicts in the order in which they were written."""
     place = []
     for key in path:
         if isinstance(given, dict) and key in given:
             place.append(list(given).index(key))
-            given = given[key]
+        elif isinstance(given, (list, tuple)) and isinstance(key, int) and key < len(given):
+            place.append(key)
         else:
-            place.append(key if isinstance(key, int) else 0)
-            given = given[key] if isinstance(given, (list, tuple)) and isinstance(key, int) else None
-    return place
+            break
+        given = given[key]
+    return [*place, position]
 
 
 def _tracker(name: str) -> Metric:

@@ -361,7 +361,7 @@ def _run_grouped(
         fields["_kf_last_logs"] = out
         step += len(group)
         end(step - 1, model._kf_logs() if out is None else python_lazy(out, b))
-        if model.stop_training:
+        if model.stop_training if kind == "train" else model.stop_evaluating:
             break
     return step
 
@@ -394,6 +394,7 @@ def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str,
     if not nested:
         model._kf_steps().refresh()
     model.reset_metrics()
+    model.stop_evaluating = False
     callbacks.on_test_begin()
     followed = hasattr(callbacks, "callbacks") and any(hasattr(c, "follow") for c in callbacks.callbacks)
     with _ready(model, data, batches, _within(plan.steps, config.max_steps_per_epoch()), followed) as ready:
@@ -439,6 +440,7 @@ def _predict(model: Trainer, data: Data, plan: Plan) -> Any:
     model._kf_prepare(first[0], None, None, train=False)
     model._kf_steps().refresh()
     function = model._kf_steps().predict_function()
+    model.stop_predicting = False
     callbacks.on_predict_begin()
     hooks = callbacks.predict_batch_hooks
     fresh = data.fresh or (data.stays and not hooks)
@@ -451,6 +453,8 @@ def _predict(model: Trainer, data: Data, plan: Plan) -> Any:
             outputs.add(out)
             if hooks:
                 callbacks.on_predict_batch_end(step, _host_outputs(out, b))
+            if model.stop_predicting:
+                break
     data.close()
     callbacks.on_predict_end()
     return _join(outputs.all())

@@ -50,9 +50,17 @@ if TYPE_CHECKING:
 else:
     Layer = object  # a `Model` is both
 
-_OF_TRAINING = {"optimizer", "loss", "compiled", "stop_training", "stop_evaluating", "steps_per_execution", "jit_compile"}
+_OF_TRAINING = {
+    "optimizer",
+    "loss",
+    "compiled",
+    "stop_training",
+    "stop_evaluating",
+    "steps_per_execution",
+    "jit_compile",
+}
 _OF_TRAINING |= {"_kf_compiled", "_kf_compile_arguments", "_compile_loss", "_compile_metrics", "_loss_tracker"}
-_OF_TRAINING |= {"_run_eagerly"}
+_OF_TRAINING |= {"_run_eagerly", "stop_predicting"}
 
 
 def _also_with_state(step: F) -> F:
@@ -75,6 +83,7 @@ class Trainer(Layer):
     optimizer: Any = None
     stop_training: bool = False
     stop_evaluating: bool = False
+    stop_predicting: bool = False
     history: History
     _initial_epoch: int | None
     _kf_last_logs: object

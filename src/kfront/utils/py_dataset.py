@@ -77,7 +77,7 @@ class PyDataset:
 
     @max_queue_size.setter
     def max_queue_size(self, value: int) -> None:
-        self._max_queue_size = _at_least("max_queue_size", value, 1)
+        self._max_queue_size = _at_least("max_queue_size", value, 0)
 
     def __getitem__(self, index: int) -> Any:
         """The batch number `index`: `x`, `(x, y)` or `(x, y, sample_weight)`."""
@@ -102,7 +102,10 @@ class PyDataset:
         """Called after each epoch, e.g. to shuffle."""
 
     def __iter__(self) -> Iterator[object]:
-        n = self.num_batches
+        try:
+            n = self.num_batches
+        except NotImplementedError:  # without end
+            n = None
         for i in count() if n is None else range(n):
             yield self[i]
 
