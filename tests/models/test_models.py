@@ -230,3 +230,45 @@ def test_two_backends_side_by_side():
     for model, name in zip(models, names, strict=True):
         assert model._kf_backend.name == name
         close(model.predict(data(4, 4), verbose=0), first, 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["functional", "sequential"])
+def test_a_sequential_begins_with_a_model_that_knows_its_input(kind, backend):
+    """It is built at once, as in Keras."""
+    inputs = kfront.Input((4,), dtype="float32")
+    dense = layers.Dense(2)
+    base = kfront.Model(inputs, dense(inputs)) if kind == "functional" else kfront.Sequential([inputs, dense])
+    model = kfront.Sequential([base, layers.Dense(3)])
+    assert (model.built, model.input_shape, model.output_shape, len(model.weights)) == (True, (None, 4), (None, 3), 4)
+    again = kfront.Sequential.from_config(model.get_config())
+    assert (again.built, len(again.layers), again.output_shape) == (True, 2, (None, 3))
+
+
+def test_a_sequential_goes_on_without_a_graph_where_a_layer_tells_no_shape(backend):
+    class Silent(layers.Layer):
+        def call(self, x):
+            return x * 2
+
+        def compute_output_spec(self, *args, **kwargs):
+            raise NotImplementedError
+
+    model = kfront.Sequential([kfront.Input((2,)), Silent(), layers.Dense(3, kernel_initializer="ones")])
+    assert (model.built, len(model.layers)) == (True, 2)
+    np.testing.assert_allclose(model.predict(np.ones((1, 2)), verbose=0), [[4.0, 4.0, 4.0]])
+
+
+def _of_two(as_dict):
+    a, b = kfront.Input((2,), name="a"), kfront.Input((2,), name="b")
+    return kfront.Model({"a": a, "b": b} if as_dict else [a, b], layers.Add()([a, b]))
+
+
+@pytest.mark.parametrize("given", [{"a": 1, "b": 1, "c": 1}, [1, 1]])
+def test_inputs_of_another_structure_are_told(given, backend):
+    with pytest.warns(UserWarning, match=r"expected a dict of inputs \['a', 'b'\]"):
+        _of_two(True)(kfront.tree.map_structure(lambda _: np.ones((3, 2), "float32"), given))
+
+
+@pytest.mark.parametrize(("as_dict", "given"), [(True, {"a": 1, "x": 1}), (True, [1, 1]), (False, {"a": 1, "b": 1})])
+def test_a_clone_takes_inputs_of_the_same_structure(as_dict, given, backend):
+    with pytest.raises(ValueError, match="same form"):
+        kfront.models.clone_model(_of_two(as_dict), kfront.tree.map_structure(lambda _: kfront.Input((2,)), given))

@@ -198,3 +198,16 @@ def test_area_by_interpolation(backend: Any) -> None:
     metric = kfront.metrics.AUC(curve="PR", num_thresholds=20)
     metric.update_state([0, 1, 1, 0], [0.1, 0.8, 0.6, 0.4])
     assert float(metric.interpolate_pr_auc()) == float(metric.result())
+
+
+def test_variables_of_one_path_have_no_place_in_a_tree(backend):
+    class Twice(kfront.layers.Layer):
+        def build(self, shape):
+            self.first, self.second = (self.add_weight(shape=(1,), name="w") for _ in range(2))
+
+        def call(self, x):
+            return x * self.first + self.second
+
+    inputs = kfront.Input((2,))
+    with pytest.raises(ArgumentError, match="twice"):
+        kfront.Model(inputs, Twice()(inputs)).get_state_tree()

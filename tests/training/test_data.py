@@ -300,9 +300,9 @@ def test_callbacks_stop_what_has_no_end(options):
 
     model, seen = model_of(), []
     model.compile("sgd", "mse", **options)
-    batches = lambda: (seen.append(i) or (np.ones((2, 4)), np.ones((2, 1))) for i in range(100))  # noqa: E731
+    batches = lambda: (seen.append(i) or (np.ones((2, 4)), np.ones((2, 2))) for i in range(100))  # noqa: E731
     for _ in range(2):  # the flags are reset
-        assert model.predict(batches(), verbose=0, callbacks=[Stop()]).shape == (8, 1)
+        assert model.predict(batches(), verbose=0, callbacks=[Stop()]).shape == (8, 2)
         model.evaluate(batches(), verbose=0, callbacks=[Stop()])
     assert len(seen) < 60
 

@@ -121,6 +121,7 @@ def _clone_functional(model: Functional, input_tensors: object, make: Callable[[
     if input_tensors is None:
         inputs = [Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs]
     else:
+        tree.assert_same_structure(model._inputs_struct, input_tensors)
         inputs = tree.flatten(input_tensors)
 
     def repeat(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -192,22 +193,19 @@ class Functional(Model):
                 b.set_mask(x, m)
 
     def _kf_flatten_inputs(self, inputs: object) -> list[object]:
-        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
-            missing = [n for n in self._kf_input_names if n not in inputs]
+        by_key = isinstance(self._inputs_struct, dict)
+        names = list(self._inputs_struct) if by_key else self._kf_input_names
+        if by_key and tree.is_nested(inputs) and (not isinstance(inputs, dict) or len(inputs) > len(names)):
+            got = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
+            warnings.warn(f"[{self.name}] expected a dict of inputs {sorted(names)}, got {got}.", stacklevel=2)
+        if isinstance(inputs, dict):
+            missing = [k for k in names if k not in inputs]
             if missing:
                 raise ArgumentError(
-                    f"[{self.name}] expected inputs {self._kf_input_names}, got a dict with {sorted(inputs)}; "
+                    f"[{self.name}] expected inputs {sorted(names)}, got a dict with {sorted(inputs)}; "
                     f"{missing[0]!r} is missing."
                 )
-            return [inputs[n] for n in self._kf_input_names]
-        if isinstance(inputs, dict) and isinstance(self._inputs_struct, dict):
-            missing = [k for k in self._inputs_struct if k not in inputs]
-            if missing:
-                raise ArgumentError(
-                    f"[{self.name}] expected inputs {sorted(self._inputs_struct)}, got {sorted(inputs)}; "
-                    f"{missing[0]!r} is missing."
-                )
-            inputs = {k: inputs[k] for k in self._inputs_struct}
+            inputs = {k: inputs[k] for k in names} if by_key else [inputs[k] for k in names]
         flat = tree.flatten(inputs)
         if len(flat) != len(self._kf_graph.inputs):
             raise ShapeError(

@@ -82,9 +82,12 @@ class Sequential(Model):
             raise ArgumentError(
                 f"[{self.name}] expected unique layer names, got {layer.name!r} twice; pass `name=` to one of them."
             )
-        shape = layer.__dict__.get("_kf_input_shape_arg")
-        if shape is not None and not self._kf_sequence and self._kf_head is None:
-            self.add(Input(shape, dtype=layer.compute_dtype if _floats(layer) else None))
+        if not self._kf_sequence and self._kf_head is None:
+            shape, graph = layer.__dict__.get("_kf_input_shape_arg"), _graph_of(layer)
+            if shape is not None:
+                self.add(Input(shape, dtype=layer.compute_dtype if _floats(layer) else None))
+            elif graph is not None and len(graph.inputs) == 1:
+                self.add(Input(batch_shape=graph.inputs[0].shape, dtype=graph.inputs[0].dtype))
         self._kf_append(layer)
 
     def _kf_wrapped(self, value: object) -> Layer:
@@ -102,7 +105,10 @@ class Sequential(Model):
     def _kf_append(self, layer: Layer) -> None:
         if self._kf_tail is not None:
             with backend_scope(self._kf_backend), name_scope(self.name, caller=self):
-                self._kf_tail = layer(self._kf_tail)
+                try:
+                    self._kf_tail = layer(self._kf_tail)
+                except NotImplementedError:  # of a layer that cannot tell its output's shape: there is no graph
+                    self._kf_tail = None
             self.built = True
         self._tracker.track(self._kf_place(layer), layer)
         self._kf_sequence.append(layer)
@@ -316,6 +322,12 @@ def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Tensor:
     if len(have) == len(shape) - 1 and shape[-1] == 1:
         return ops.expand_dims(x, -1)
     return x
+
+
+def _graph_of(layer: Any) -> Graph | None:
+    """The graph of a model that knows its inputs."""
+    known = layer._kf_is_graph or (isinstance(layer, Sequential) and layer._kf_tail is not None)
+    return layer._kf_graph if known else None
 
 
 def _floats(layer: Layer) -> bool:

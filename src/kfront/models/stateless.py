@@ -45,7 +45,7 @@ class Stateless:
             Dict with "trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables".
 
         Raises:
-            ArgumentError: for an unknown format.
+            ArgumentError: for an unknown format, or two variables of one path.
 
         Example:
 
@@ -193,6 +193,8 @@ def _tree(items: Iterable[tuple[str, object]]) -> Config:
         place = out
         for folder in folders:
             place = place.setdefault(folder, {})
+        if name in place:
+            raise ArgumentError(f"[get_state_tree] expected paths that differ, got {path!r} twice; name the variables.")
         place[name] = value
     return out
 
