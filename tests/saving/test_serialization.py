@@ -18,7 +18,7 @@ deserialize = kfront.saving.deserialize_keras_object
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, 3, 2.5, "a", [1, [2]], {"a": [1, None]}, slice(1, None, 2), Ellipsis, (slice(None), 1)]
+    "value", [None, True, 3, 2.5, "a", [1, [2]], {"a": [1, None]}, slice(1, None, 2), b"a", Ellipsis, (slice(None), 1)]
 )
 def test_values(value):
     assert deserialize(serialize(value)) == value

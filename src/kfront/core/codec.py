@@ -133,7 +133,7 @@ def _special_form(obj: object) -> Any:
     if isinstance(obj, np.ndarray):
         return _array_form("__numpy__", obj)
     if isinstance(obj, bytes):
-        return obj.decode("utf-8")
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
     if isinstance(obj, slice):
         parts = {k: serialize_keras_object(getattr(obj, k)) for k in ("start", "stop", "step")}
         return {"class_name": "__slice__", "config": parts}
@@ -437,6 +437,7 @@ _SPECIAL = {
     "__tensor__": _tensor,
     "__slice__": _slice,
     "__ellipsis__": lambda config: Ellipsis,
+    "__bytes__": lambda config: guard.expect(config.get("value"), str, "__bytes__ value").encode("utf-8"),
     "__keras_tensor__": _symbolic,
     "__lambda__": _code,
 }

@@ -251,6 +251,8 @@ def _program(model: Model, signature: tuple[Nested[KerasTensor], ...], dynamic: 
 
     inputs = tree.map_structure(example, signature)
     dims = tuple(tree.map_structure(free, signature) if dynamic is None else dynamic)
+    if len(dims) == 1 and isinstance(dims[0], tuple) and not tree.is_nested(signature[0]):
+        (dims,) = dims  # as for a module with `*args`, which Keras exports
     parameters = inspect.signature(model.forward).parameters.values()
     several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     with _inference(model):
@@ -260,15 +262,15 @@ def _program(model: Model, signature: tuple[Nested[KerasTensor], ...], dynamic: 
 @contextlib.contextmanager
 def _inference(model: Model) -> Iterator[None]:
     """All modules in evaluation mode, and as they were at the end."""
-    training = [m for m in model.modules() if m.training]
-    for m in training:
+    modes = [(m, m.training) for m in model.modules()]
+    for m, _ in modes:
         m.training = False
     try:
         with torch.no_grad():
             yield
-    finally:
-        for m in training:
-            m.training = True
+    finally:  # of all: a module that torch puts the model into gives it its own mode
+        for m, mode in modes:
+            m.training = mode
 
 
 @contextlib.contextmanager
