@@ -488,7 +488,7 @@ def test_a_model_is_as_before_after_its_export_on_torch(nested, tmp_path):
         model = kfront.Sequential([kfront.Input((4,)), kfront.layers.BatchNormalization(), kfront.layers.Dense(2)])
         x = np.float32([[1, 2, 3, 4], [5, 6, 7, 9]])
         before = kfront.ops.convert_to_numpy(model(x))
-        free = {0: torch.export.Dim.AUTO}
-        model.export(tmp_path / "m.pt2", format="torch", dynamic_shapes=((free,),) if nested else (free,), verbose=False)
+        free = ({0: torch.export.Dim.AUTO},)
+        model.export(tmp_path / "m.pt2", format="torch", dynamic_shapes=(free,) if nested else free, verbose=False)
         assert not any(module.training for module in model.modules())
         np.testing.assert_array_equal(kfront.ops.convert_to_numpy(model(x)), before)

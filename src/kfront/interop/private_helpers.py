@@ -20,7 +20,7 @@ from kfront.core.operation import abstract_of, any_symbolic
 from kfront.core.options import int_tuple
 from kfront.core.registry import get_custom_objects
 from kfront.core.rng import seed_key
-from kfront.core.spec import KerasTensor, abstract_of
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.typing import DTypeLike, Seed, Shape, Tensor

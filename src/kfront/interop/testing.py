@@ -53,7 +53,11 @@ def _name_of(value: object) -> str:
 
 
 def get_test_data(
-    train_samples: int, test_samples: int, input_shape: Shape, num_classes: int, random_seed: int | None = None
+    train_samples: int,
+    test_samples: int,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    random_seed: int | None = None,
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Points around a center for each class, float32, and their classes: `(x_train, y_train), (x_test, y_test)`."""
     draw = np.random.default_rng(random_seed)

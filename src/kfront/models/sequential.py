@@ -324,10 +324,10 @@ def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Tensor:
     return x
 
 
-def _graph_of(layer: Any) -> Graph | None:
+def _graph_of(layer: Layer) -> Graph | None:
     """The graph of a model that knows its inputs."""
     known = layer._kf_is_graph or (isinstance(layer, Sequential) and layer._kf_tail is not None)
-    return layer._kf_graph if known else None
+    return getattr(layer, "_kf_graph", None) if known else None
 
 
 def _floats(layer: Layer) -> bool:

@@ -567,9 +567,9 @@ class Optimizer(Configurable, StateOwner):
     def _kf_due(self, fe: Foreach) -> bool | Tensor:
         """Whether this call updates variables; a 0-d tensor where the number of calls is not at hand."""
         n, done = self.gradient_accumulation_steps or 1, fe.number(self._iterations)
-        if n == 1 or done is not None:
-            return n == 1 or (done + 1) % n == 0
-        return scalars.equal((read(self._iterations) + 1) % n, 0)
+        if n == 1:
+            return True
+        return scalars.equal((read(self._iterations) + 1) % n, 0) if done is None else (done + 1) % n == 0
 
     def _kf_update_if(self, fe: Foreach, condition: bool | Tensor, plan: Plan, grads: list[Tensor]) -> None:
         """Update where a 0-d tensor is true: both outcomes are computed, one is kept."""

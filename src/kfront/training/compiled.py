@@ -47,13 +47,13 @@ class _Term(NamedTuple):
     places: list[int]
     form: object  # the structure of its outputs, None for one output
 
-    def of(self, flat: list[Any]) -> Any:
+    def of(self, flat: list[object]) -> object:
         """What a loss gets of a list with an entry for each output."""
         if self.form is None:
             return flat[self.places[0]]
         return tree.pack_sequence_as(self.form, [flat[i] for i in self.places])
 
-    def weight(self, flat: list[Any]) -> Any:
+    def weight(self, flat: list[object]) -> object:
         """As `of`; what is the same for all outputs is given once."""
         first = flat[self.places[0]]
         return first if all(flat[i] is first for i in self.places) else self.of(flat)
@@ -218,22 +218,23 @@ def _part(outputs: Any, path: tuple[object, ...]) -> tuple[object, str]:
     return tree.map_structure(lambda _: 0, outputs), "/".join(map(str, path))
 
 
-def _loss_of(spec: object, y_true: object, y_pred: object) -> Any:
+def _loss_of(spec: object, y_true: object, y_pred: object) -> losses.Loss:
     fn = losses.get(_resolve_loss(spec, y_true, y_pred))
     return fn if isinstance(fn, losses.Loss) else LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
 
 
-def _place(given: Any, path: tuple[object, ...], position: int) -> list[int]:
+def _place(given: object, path: tuple[object, ...], position: int) -> list[int]:
     """Where an output stands among the losses, dicts in the order in which they were written."""
     place = []
     for key in path:
         if isinstance(given, dict) and key in given:
             place.append(list(given).index(key))
+            given = given[key]
         elif isinstance(given, (list, tuple)) and isinstance(key, int) and key < len(given):
             place.append(key)
+            given = given[key]
         else:
             break
-        given = given[key]
     return [*place, position]
 
 

@@ -50,17 +50,10 @@ if TYPE_CHECKING:
 else:
     Layer = object  # a `Model` is both
 
-_OF_TRAINING = {
-    "optimizer",
-    "loss",
-    "compiled",
-    "stop_training",
-    "stop_evaluating",
-    "steps_per_execution",
-    "jit_compile",
-}
-_OF_TRAINING |= {"_kf_compiled", "_kf_compile_arguments", "_compile_loss", "_compile_metrics", "_loss_tracker"}
-_OF_TRAINING |= {"_run_eagerly", "stop_predicting"}
+_OF_TRAINING = frozenset(
+    "optimizer loss compiled stop_training stop_evaluating stop_predicting steps_per_execution jit_compile "
+    "_run_eagerly _kf_compiled _kf_compile_arguments _compile_loss _compile_metrics _loss_tracker".split()
+)
 
 
 def _also_with_state(step: F) -> F:
@@ -96,7 +89,7 @@ class Trainer(Layer):
     _compile_loss: CompiledLoss | None = None
     _compile_metrics: Any = None
     _loss_tracker: Any = None
-    _kf_compile_arguments: Any = None
+    _kf_compile_arguments: Config | None = None
     _run_eagerly: bool = False
 
     def _kf_architecture(self) -> Config:
