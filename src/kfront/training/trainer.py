@@ -51,8 +51,7 @@ else:
     Layer = object  # a `Model` is both
 
 _OF_TRAINING = frozenset(
-    "optimizer loss compiled stop_training stop_evaluating stop_predicting steps_per_execution jit_compile "
-    "_run_eagerly _kf_compiled _kf_compile_arguments _compile_loss _compile_metrics _loss_tracker".split()
+    ["optimizer", "loss", "compiled", "stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile", "_run_eagerly", "_kf_compiled", "_kf_compile_arguments", "_compile_loss", "_compile_metrics", "_loss_tracker"]
 )
 
 
