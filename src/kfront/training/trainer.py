@@ -50,9 +50,11 @@ if TYPE_CHECKING:
 else:
     Layer = object  # a `Model` is both
 
-_OF_TRAINING = frozenset(
-    ["optimizer", "loss", "compiled", "stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile", "_run_eagerly", "_kf_compiled", "_kf_compile_arguments", "_compile_loss", "_compile_metrics", "_loss_tracker"]
-)
+_OF_TRAINING = frozenset((
+    "optimizer", "loss", "compiled", "stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution",
+    "jit_compile", "_run_eagerly", "_kf_compiled", "_kf_compile_arguments", "_compile_loss", "_compile_metrics",
+    "_loss_tracker",
+))  # fmt: skip
 
 
 def _also_with_state(step: F) -> F:
