@@ -128,9 +128,9 @@ class TerminateOnNaN(Callback):
         if loss is None or math.isfinite(float(loss)):
             return
         message = f"Batch {batch}: the loss is {float(loss)}, training stops."
-        self.model.stop_training = True
         if self.raise_error:
             raise RuntimeError(message)
+        self.model.stop_training = True
         print_msg(message)
 
 

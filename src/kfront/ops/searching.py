@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -171,7 +172,7 @@ def unique(
     if size is not None:
         values = _refill(values, found, size, fill_value, axis)
     inverse = p.take(group, p.argsort(order), 0)
-    counts = p.segment_sum(ones_like(group), group, None if size is None else p.dim(order, 0) + size)
+    counts = p.segment_sum(ones_like(group), group, p.dim(order, 0) + (size or 0))
     extra = [
         (return_index, lambda: p.take(order, starts, 0)),
         (return_inverse, lambda: p.reshape(inverse, x.shape) if axis is None else inverse),
@@ -183,7 +184,10 @@ def unique(
 
 def _rows(x: TensorLike, axis: int) -> Tensor:
     x = moveaxis(x, axis, 0)
-    return p.reshape(x, (p.dim(x, 0), -1)) if len(x.shape) > 1 else p.expand_dims(x, 1)
+    if len(x.shape) < 2:
+        return p.expand_dims(x, 1)
+    rest = x.shape[1:]
+    return p.reshape(x, (p.dim(x, 0), -1 if None in rest else math.prod(rest)))
 
 
 def _row_order(table: TensorLike) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -19,7 +19,8 @@ from kfront.saving.keras_format import load_archive_weights, open_source, shown_
 from kfront.saving.legacy_h5 import is_legacy, read_legacy_weights
 from kfront.saving.safetensors import named_values, read_safetensors, write_safetensors
 from kfront.saving.sharded import read_sharded, write_sharded
-from kfront.saving.weights_h5 import array_bytes, collect, read_weights, write_collected
+from kfront.saving.walk import walk
+from kfront.saving.weights_h5 import Item, array_bytes, collect, read_weights, write_collected
 
 if TYPE_CHECKING:
     from kfront.models.model import Model
@@ -38,7 +39,8 @@ def save_weights(
         max_shard_size: gigabytes; the weights are split into files of at most that size, which a ``.weights.json``
             lists. None: one file.
         **kwargs: `metadata`, texts for the header of a safetensors file; `background`, True to copy the state at once
-            and write it in a thread.
+            and write it in a thread; `objects_to_skip`, for ``.weights.h5`` files: layers and other objects that are
+            left out.
 
     Returns:
         None; with `background` a `PendingSave`, whose ``wait()`` waits for the end and raises what went wrong.
@@ -56,12 +58,12 @@ def save_weights(
     ...     [path.name for path in pathlib.Path(folder).iterdir()]
     ['model.weights.h5']
     """
-    metadata, later = kwargs.pop("metadata", None), kwargs.pop("background", False)
+    metadata, later, skip = (kwargs.pop(k, None) for k in ("metadata", "background", "objects_to_skip"))
     _no_more(kwargs, "save_weights")
     if not getattr(model, "built", True):
         raise SavingError(f"[save_weights] expected a built model, got {model.name!r}, which has no weights; call it.")
     if hasattr(filepath, "write"):
-        write_collected(collect(model), cast("BinaryIO", filepath))
+        write_collected(_collected(model, skip), cast("BinaryIO", filepath))
         return None
     path = str(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
     endings = (".weights.h5", ".weights.json" if max_shard_size is not None else ".safetensors")
@@ -70,22 +72,36 @@ def save_weights(
             f"[save_weights] expected a path that ends in {' or '.join(map(repr, endings))}, got {shown(filepath)}."
         )
     if later:
-        return background.start(path, lambda: _job(model, path, overwrite, max_shard_size, metadata, copy=True))
-    return _job(model, path, overwrite, max_shard_size, metadata)()
+        return background.start(path, lambda: _job(model, path, overwrite, max_shard_size, metadata, skip, copy=True))
+    return _job(model, path, overwrite, max_shard_size, metadata, skip)()
 
 
 def _job(
-    model: Model, path: str, overwrite: bool, max_shard_size: float | None, metadata: object, copy: bool = False
+    model: Model,
+    path: str,
+    overwrite: bool,
+    max_shard_size: float | None,
+    metadata: object,
+    skip: object,
+    copy: bool = False,
 ) -> Callable[[], None]:
     """A function that writes a file of weights, whose values are copied now or read when it runs."""
     if path.endswith(".safetensors"):
+        if skip is not None:
+            raise SavingError(f"[save_weights] expected a '.weights.h5' file with `objects_to_skip`, got {path}.")
         tensors = named_values(model, copy)
         size = sum(array_bytes(v.shape, getattr(v, "_dtype", v.dtype)) for _, v in tensors)
         return lambda: _atomically(write_safetensors, tensors, size, path, overwrite, metadata)
-    items = collect(model, copy=copy)
+    items = _collected(model, skip, copy)
     if max_shard_size is not None:
         return lambda: write_sharded(items, path, overwrite, max_shard_size)
     return lambda: _atomically(write_collected, items, sum(i.size for i in items), path, overwrite)
+
+
+def _collected(model: Model, skip: object, copy: bool = False) -> list[Item]:
+    """The state of a model, without that of some objects."""
+    found = None if skip is None else walk(model, list(cast("Iterable[object]", skip)))
+    return collect(model, found, copy)
 
 
 def _atomically(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import wave
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -109,15 +110,15 @@ def _numbers(data: np.ndarray, width: int) -> np.ndarray:
     return (wide.view("<i4")[:, 0] / 2.0**31).astype("float32")
 
 
-def _resampled(x: np.ndarray, old: int, new: int) -> np.ndarray:
+def _resampled(x: np.ndarray, old: int, new: float) -> np.ndarray:
     try:
         from scipy.signal import resample_poly
     except ImportError as e:
         raise DataError(
             f"[audio_dataset_from_directory] expected SciPy to be installed for another sampling rate ({old} to {new})."
         ) from e
-    divisor = int(np.gcd(old, new))
-    return resample_poly(x, new // divisor, old // divisor, axis=0).astype("float32")
+    ratio = (Fraction(new) / old).limit_denominator(1000)
+    return resample_poly(x, ratio.numerator, ratio.denominator, axis=0).astype("float32")
 
 
 def _parts(samples: list[Any]) -> tuple[list[Any], Any]:

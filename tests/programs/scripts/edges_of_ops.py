@@ -119,3 +119,5 @@ for made in (Several(1, 2), Tail(1), Holder(Dropped())):
         print(made.get_config())
     except NotImplementedError:
         print(type(made).__name__, "NotImplementedError")
+show("nothing", [ops.unique(np.zeros((0,), "int32")), ops.argsort(np.array(3.0))])
+show("no slices", [list(x.shape) for x in ops.unique(np.zeros((0, 3), "int32"), axis=0, return_counts=True)])

@@ -97,3 +97,12 @@ text = model.to_json()
 show("json", [keras.models.model_from_json(text).name, sorted(__import__("json").loads(text))])
 clone = keras.models.clone_model(nested)
 show("clone", [clone.name, [layer.name for layer in clone.layers], clone.layers[0] is nested.layers[0]])
+part = keras.Sequential([keras.Input((5,)), layers.Dense(3, name="a"), layers.Dense(2, name="b")])
+other = keras.models.clone_model(part)
+keras.saving.save_weights(part, at("part.weights.h5"), objects_to_skip=[part.layers[0]])
+with h5py.File(at("part.weights.h5")) as file:
+    names = []
+    file.visititems(lambda n, item: names.append(n) if isinstance(item, h5py.Dataset) else None)
+    show("a part", sorted(names))
+keras.saving.load_weights(other, at("part.weights.h5"), objects_to_skip=[other.layers[0]])
+show("read", [bool(np.allclose(*(m.get_layer(n).get_weights()[0] for m in (part, other)))) for n in "ab"])

@@ -79,7 +79,7 @@ def _running(fn: Function[Array]) -> Function[Array]:
 cumsum = _running(jnp.cumsum)
 cumprod = _running(jnp.cumprod)
 sort = compiled(1)(lambda x, axis: jnp.sort(x, axis))
-argsort = compiled(1)(lambda x, axis: jnp.argsort(x, axis).astype("int32"))
+argsort = compiled(1)(lambda x, axis: jnp.argsort(x, axis if x.ndim else None).astype("int32"))
 
 
 @compiled(1, 2)

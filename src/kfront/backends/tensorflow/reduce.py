@@ -194,7 +194,7 @@ def sort(x: Tensor, axis: int | None = -1) -> Tensor:
 
 def argsort(x: Tensor, axis: int | None = -1) -> Tensor:
     """Indices that sort ascending; equal elements keep their order."""
-    if axis is None:
+    if axis is None or x.shape.rank == 0:
         x, axis = _reshape(x, constant((-1,))), 0
     if x.dtype == tf.bool:
         x = _cast(x, tf.int32)
