@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),
 ]
 PLAIN = {"float32", "int32", "bool"}
-NUMBERS = {"ndim", "size"}  # of known shapes: no tensors
+NUMBERS = {"ndim", "size", "token_positions"}  # of known shapes: no symbolic tensors
 
 
 def is_plain(call):

@@ -28,7 +28,8 @@ def test_forms():
     assert serialize(slice(1, None)) == {"class_name": "__slice__", "config": {"start": 1, "stop": None, "step": None}}
     assert serialize(...) == {"class_name": "__ellipsis__", "config": {}}
     assert serialize(np.float32(1.5)) == 1.5 and type(serialize(np.int64(3))) is int
-    assert serialize(b"ab") == "ab"
+    assert serialize(b"ab") == {"class_name": "__bytes__", "config": {"value": "ab"}}  # as Keras has it
+    assert kfront.saving.deserialize_keras_object(serialize(b"ab")) == b"ab"
     assert serialize(np.arange(2, dtype="int32")) == {
         "class_name": "__numpy__",
         "config": {"value": [0, 1], "dtype": "int32"},

@@ -71,7 +71,7 @@ GADGETS = [
     ("keras.src.saving.saving_lib", "DiskIOStore", {"root_path": "{marker}"}),
     ("keras.src.utils.file_utils", "function", "get_file"),
     ("keras.src.ops.function", "Function", {}),
-    ("keras.src.ops.core", "Map", {"f": "x"}),
+    ("keras.src.ops.core", "CustomGradient", {"f": "x"}),
     ("keras.src.ops.numpy", "system", {}),
     ("keras.layers", "TorchModuleWrapper", {"module": "gASVAAAA", "name": "t"}),
     ("keras.layers", "TFSMLayer", {"filepath": "{marker}", "name": "t"}),
@@ -169,6 +169,17 @@ def test_gadgets_on_every_engine(backend, marker, tmp_path):
             assert i > 3 or not named or asked in str(caught.value) or str(gadget["config"])[:9] in str(caught.value)
         with pytest.raises(SavingError):
             kfront.saving.load_model(a.keras_file(tmp_path / "m.keras", a.sequential(gadget)))
+
+
+def test_functions_of_control_flow_are_registered_ones():
+    function = {"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "function"}
+    for name, config in (
+        ("VectorizedMap", {"function": function}),
+        ("WhileLoop", {"cond": function, "body": function}),
+    ):
+        gadget = {"module": "keras.src.ops.core", "class_name": name, "config": config, "registered_name": name}
+        with pytest.raises(SavingError, match="eval"):
+            kfront.saving.deserialize_keras_object(gadget)
 
 
 def test_only_serializable_public_names_resolve():

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))  # of the site's programs, also where tests import this one
 from recorded import newest
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -206,8 +206,8 @@ def layer_normalization(
 
 
 RMS_SCALING = (
-    "`rms_scaling=True` divides by the deviation, not by the root of the mean of squares; use rms_normalization or "
-    "RMSNormalization, unless a file is to be read."
+    "`rms_scaling=True` divides by the deviation, not by the root of the mean of squares; use RMSNormalization "
+    "or rms_normalization, unless a file is to be read."
 )
 
 

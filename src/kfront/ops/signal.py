@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from kfront.core import shapes
-from kfront.core.dtypes import floating, is_float
-from kfront.core.errors import ArgumentError, DTypeError, ShapeError
+from kfront.core.dtypes import floating
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.options import positive
 from kfront.core.shapes import known
@@ -109,8 +109,6 @@ def stft(
     (5, 3)
     """
     _check_frames("stft", sequence_length=sequence_length, sequence_stride=sequence_stride, fft_length=fft_length)
-    if not is_float(p.dtype_of(x)):
-        raise DTypeError(f"[stft] expected a floating `x`, got {p.dtype_of(x)}; cast it first.")
     if fft_length < sequence_length:
         raise ArgumentError(f"[stft] expected `fft_length` >= {sequence_length}, got {fft_length}.")
     if center:

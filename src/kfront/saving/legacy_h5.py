@@ -389,7 +389,7 @@ def _old_entry(data: Config) -> dict[str, object]:
 
 
 def _training_config(model: Model) -> dict[str, object]:
-    given = model._kf_compile_arguments
+    given = model._kf_compile_arguments or {}
     out = {k: _old_value(given.get(k)) for k in ("loss", "loss_weights", "metrics", "weighted_metrics")}
     out["loss"] = _named_loss(out["loss"])
     for key in ("run_eagerly", "steps_per_execution", "jit_compile"):
