@@ -18,6 +18,7 @@ from kfront.ops.matrix import norm
 from kfront.ops.primitives.arguments import epsilon
 
 _LARGEST_HALF = 65504.0
+_EPSILON = epsilon
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -211,7 +212,6 @@ RMS_SCALING = (
 )
 
 
-@op(("x", "scale"), _normal_rule, prepare={"epsilon": epsilon})
 def scaled_by_deviation(
     x: Tensor, scale: Tensor | None = None, axis: int | Sequence[int] = -1, epsilon: Any = None
 ) -> Tensor:
@@ -235,7 +235,8 @@ def scaled_by_deviation(
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
     around = p.subtract(y, p.mean(y, axes, True))
-    return _scaled(x, p.multiply(y, p.rsqrt(p.add(p.mean(square(around), axes, True), epsilon))), scale, axes)
+    least = _EPSILON(epsilon)
+    return _scaled(x, p.multiply(y, p.rsqrt(p.add(p.mean(square(around), axes, True), least))), scale, axes)
 
 
 def _scaled(x: Tensor, y: Tensor, scale: Tensor | None, axes: tuple[int, ...]) -> Tensor:
