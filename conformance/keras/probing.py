@@ -77,7 +77,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _of_the_package(warning: warnings.WarningMessage, package: Any) -> bool:
-    """Whether Keras or kfront warns, not an engine: from the package's files or, by `stacklevel`, from here."""
+    """Whether Keras or kfront warns, not an engine: from the package's files or, by `stacklevel`, from here.
+
+    What torch warns of once in a process, at the line that first led to it, says that it was triggered internally.
+    """
+    if "Triggered internally" in str(warning.message):
+        return False
     file = os.path.abspath(warning.filename)
     homes = (os.path.dirname(package.__file__), str(pathlib.Path(__file__).parent))
     return file.startswith(homes) and warning.category is UserWarning

@@ -14,7 +14,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.core.naming import auto_name
 from kfront.core.op_registry import Declared, declared
-from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.spec import Abstract, KerasTensor, abstract
 from kfront.core.state import current, state
 from kfront.core.typing import Config, Tensor
 
@@ -210,7 +210,7 @@ class Operation:
 def abstract_of(x: Any) -> Any:
     """Shape and dtype in place of a tensor, or of an array; anything else as it is."""
     if isinstance(x, KerasTensor):
-        return Abstract(x.shape, x.dtype)
+        return abstract(x)
     b = state.backend or current()
     return Abstract(b.static_shape(x), b.dtype_name(x.dtype)) if b.is_tensor(x) else x
 

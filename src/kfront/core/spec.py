@@ -140,8 +140,9 @@ class KerasTensor(ArrayOperators):
         raise self._no_value("conversion to NumPy")
 
     def __eq__(self, other: object) -> bool:
-        """Identity among symbolic tensors, which lists of them need; the op `equal` with an array or a number."""
-        if other is None or isinstance(other, (KerasTensor, str)):
+        """Identity among tensors of graphs, which lists of them need; the op `equal` with an array, or in a `call`."""
+        graph = isinstance(other, KerasTensor) and type(self) is not Abstract
+        if graph or other is None or isinstance(other, str):
             return self is other
         return ops.equal(self, other)
 

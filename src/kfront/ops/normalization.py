@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfront.core import shapes
@@ -18,7 +18,6 @@ from kfront.ops.matrix import norm
 from kfront.ops.primitives.arguments import epsilon
 
 _LARGEST_HALF = 65504.0
-_EPSILON = epsilon
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -213,18 +212,11 @@ RMS_SCALING = (
 
 
 def scaled_by_deviation(
-    x: Tensor, scale: Tensor | None = None, axis: int | Sequence[int] = -1, epsilon: Any = None
+    x: Tensor, scale: Tensor | None = None, axis: int | Sequence[int] = -1, least: float | None = None
 ) -> Tensor:
     """x divided by the root of its variance along axes, as Keras's `rms_scaling` has it; the mean stays.
 
-    Args:
-        x: tensor; halves are computed in float32.
-        scale: scale, of the shape of `x` along `axis`, or None.
-        axis: int or sequence of ints.
-        epsilon: added so that the divisor is not 0; the configured one if None.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
+    The arguments are those of `rms_normalization`, `least` is its `epsilon`.
 
     Example:
 
@@ -232,15 +224,16 @@ def scaled_by_deviation(
     >>> [round(float(v), 3) for v in scaled_by_deviation(ops.array([1.0, 3.0]))]
     [1.0, 3.0]
     """
+    return _divided(x, scale, axis, epsilon(least), lambda y, axes: p.subtract(y, p.mean(y, axes, True)))
+
+
+def _divided(
+    x: Tensor, scale: Tensor | None, axis: int | Sequence[int], least: Any, measured: Callable[..., Tensor]
+) -> Tensor:
+    """x divided by the root mean square of what is `measured` of it, scaled, in the dtype of x."""
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
-    around = p.subtract(y, p.mean(y, axes, True))
-    least = _EPSILON(epsilon)
-    return _scaled(x, p.multiply(y, p.rsqrt(p.add(p.mean(square(around), axes, True), least))), scale, axes)
-
-
-def _scaled(x: Tensor, y: Tensor, scale: Tensor | None, axes: tuple[int, ...]) -> Tensor:
-    """y times `scale` along the axes, in the dtype of x."""
+    y = p.multiply(y, p.rsqrt(p.add(p.mean(square(measured(y, axes)), axes, True), least)))
     if scale is not None:
         y = p.multiply(y, p.cast(_along_axes(scale, x, axes), p.dtype_of(y)))
     return p.cast(y, p.dtype_of(x))
@@ -265,9 +258,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
     >>> [round(float(v), 3) for v in ops.rms_normalization([2.0, -2.0])]
     [1.0, -1.0]
     """
-    axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
-    y = widen(x)
-    return _scaled(x, p.multiply(y, p.rsqrt(p.add(p.mean(square(y), axes, True), epsilon))), scale, axes)
+    return _divided(x, scale, axis, epsilon, lambda y, axes: y)
 
 
 @op(dtype=floating, prepare={"epsilon": epsilon}, fuse=True, home="nn")

@@ -120,3 +120,12 @@ for made in (Several(1, 2), Tail(1), Holder(Dropped())):
         print(type(made).__name__, "NotImplementedError")
 show("nothing", [ops.unique(np.zeros((0,), "int32")), ops.argsort(np.array(3.0))])
 show("no slices", [list(x.shape) for x in ops.unique(np.zeros((0, 3), "int32"), axis=0, return_counts=True)])
+
+
+class Same(keras.layers.Layer):
+    def call(self, left, right):
+        return ops.cast(left == right, "float32")
+
+
+same = keras.Model([x, y], Same()(x, y))
+show("within a call", [same.output, same.predict([np.eye(2, 3), np.ones((2, 3))], verbose=0)])

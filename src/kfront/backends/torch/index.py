@@ -238,6 +238,8 @@ def _flat_positions(shape: ShapeLike, at: Sequence[Tensor]) -> tuple[int, Tensor
 
 def _segments(ids: Tensor, num_segments: int | None) -> tuple[int, Tensor]:
     """The number of segments, and ids in which those out of range point past the end."""
+    if ids.ndim != 1:
+        raise ValueError(f"segment_ids of rank {ids.ndim}")  # the op's rule of shapes tells the rest
     ids = ids.to(torch.int64)
     if num_segments is None:
         num_segments = int(ids.max()) + 1 if ids.numel() else 0
@@ -251,8 +253,6 @@ def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None = No
 
 
 def segment_max(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
-    if segment_ids.ndim != 1:
-        raise ValueError(segment_ids.ndim)  # the rule of shapes tells more
     n, ids = _segments(segment_ids, num_segments)
     kind = data.dtype
     lowest = -math.inf if kind.is_floating_point else 0 if kind is torch.bool else torch.iinfo(kind).min
