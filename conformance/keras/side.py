@@ -11,6 +11,8 @@ import signal
 import sys
 import types
 
+import ml_dtypes  # noqa: F401  (NumPy knows bfloat16 once it is imported, which some parts of Keras do and others not)
+
 from ..suite import free_memory
 from .probing import Facts, Probe, observe
 from .tables import probes_of

@@ -15,7 +15,7 @@ from .subjects import subjects
 __all__ = ["KINDS", "kind", "probes_of", "stamp"]
 
 KINDS = ("attributes", "config", "weights", "options", "masks", "inputs", "dtypes", "symbolic", "errors")
-FORM = 2  # raised when facts are written in another form: what is kept is then asked again
+FORM = 3  # raised when facts are written in another form: what is kept is then asked again
 
 
 def kind(name: str) -> types.ModuleType:
