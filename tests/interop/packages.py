@@ -74,7 +74,7 @@ PACKAGES = (
     Package("keras-tcn", "tcn"),
     Package("optuna-integration", "optuna_integration", requires=("optuna",)),
     Package("mlflow", "mlflow", requires=("mlflow-skinny", "sqlalchemy", "alembic")),
-    Package("wandb", "wandb", requires=("gitpython", "pydantic", "opentelemetry-sdk", "cwevals")),
+    Package("wandb", "wandb", requires=("click", "gitpython", "platformdirs", "pydantic", "opentelemetry-sdk", "cwevals")),
 )
 # what `-m kfront.as_keras` cannot stand in for, because it is about Keras's own inside
 NEVER = {

@@ -433,10 +433,7 @@ class RNN(OptionLayer):
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        config = super().get_config()
-        if type(self).__init__ is RNN.__init__:
-            config["cell"] = serialize_keras_object(self.cell)
-        return config
+        return {**super().get_config(), "cell": serialize_keras_object(self.cell)}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
@@ -484,8 +481,8 @@ class OfCell(RNN):
         return {}
 
     def get_config(self) -> Config:
-        """Constructor arguments: those of `RNN` and of the cell."""
-        return {**super().get_config(), **self.cell._kf_stored_options()}
+        """Constructor arguments: those of `RNN` but the cell, and of the cell."""
+        return {**super(RNN, self).get_config(), **self.cell._kf_stored_options()}
 
 
 def _padding(backend: Backend, mask: Tensor | None) -> tuple[str, int | None]:

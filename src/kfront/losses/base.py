@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, Self, TypeAlias
 
 from kfront import config, dtype_policies, ops
@@ -202,7 +203,7 @@ class LossFunctionWrapper(Loss, WrapsFunction):
     def get_config(self) -> Config:
         """Constructor arguments."""
         out = super().get_config()
-        if type(self) is LossFunctionWrapper:
+        if "fn" in signature(type(self).__init__).parameters:
             out.update(fn=serialize_keras_object(self.fn), **self._function_options)
         return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, Self
 
 from kfront import ops
@@ -173,7 +174,7 @@ class MeanMetricWrapper(Mean, WrapsFunction):
     def get_config(self) -> Config:
         """Constructor arguments."""
         out = super().get_config()
-        if type(self) is MeanMetricWrapper:
+        if "fn" in signature(type(self).__init__).parameters:
             out.update(fn=serialize_keras_object(self._fn), **self._function_options)
         return out
 

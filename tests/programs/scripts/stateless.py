@@ -32,3 +32,30 @@ with keras.StatelessScope(state_mapping=[(variable, ops.array([5.0, 6.0]))]) as 
 show("outside", variable)
 show("in scope", scope.get_current_value(variable))
 show("too few", refused(lambda: model.stateless_call(trainable[:1], non_trainable, x), ValueError))
+
+# a loop whose body reads and draws in a scope of its own, as samplers of text do
+seeds = keras.random.SeedGenerator(1)
+
+
+def body(state, i, total):
+    with keras.StatelessScope(state_mapping=[(seeds.state, state)]) as inner:
+        drawn = keras.random.uniform((2,), seed=seeds)
+    return inner.get_current_value(seeds.state), i + 1, total + ops.cast(drawn < 1.0, "int32")
+
+
+def loop(state):
+    start = (state, ops.cast(0, "int32"), ops.zeros((2,), "int32"))
+    return ops.while_loop(
+        lambda *now: ops.convert_to_tensor(True), body, start, maximum_iterations=ops.cast(4, "int32")
+    )
+
+
+call = loop
+if keras.backend.backend() == "jax":
+    import jax
+
+    call = jax.jit(loop)
+for _ in range(2):
+    state, steps, total = call(seeds.state.value)
+    seeds.state.assign(state)
+    show("loop", [steps, total, [int(x) for x in ops.convert_to_numpy(seeds.state)]])

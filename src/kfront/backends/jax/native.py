@@ -104,10 +104,13 @@ class JaxVariable(Variable):
 
     def assign(self, value: Array) -> Array:
         """Set the value; returns it."""
+        self._kf_noted()
+        return super().assign(value)
+
+    def _kf_noted(self) -> None:
         entries = _local.entries
         if entries is not None:
             entries.setdefault(id(self), (self, self._value))
-        return super().assign(value)
 
     def _write(self, value: Array) -> None:
         if isinstance(value, TRACER):
@@ -188,9 +191,7 @@ def _end_residence(variable: Variable) -> None:
 def store(variable: Variable, value: Array) -> None:
     """Put a value that came out of a traced function into a Variable."""
     _end_residence(variable)
-    entries = _local.entries
-    if entries is not None:
-        entries.setdefault(id(variable), (variable, variable._value))
+    variable._kf_noted()
     variable._value = value
 
 
