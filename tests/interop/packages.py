@@ -54,7 +54,7 @@ PACKAGES = (
             "utils",
             "graph_test.py",
         ),
-        left_out={"pretrained": _DOWNLOADS},
+        left_out={"pretrained": _DOWNLOADS, "init_hp2_equals": _DOWNLOADS, "crash_with_init_hps": _DOWNLOADS},
         requires=("dm-tree", "tensorboard"),
     ),
     Package(
@@ -74,7 +74,9 @@ PACKAGES = (
     Package("keras-tcn", "tcn"),
     Package("optuna-integration", "optuna_integration", requires=("optuna",)),
     Package("mlflow", "mlflow", requires=("mlflow-skinny", "sqlalchemy", "alembic")),
-    Package("wandb", "wandb", requires=("click", "gitpython", "platformdirs", "pydantic", "opentelemetry-sdk", "cwevals")),
+    Package(
+        "wandb", "wandb", requires=("click", "gitpython", "platformdirs", "pydantic", "cwevals", "opentelemetry-sdk")
+    ),
 )
 # what `-m kfront.as_keras` cannot stand in for, because it is about Keras's own inside
 NEVER = {

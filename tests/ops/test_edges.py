@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import kfront
 from kfront import layers, ops
+from kfront.core.op import OPS
 from kfront.core.state import state
 
 
@@ -67,3 +69,25 @@ def test_a_float64_of_numpy_is_a_python_float(backend: Any) -> None:
     wide = ops.ones(2, "float64")  # float32 on JAX unless x64 is enabled
     assert ops.add(wide, two).dtype == wide.dtype
     assert float(ops.convert_to_numpy(ops.exp(np.float64(0.0)))) == 1.0
+
+
+SEVERAL = [
+    n for n, op in OPS.items() if "Axis" in str(inspect.signature(op.function).parameters.get("axis")) and op.public
+]
+
+
+@pytest.mark.parametrize("axis", [(), []], ids=["tuple", "list"])
+@pytest.mark.parametrize("name", SEVERAL)
+def test_no_axis_is_no_axis(name: str, axis: Any, backend: Any) -> None:
+    """What NumPy gives, where nothing is reduced; torch takes all axes for none."""
+
+    def outcome(engine: str) -> Any:
+        x = np.array([[1.0, 2.0, 4.0], [3.0, 5.0, 7.0]], "float32")
+        with kfront.backend_scope(engine):
+            try:
+                found = getattr(ops, name)(ops.convert_to_tensor(x), axis=axis)
+            except (ValueError, TypeError) as error:
+                return type(error)
+            return [ops.convert_to_numpy(part).tolist() for part in kfront.tree.flatten(found)]
+
+    assert outcome(backend) == outcome("numpy")

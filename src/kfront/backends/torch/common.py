@@ -65,6 +65,9 @@ def on_device(name: Tensor) -> torch.device:
     return torch.device("cpu" if name.startswith("cpu") else name)
 
 
+NOTHING = ((), [])  # as an axis: nothing is reduced, where torch reduces all
+
+
 def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
     """`axis` (None, int or sequence) as a tuple of ints, counted from the front."""
     if axis is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from kfront.backends.halves import through_float32
+from kfront.backends.torch.common import NOTHING
 from kfront.backends.torch.step import inside_func, nesting
 from kfront.backends.typing import Axes
 from kfront.core.op import OPS
@@ -128,6 +129,6 @@ def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def norm(x: Tensor, ord: Tensor | None = None, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    if ord is None:
+    if ord is None and axis not in NOTHING:
         return torch.linalg.vector_norm(x, 2, axis, keepdims)
     return OPS["norm"].body(x, ord, axis, keepdims)  # type: ignore[misc]

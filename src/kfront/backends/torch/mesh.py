@@ -21,7 +21,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 
 from kfront.backends.torch import random, step, transforms
-from kfront.backends.torch.common import axes_of
+from kfront.backends.torch.common import NOTHING, axes_of
 from kfront.backends.torch.dtensors import Layout, Places, copies, move, of_part, on_mesh, place, settled, whole
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.placed import gathering, undivided
@@ -273,7 +273,7 @@ def _else_whole(fn: AnyCallable) -> AnyCallable:
 def _mean(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def mean(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
         """Sums that are divided: DTensor cannot add a mean that is still to be made to a sum that is."""
-        if type(x) is not DTensor or axis == ():
+        if type(x) is not DTensor or axis in NOTHING:
             return plain(x, axis, keepdims)
         count = 1
         for a in axes_of(axis, x.ndim):
@@ -302,7 +302,7 @@ def _moments(plain: Callable[..., Pair[Tensor]]) -> Callable[..., Pair[Tensor]]:
 
 def _var(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def var(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        if type(x) is not DTensor or axis == ():
+        if type(x) is not DTensor or axis in NOTHING:
             return plain(x, axis, keepdims)
         return state.backend.moments(x, axes_of(axis, x.ndim), keepdims)[1]
 

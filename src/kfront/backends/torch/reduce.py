@@ -6,22 +6,21 @@ import builtins
 
 import torch
 
-from kfront.backends.torch.common import axes_of, native
+from kfront.backends.torch.common import NOTHING, axes_of, native
 from kfront.backends.typing import Axes, Function
 from kfront.core.sparse import sparse_bincount
 from kfront.core.typing import DTypeLike
 
 Tensor = torch.Tensor
 
-
 def sum(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    if axis == ():
+    if axis in NOTHING:
         return x
     return torch.sum(x, axis, keepdims, dtype=x.dtype)
 
 
 def mean(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    if axis == ():
+    if axis in NOTHING:
         return x
     return torch.mean(x, axis, keepdims)
 
@@ -55,7 +54,7 @@ def _extreme(
     initial: Tensor | float | None,
 ) -> Tensor:
     if initial is None:
-        return x if axis == () else reduce(x, () if axis is None else axis, keepdims)
+        return x if axis in NOTHING else reduce(x, () if axis is None else axis, keepdims)
     start = torch.as_tensor(initial, dtype=x.dtype, device=x.device)
     axes = axes_of(axis, x.ndim)
     if x.numel() == 0:
@@ -78,30 +77,30 @@ def argmin(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 
 def all(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    if axis == ():
+    if axis in NOTHING:
         return x
     return torch.all(x, tuple(axis) if axis.__class__ is list else axis, keepdims)
 
 
 def any(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    if axis == ():
+    if axis in NOTHING:
         return x
     return torch.any(x, tuple(axis) if axis.__class__ is list else axis, keepdims)
 
 
 def count_nonzero(x: Tensor, axis: Axes = None) -> Tensor:
     some = torch.as_tensor(x) != 0
-    return some.to(torch.int32) if axis == () else torch.sum(some, axis, dtype=torch.int32)
+    return some.to(torch.int32) if axis in NOTHING else torch.sum(some, axis, dtype=torch.int32)
 
 
 def var(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    if axis == ():
+    if axis in NOTHING:
         return torch.zeros_like(x)
     return torch.var(x, axis, correction=0, keepdim=keepdims)
 
 
 def std(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    if axis == ():
+    if axis in NOTHING:
         return torch.zeros_like(x)
     return torch.std(x, axis, correction=0, keepdim=keepdims)
 
@@ -119,6 +118,8 @@ def cumprod(x: Tensor, axis: Axes = None, dtype: DTypeLike = None) -> Tensor:
 
 
 def logsumexp(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    if axis in NOTHING:
+        return x
     return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
 
 
