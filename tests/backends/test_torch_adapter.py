@@ -571,8 +571,16 @@ def test_batches_arrive_whole(b):
     assert sums == [i * 1e6 for i in range(20)] and all(x.is_cuda for x in fed)
 
 
-def test_an_op_imports_neither_the_compiler_nor_sympy():
-    code = "import sys, kfront\nkfront.ops.add(1.0, 2.0)\n"
+_TRAINED = """import numpy as np
+x = np.zeros((64, 4), "float32")
+model = kfront.Sequential([kfront.layers.Dense(4)])
+model.compile("adam", "mse")
+model.fit(x, x, verbose=0), model.evaluate(x, x, verbose=0), model.predict(x, verbose=0)"""
+
+
+@pytest.mark.parametrize("use", ["kfront.ops.add(1.0, 2.0)", _TRAINED], ids=["op", "training"])
+def test_imports_neither_the_compiler_nor_sympy(use):
+    code = f"import sys, kfront\n{use}\n"
     code += "print([m for m in ('torch._dynamo', 'sympy') if m in sys.modules])"
     env = {**os.environ, "KERAS_BACKEND": "torch"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)

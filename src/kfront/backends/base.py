@@ -689,6 +689,11 @@ class Backend:
             found = self._distributor = self.make_distributor()
         return found
 
+    @property
+    def active_distributor(self) -> Distributor:
+        """`distributor` where there is one; else one for a single process, as the engine's own may import a lot."""
+        return self.__dict__.get("_distributor") or Distributor(self)
+
     def make_distributor(self) -> Distributor:
         """The engine's `Distributor`; imports what only that needs."""
         return Distributor(self)

@@ -105,7 +105,7 @@ def fit(model: Trainer, data: Data, plan: Plan, validation: Validation) -> Histo
     plan = plan._replace(steps=_within(plan.steps, config.max_steps_per_epoch()))
     model.stop_training = False
     model._initial_epoch = None  # a callback that resumes a run may set it in `on_train_begin`
-    with model._kf_backend.distributor.together():
+    with model._kf_backend.active_distributor.together():
         progress = Progress.of(model, data, callbacks)
         validator = _Validator(model, validation, callbacks, progress)
         try:
@@ -154,7 +154,7 @@ def _ready(
         done: batches that were taken from the iterator before.
     """
     with data.ahead(batches, most, followed) as ready:
-        yield model._kf_backend.distributor.level(ready, data.apart, lambda: data.length(most, done))
+        yield model._kf_backend.active_distributor.level(ready, data.apart, lambda: data.length(most, done))
 
 
 class _Run:
@@ -382,7 +382,7 @@ def _validation_data(model: Trainer, validation: Validation) -> Data:
 
 def evaluate(model: Trainer, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
     """Results by name over all batches."""
-    with model._kf_backend.distributor.together():
+    with model._kf_backend.active_distributor.together():
         _compare(model, "evaluate", data, plan)
         return _evaluate(model, data, plan, nested)
 
@@ -428,7 +428,7 @@ def _test_batches(model: Trainer, batches: Iterator[Batch], data: Data, callback
 
 def predict(model: Trainer, data: Data, plan: Plan) -> Any:
     """Outputs of all batches, joined."""
-    with model._kf_backend.distributor.together():
+    with model._kf_backend.active_distributor.together():
         _compare(model, "predict", data, plan)
         return _predict(model, data, plan)
 
