@@ -11,6 +11,7 @@ cast by the op's dtype rule (a Python scalar only where the op is declared `weak
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -698,10 +699,7 @@ class Backend:
         """The engine's `Distributor`; imports what only that needs."""
         return Distributor(self)
 
-    @property
+    @functools.cached_property
     def foreach(self) -> Any:
         """Functions on lists of tensors, for optimizers."""
-        found = self.__dict__.get("_foreach")
-        if found is None:
-            found = self._foreach = self.foreach_type(self)
-        return found
+        return self.foreach_type(self)

@@ -54,7 +54,7 @@ def is_nested(structure: object) -> bool:
     >>> tree.is_nested([1]), tree.is_nested("text")
     (True, False)
     """
-    return isinstance(structure, (list, tuple)) or is_dict(structure)
+    return isinstance(structure, (list, tuple)) or (isinstance(structure, dict) and is_dict(structure))
 
 
 def _children(structure: Any) -> list[tuple[object, object]]:

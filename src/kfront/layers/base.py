@@ -429,7 +429,11 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 and ((fits := fields["_kf_fits"]) is None or fits(x.shape))
                 and (not st.any_mask_seen or (b.get_mask(x) is None and not fields["_kf_makes_mask"]))
             ):
-                return self.call(x, training=self._kf_flag(st, fields)) if fields["_kf_training"] else self.call(x)
+                if not fields["_kf_training"]:
+                    return self.call(x)
+                flag = st.training
+                known = flag is not None and fields.get("_kf_told") is flag
+                return self.call(x, training=flag if known else self._kf_flag(st, fields))
             if type(x) is list and self._kf_plain_list(x, st, b):
                 return self.call(x, training=self._kf_flag(st, fields)) if fields["_kf_training"] else self.call(x)
         elif fields.get("_kf_ready") and len(kwargs) == 1 and kwargs.get("training").__class__ is bool and args:

@@ -262,7 +262,7 @@ def share_of_replica(loss: Tensor) -> Tensor:
 
 def whole_of_replicas(loss: Tensor) -> Tensor:
     """The mean that `share_of_replica` was given."""
-    count = current().replicas()
+    count = (state.backend or current()).replicas()
     return loss if count == 1 else loss * count
 
 

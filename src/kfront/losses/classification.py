@@ -186,7 +186,7 @@ def _sparse_mean(
         return None
     if len(shape) != 2 or len(y_true.shape) != 1:
         return None
-    if len(y_true) != shape[0]:
+    if y_true.shape[0] != shape[0]:
         return None
     try:
         return fused(y_true, y_pred, from_logits)

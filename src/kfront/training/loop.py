@@ -21,7 +21,7 @@ from kfront.core.state import distribution_on, named
 from kfront.core.tracking import structure
 from kfront.core.typing import Backend, CallbacksLike, Config
 from kfront.training.data import Data, make_data
-from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, to_array
+from kfront.training.data.arrays import check_sizes, class_weights, to_array
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.progress import Progress
 
@@ -74,7 +74,7 @@ def _callback_list(model: Trainer, plan: Plan, data: Data, history: bool) -> Cal
 
 def feed(batch: Any, b: Backend, fresh: bool = False) -> Any:
     """A batch as the engine's step takes it; text stays NumPy where the engine has no strings."""
-    if is_numbers(batch):
+    if type(batch) is np.ndarray and batch.dtype.kind in "fiub":
         return b.feed(batch, fresh)
     f, plain = b.feed, "string" not in b.dtypes
     return tree.map_structure(lambda a: a if a is None or (plain and is_text(a)) else f(a), batch)
@@ -476,7 +476,7 @@ def on_host(out: Any, to_numpy: Callable[[Any], Any]) -> Any:
         return {k: on_host(v, to_numpy) for k, v in out.items()}
     if isinstance(out, (list, tuple)) and not hasattr(out, "_fields"):
         return type(out)(on_host(v, to_numpy) for v in out)
-    return tree.map_structure(to_numpy, out)
+    return tree.map_structure(to_numpy, out) if isinstance(out, tuple) else to_numpy(out)
 
 
 class _Outputs:

@@ -86,6 +86,7 @@ class TorchBackend(Backend):
     vjp = staticmethod(transforms.vjp)
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)
+    native_dtype = staticmethod(native)
     host_handle = staticmethod(_host.host_handle)
     host_call = staticmethod(_host.host_call)
     compiles_loops = False
@@ -108,9 +109,6 @@ class TorchBackend(Backend):
 
     def is_tensor(self, x: object) -> bool:
         return isinstance(x, Tensor)
-
-    def native_dtype(self, name: str) -> torch.dtype:
-        return native(name)
 
     def dtype_name(self, dtype: DTypeLike) -> str:
         found = NAMES.get(dtype)
@@ -176,17 +174,15 @@ class TorchBackend(Backend):
             x = x._value
         if not isinstance(x, Tensor):
             return np.asarray(x)
-        x = x.detach()
-        if hasattr(x, "full_tensor"):  # a DTensor, of which this process has a part
-            x = x.full_tensor()
+        if type(x) is not Tensor and hasattr(x, "full_tensor"):  # a DTensor, of which this process has a part
+            x = x.detach().full_tensor()
         if x.layout is not torch.strided:
-            x = x.to_dense()
-        x = x.cpu().resolve_conj().resolve_neg()
+            x = x.detach().to_dense()
         name = NAMES.get(x.dtype)
         if name in _BY_BITS:
             bits = torch.int16 if name == "bfloat16" else torch.int8
-            return x.contiguous().view(bits).numpy().view(numpy_dtype(name))
-        return x.numpy()
+            return x.detach().cpu().contiguous().view(bits).numpy().view(numpy_dtype(name))
+        return Tensor.numpy(x, force=True)  # a Parameter has its own, which comes here
 
     def set_mask(self, x: Tensor, mask: Tensor) -> None:
         x._keras_mask = mask
@@ -273,7 +269,7 @@ class TorchBackend(Backend):
         return NULL
 
     def no_grad(self) -> AbstractContextManager[object]:
-        return torch.no_grad()
+        return torch.set_grad_enabled(False)  # half the Python of `torch.no_grad()`
 
     def device(self, name: str | None) -> AbstractContextManager[object]:
         return _DeviceScope(name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-_compiling = torch.compiler.is_compiling
+_compiling = torch.compiler.is_dynamo_compiling
 
 
 def _number(x: Tensor | float) -> bool:

@@ -680,6 +680,6 @@ def install(b: Backend) -> None:
 def install_foreach(b: Backend) -> None:
     """Let optimizers of a backend take DTensors."""
     fused = vars(b.foreach).get("adam")
-    b._foreach = mine = MeshForeach(b)
+    b.foreach = mine = MeshForeach(b)
     if fused is not None:
         mine.adam = lambda variables, grads, *more: fused.__func__(mine, variables, list(map(_part, grads)), *more)

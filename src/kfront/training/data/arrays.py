@@ -172,7 +172,7 @@ class ArrayData(Data):
         for i in range(skip * size, n, size):
             part: object = slice(i, i + size) if order is None else order[i : i + size]
             if self._kf_plain:
-                yield _cut(x, part), _cut(y, part), _cut(w, part)
+                yield _cut(x, part), None if y is None else _cut(y, part), None if w is None else _cut(w, part)
             else:
                 yield tree.map_structure(lambda a, part=part: _cut(a, part), given)
 
