@@ -204,14 +204,14 @@ def _stores(cls: type) -> bool:
     return code is not None and "_kf_store" in code.co_names
 
 
-def _cached(cls: type, name: str, key: type | None, make: Callable[[], Found]) -> Found:
+def _cached(cls: type, name: str, make: Callable[[type, type], Found], key: type) -> Found:
     """What was found out about a class and is kept in it, not handed down to its subclasses."""
     table = cls.__dict__.get(name)
     if table is None:
         table = {}
         setattr(cls, name, table)
     if key not in table:
-        table[key] = make()
+        table[key] = make(cls, key)
     return table[key]
 
 
@@ -221,16 +221,14 @@ def option_names(cls: type) -> tuple[str, ...]:
     Args:
         cls: a Configurable class.
     """
-    return tuple(_writers(cls))
+    return tuple(_cached(cls, "_option_writers", _writers, cls))
 
 
-def _writers(cls: type) -> dict[str, Convert]:
-    def find() -> dict[str, Convert]:
-        bases = [base for base in reversed(cls.__mro__) if _stores(base)]
-        found = {name: _find(cls, name) for base in bases for name in _signature(base).own}
-        return {name: entry.write for name, entry in found.items() if entry is not None and entry.write is not None}
-
-    return _cached(cls, "_option_writers", None, find)
+def _writers(cls: type, _: type) -> dict[str, Convert]:
+    """How the options of a class are written."""
+    bases = [base for base in reversed(cls.__mro__) if _stores(base)]
+    found = {name: _find(cls, name) for base in bases for name in _signature(base).own}
+    return {name: entry.write for name, entry in found.items() if entry is not None and entry.write is not None}
 
 
 class _Reader(NamedTuple):
@@ -241,24 +239,23 @@ class _Reader(NamedTuple):
     check: Check | None
     direct: bool  # whether the value goes into `__dict__`, whatever it is
     plain: frozenset[type]  # types of values that go into `__dict__`; others are set as attributes
+    none: bool  # whether `get` gives None for None
 
 
 def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
     """How objects of `cls` treat the options that the `__init__` of `declaring` stores."""
-
-    def find() -> tuple[_Reader, ...]:
-        rows, types = [], declaring.__dict__["__init__"].__annotations__
-        for name in _signature(declaring).own:
-            entry = _find(cls, name)
-            if entry is _AS_IT_IS:
-                entry = _BY_ANNOTATION.get(types.get(name), entry)
-            if entry is not None:
-                is_property = hasattr(getattr(cls, name, None), "__set__")
-                direct = not entry.tracked and not is_property
-                rows.append(_Reader(name, entry.get, entry.check, direct, frozenset() if is_property else PLAIN))
-        return tuple(rows)
-
-    return _cached(cls, "_kf_option_readers", declaring, find)
+    rows, types = [], declaring.__dict__["__init__"].__annotations__
+    for name in _signature(declaring).own:
+        entry = _find(cls, name)
+        if entry is _AS_IT_IS:
+            entry = _BY_ANNOTATION.get(types.get(name), entry)
+        if entry is not None:
+            is_property = hasattr(getattr(cls, name, None), "__set__")
+            direct = not entry.tracked and not is_property
+            none = entry.get is not None and entry.get(None) is None
+            plain = frozenset() if is_property else PLAIN
+            rows.append(_Reader(name, entry.get, entry.check, direct, plain, none))
+    return tuple(rows)
 
 
 def with_defaults(function: F, **defaults: object) -> F:
@@ -290,10 +287,11 @@ class Configurable:
             ArgumentError: if an option has a value that its entry in the table does not allow.
         """
         fields = self.__dict__
-        for name, get, check, direct, plain_types in _readers(type(self), _declaring(given)):
+        readers = _cached(type(self), "_kf_option_readers", _readers, _declaring(given))
+        for name, get, check, direct, plain_types, none in readers:
             value = given[name]
             if get is not None:
-                value = get(value)
+                value = value if none and value is None else get(value)
             elif check is not None:
                 value = check(self, name, value)
             if direct or type(value) in plain_types:
@@ -304,7 +302,8 @@ class Configurable:
 
     def _kf_stored_options(self) -> Config:
         """Name and plain value of every option."""
-        return {name: write(getattr(self, name)) for name, write in _writers(type(self)).items()}
+        writers = _cached(type(self), "_option_writers", _writers, type(self))
+        return {name: write(getattr(self, name)) for name, write in writers.items()}
 
     def get_config(self) -> Config:
         """Constructor arguments."""

@@ -25,10 +25,10 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
         ShapeError: if it is not a sequence of non-negative ints and None.
     """
     try:
-        out = tuple(d if d is None else operator.index(d) for d in shape)
+        out = tuple([d if d is None else operator.index(d) for d in shape])
     except (TypeError, ValueError):
         raise ShapeError(f"[{name}] expected a sequence of ints and None, got {_short(shape)}.") from None
-    if any(d is not None and d < 0 for d in out):
+    if any([d is not None and d < 0 for d in out]):
         raise ShapeError(f"[{name}] expected dimensions >= 0 or None, got {tuple(shape)}.")
     return out
 

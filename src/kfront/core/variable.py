@@ -142,11 +142,11 @@ class Variable(VariableBase):
             if state.budget is not None:
                 state.budget.spend(shape, dtype)
             host = getattr(initializer, "host", None) if getattr(initializer, "made_on_host", False) else None
-            if host is not None and state.distribution is not None:
+            if host is not None:
                 self._dtype = dtype
-                return Unmade(initializer, shape, dtype)
+                return host(shape, dtype) if state.distribution is None else Unmade(initializer, shape, dtype)
             with b.eager():
-                value = initializer(shape, dtype=dtype) if host is None else host(shape, dtype)
+                value = initializer(shape, dtype=dtype)
         else:
             value = initializer._tensor if isinstance(initializer, VariableBase) else initializer
             if dtype is None and not hasattr(value, "dtype"):

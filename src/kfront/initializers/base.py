@@ -22,7 +22,7 @@ IntShape: TypeAlias = int | Sequence[int]
 
 def plain_shape(shape: IntShape) -> tuple[int, ...]:
     """`shape` as a tuple of Python ints."""
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(int, shape))
 
 
 class Initializer(Configurable):

@@ -203,9 +203,10 @@ def compute_fans(shape: tuple[int, ...], input_axes: Axes = None, output_axes: A
         return 1, 1
     if rank == 1:
         return shape[0], shape[0]
-    inputs, outputs = (rank - 2,), (rank - 1,)
-    if input_axes is not None and output_axes is not None:
-        inputs, outputs = _axes(input_axes, rank), _axes(output_axes, rank)
+    if input_axes is None or output_axes is None:
+        field = math.prod(shape[:-2])
+        return shape[-2] * field, shape[-1] * field
+    inputs, outputs = _axes(input_axes, rank), _axes(output_axes, rank)
     field = math.prod(d for i, d in enumerate(shape) if i not in inputs and i not in outputs)
     return math.prod(shape[i] for i in inputs) * field, math.prod(shape[i] for i in outputs) * field
 

@@ -70,7 +70,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
                 return wrapped(self, *args, **kwargs)
         scope = state.stateless
         with name_scope(self.name, caller=self):
-            self._path = current_path()
+            self.__dict__["_path"] = current_path()
             apply_policies(self)
             if scope is not None and scope.except_builds:
                 state.stateless = None
@@ -354,7 +354,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         shape = standardize_shape(shape if shape is not None else ())
         if None in shape:
             raise ShapeError(f"[{self.name}] expected a fully known shape for weight {name!r}, got {shape}.")
-        outer, _, last = (self.path or self.name).rpartition("/")
+        outer, _, last = (self._path or self.name).rpartition("/")
         with name_scope(last, self, override_parent=outer) if self.built else name_scope(self.name, caller=self):
             v = Variable(
                 initializer,

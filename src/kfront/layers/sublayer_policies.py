@@ -42,7 +42,7 @@ def serialized_policy(layer: Layer) -> Config:
 def apply_policies(layer: Any) -> None:
     """Give a layer that is about to be built the policy that maps have for its path: its own, or one around it."""
     fields, own = layer.__dict__, layer._dtype_policy
-    if isinstance(own, DTypePolicyMap):
+    if DTypePolicyMap in type(own).__mro__:  # `isinstance` asks its metaclass
         fields["_policies"] = own
         layer._kf_take_policy(own[place(layer)])
     for owner in owners():

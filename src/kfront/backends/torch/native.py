@@ -148,7 +148,7 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     names = fields["_kf_native_names"]
     own = thing.__dict__
     placed = "_kf_native_names" not in own or own.get("_placed", False)  # a layer that is new need not be looked for
-    found = next((n for n, (x, _) in names.items() if x is thing), None) if placed else None
+    found = next(iter([n for n, (x, _) in names.items() if x is thing]), None) if placed else None
     if not placed:
         own["_placed"] = True
     name = attribute.replace(".", "_")
@@ -197,7 +197,7 @@ def _rename(layer: Module, old: str, new: str, attribute: str) -> None:
             dict.pop(table, old)
             dict.__setitem__(table, new, value)
     if not isinstance(thing, Module):
-        thing.places = tuple((x, new if x is layer and n == old else n) for x, n in thing.places)
+        thing.places = tuple([(x, new if x is layer and n == old else n) for x, n in thing.places])
         _announce(layer, new)
 
 

@@ -132,7 +132,7 @@ class TorchVariable(Variable):
             self.own, self._aliased_by_autograd = tensor, False
             self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
             if is_parameter(tensor) and _differentiable(tensor):
-                self._trainable = tensor.requires_grad
+                self._trainable = Tensor.requires_grad.__get__(tensor)  # type: ignore[attr-defined]
         self._put(tensor)
 
     def become(self, tensor: Tensor) -> None:
@@ -163,14 +163,15 @@ class TorchVariable(Variable):
     def _put(self, value: Tensor) -> None:
         self._value = value
         own = self.own
-        if (type(own) is VariableParameter or type(own) is ReplacedParameter) and not torch.compiler.is_compiling():
+        other = ReplacedParameter if value is own else VariableParameter
+        if type(own) is other and not torch.compiler.is_compiling():
             own.__class__ = VariableParameter if value is own else ReplacedParameter
         for layer, name in self.places:
             fields = layer.__dict__
             shown = self._shown(layer)
             for attribute in fields["_kf_native_names"][name][1]:
                 held = fields.get(attribute)
-                if held is not shown and isinstance(held, (TorchVariable, Parameter)):
+                if held is not None and held is not shown and isinstance(held, (TorchVariable, Parameter)):
                     object.__setattr__(layer, attribute, shown)
 
     def _shown(self, layer: Module) -> Variable:
@@ -248,7 +249,7 @@ class _Default:
 
 def _chosen() -> torch.device | None:
     """The device of ``with torch.device(..)`` or `torch.set_default_device`, None without one."""
-    modes = overrides._get_current_function_mode_stack()
+    modes = overrides._get_current_function_mode_stack() if torch._C._len_torch_function_stack() else ()
     return next((mode.device for mode in reversed(modes) if isinstance(mode, DeviceContext)), None)
 
 
