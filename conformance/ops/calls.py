@@ -311,7 +311,7 @@ def steps_of(d: Draw, rank: int, most: int = 3) -> dict[str, Any]:
     return {"strides": each_axis(d, rank, *range(1, most + 1))}
 
 
-def conv(d: Draw, transposed: bool = False) -> Call:
+def conv(d: Draw, transposed: bool = False, biased: bool = False) -> Call:
     rank, layout = d.pick(1, 2, 3), layout_of(d)
     groups = 1 if transposed else d.pick(1, 1, 2)
     inputs, outputs = d.number(1, 2) * groups, d.number(1, 2) * groups
@@ -319,7 +319,8 @@ def conv(d: Draw, transposed: bool = False) -> Call:
     ends = (outputs, inputs) if transposed else (inputs // groups, outputs)
     steps = steps_of(d, rank)
     x = image(d, rank, layout, inputs, least=5 if "dilation_rate" in steps else 4)
-    return (x, d.array((*kernel, *ends), 1)), steps | {"padding": d.pick("valid", "same"), "data_format": layout}
+    arrays = (x, d.array((*kernel, *ends), 1), *([d.array((outputs,), 2)] if biased else []))
+    return arrays, steps | {"padding": d.pick("valid", "same"), "data_format": layout}
 
 
 def depthwise(d: Draw, separable: bool = False) -> Call:

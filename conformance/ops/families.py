@@ -222,6 +222,7 @@ _ROWS: tuple[tuple[str, Family], ...] = (
     ("stft", built(calls.framed)),
     ("glu", formed("...c", axis=(OMIT,), smallest=2)),
     ("conv", built(calls.conv)),
+    ("biased_conv", built(lambda d: calls.conv(d, biased=True))),
     ("conv_transpose", built(lambda d: calls.conv(d, True))),
     ("depthwise_conv", built(calls.depthwise)),
     ("separable_conv", built(lambda d: calls.depthwise(d, True))),

@@ -98,6 +98,21 @@ def _convolutions() -> list[Entry]:
     return [c, d, t, s]
 
 
+def _biased_conv() -> Entry:
+    def biased(x: Any, k: Any, bias: Any, **kw: Any) -> Any:
+        y = ref.conv(x, k, **kw)
+        first = kw.get("data_format") == "channels_first"
+        return y + (bias.reshape(-1, *(1,) * (y.ndim - 2)) if first else bias)
+
+    e = Entry("biased_conv", biased, _SUMS, "float", far=True)
+    e(floats(2, 5, 3), floats(3, 3, 4), floats(4)).also(*_ALL)
+    for layout, rank, padding in itertools.product(_FORMATS, (1, 2, 3), ("valid", "same")):
+        add = e if rank < 3 else e.edge
+        kernel = floats(*(3,) * rank, 2, 6)  # in two groups
+        add(_image(rank, layout, 4), kernel, floats(6), strides=2, padding=padding, data_format=layout)
+    return e.edge(floats(0, 5, 3), floats(3, 3, 4), floats(4))
+
+
 def _pooling() -> list[Entry]:
     m = Entry("max_pool", ref.max_pool, tol(0, 0), "float", far=True)
     a = Entry("average_pool", ref.average_pool, tol(4, 4, 2), "float", far=True)
@@ -379,6 +394,7 @@ def entries() -> list[Entry]:
         *_places(),
         *_along(),
         *_convolutions(),
+        _biased_conv(),
         *_pooling(),
         *_normalization(),
         *_losses(),

@@ -176,6 +176,10 @@ def _dropout(large: bool) -> list[Call]:
 CASES: dict[str, Callable[[bool], list[Call]]] = {
     "average_pool": _windows,
     "batch_normalization_train": _batch_norm,
+    "biased_conv": lambda large: [
+        Call((*c.args[:2], _numbers(c.args[1].shape[-1], seed=2), *c.args[2:]), (0, 1, 2), 1e-4)
+        for c in _kernels(large, 4, 8) + ([] if large else _kernels(large, 2, 6))
+    ],
     "bincount": lambda large: [Call((_indices(1000 if large else 5, 100000 if large else 9), None, 7, False))],
     "conv": lambda large: _kernels(large, 4, 8) + ([] if large else _kernels(large, 2, 6)),
     "conv_transpose": _transposed,

@@ -26,6 +26,7 @@ from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
 from kfront.layers.options import IntOrInts, OptionLayer, known_axis
+from kfront.ops.convolution import biased_conv
 from kfront.ops.primitives.nn import conv, conv_transpose
 
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
@@ -81,9 +82,9 @@ class WindowLayer(OptionLayer):
         self.compute_output_shape(input_shape)
         return channels
 
-    def _finish(self, outputs: Tensor) -> Tensor:
-        """Add the bias and apply the activation."""
-        bias = self.bias
+    def _finish(self, outputs: Tensor, biased: bool = False) -> Tensor:
+        """Add the bias, unless they have it, and apply the activation."""
+        bias = None if biased else self.bias
         if bias is not None:
             value = read(bias)
             if self.data_format == "channels_first":
@@ -168,14 +169,21 @@ class BaseConv(WindowLayer, LoraLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
-        return self._finish(self.convolution_op(inputs, read(self.kernel)))
+        kernel, bias = read(self.kernel), self.bias
+        if bias is not None and getattr(self.convolution_op, "__func__", None) is BaseConv.convolution_op:
+            return self._finish(self._convolve(inputs, kernel, read(bias)), biased=True)
+        return self._finish(self.convolution_op(inputs, kernel))
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """The convolution, without bias and activation; subclasses may compute it otherwise."""
+        return self._convolve(inputs, kernel)
+
+    def _convolve(self, inputs: Tensor, kernel: Tensor, *bias: Tensor) -> Tensor:
         padding = self.padding
         if padding == "causal":
             inputs, padding = ops.pad(inputs, self._causal_pads()), "valid"
-        return conv(inputs, kernel, self.strides, padding, self.data_format, self.dilation_rate)
+        run = biased_conv if bias else conv
+        return run(inputs, kernel, *bias, self.strides, padding, self.data_format, self.dilation_rate)
 
     def _causal_pads(self) -> tuple[tuple[int, int], ...]:
         time = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)

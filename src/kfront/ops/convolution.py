@@ -51,6 +51,41 @@ def separable_conv(
     return p.conv(y, pointwise_kernel, 1, "valid", data_format)
 
 
+@op(3, floating, prepare=WINDOWED)
+def biased_conv(
+    inputs: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
+    """Convolution and a bias: what a convolution layer computes.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial).
+        kernel: tensor of shape (*window, channels / groups, filters).
+        bias: tensor of shape (filters,).
+        strides: int or one per spatial axis.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        dilation_rate: int or one per spatial axis.
+
+    Returns:
+        tensor with `filters` channels, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.convolution import biased_conv
+    >>> ops.convert_to_numpy(biased_conv(ops.ones((1, 3, 1)), ops.ones((2, 1, 1)), [0.5])).tolist()
+    [[[2.5], [2.5]]]
+    """
+    y = p.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    return p.add(y, bias if data_format == "channels_last" else p.reshape(bias, (-1, *(1,) * (len(y.shape) - 2))))
+
+
 def _bins(n: object, size: int) -> list[tuple[int, int]]:
     """First and last + 1 element of each of `size` windows that cover `n` elements."""
     if not isinstance(n, int):

@@ -83,7 +83,9 @@ def torch_depthwise_kernel(kernel: Tensor, ndim: int) -> Tensor:
     return weight.unsqueeze(2) if n == 1 else weight
 
 
-def convolve(inputs: Tensor, weight: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
+def convolve(
+    inputs: Tensor, weight: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes, bias: Tensor | None = None
+) -> Tensor:
     """Convolution by a kernel in torch's order; the groups follow from it."""
     ndim = inputs.ndim
     n = ndim - 2
@@ -91,7 +93,7 @@ def convolve(inputs: Tensor, weight: Tensor, strides: Sizes, padding: str, layou
     strides, dilation = line(each(strides, n), 1), line(each(rate, n), 1)
     x, pads = padded(x, _windows(tuple(weight.shape[2:]), dilation), strides, padding)
     groups = x.shape[1] // weight.shape[1]
-    out = _CONV[len(strides)](x, weight, None, strides, pads, dilation, groups)  # type: ignore[misc]
+    out = _CONV[len(strides)](x, weight, bias, strides, pads, dilation, groups)  # type: ignore[misc]
     return leave(out, ndim, layout)
 
 

@@ -242,7 +242,7 @@ def _divided(letters: str, chosen: list[str | None]) -> Places:
 # What a process computes from its own part of the batch alone; DTensor has no rule for these, or none for the backward
 # pass, and the kernels with derivatives of kfront's own are none of torch's ops.
 ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    **dict.fromkeys(("conv", "conv_transpose", "depthwise_conv", "separable_conv"), (("b",), ("b",))),
+    **dict.fromkeys(("biased_conv", "conv", "conv_transpose", "depthwise_conv", "separable_conv"), (("b",), ("b",))),
     **dict.fromkeys(("max_pool", "average_pool"), (("b",), ("b",))),
     "lstm_sequence": (("b", "b", "b", "", "", "", "b"), ("b",)),
     "gru_sequence": (("b", "b", "", "", "", "b"), ("b",)),

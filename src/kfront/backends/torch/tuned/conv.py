@@ -10,6 +10,7 @@ from kfront.backends.typing import Sizes
 
 Tensor = torch.Tensor
 _REASON = "the backward pass of torch's convolutions on CPU is slow for a kernel that is a permuted view"
+_BIAS = "a bias that is added afterwards takes a pass over the outputs"
 _UNTIL = "the rows are as fast with the plain forms"
 
 
@@ -17,6 +18,14 @@ _UNTIL = "the rows are as fast with the plain forms"
 def conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
     weight = plain.torch_kernel(kernel, inputs.ndim).contiguous()
     return plain.convolve(inputs, weight, strides, padding, layout, rate)
+
+
+@tuned("biased_conv", reason=_BIAS, benchmark="eager_layers:Conv2D", until=_UNTIL)
+def biased_conv(
+    inputs: Tensor, kernel: Tensor, bias: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes
+) -> Tensor:
+    weight = plain.torch_kernel(kernel, inputs.ndim).contiguous()
+    return plain.convolve(inputs, weight, strides, padding, layout, rate, bias)
 
 
 @tuned("depthwise_conv", reason=_REASON, benchmark="eager_layers:DepthwiseConv2D", until=_UNTIL)
