@@ -57,7 +57,9 @@ class Merge(OptionLayer):
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         inputs = _of_one_rank(self, inputs)
-        masks = [self._kf_backend.get_mask(x) for x in inputs] if state.any_mask_seen else [None] * len(inputs)
+        if not state.any_mask_seen:
+            return self._merge(inputs, [None] * len(inputs))
+        masks = [self._kf_backend.get_mask(x) for x in inputs]
         return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
@@ -97,9 +99,9 @@ class Merge(OptionLayer):
 
 
 def _of_one_rank(layer: Merge, inputs: Sequence[Tensor]) -> list[Any]:
-    if any(x is None for x in inputs):
+    if any([x is None for x in inputs]):
         raise ArgumentTypeError(f"[{type(layer).__name__}] expected tensors, got None among them.")
-    rank = max(len(x.shape) for x in inputs)
+    rank = max([len(x.shape) for x in inputs])
     out = []
     for x in inputs:
         for _ in range(rank - len(x.shape)):

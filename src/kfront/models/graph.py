@@ -184,11 +184,21 @@ def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, object]:
         return slot[id(args[0])], None
     if isinstance(node.operation, OpCall) and node.operation.op.tensors:
         args, kwargs = (), {**dict(zip(node.operation.op.tensors, args, strict=False)), **kwargs}
+    positional, named = [_reader(x, slot) for x in args], {k: _reader(x, slot) for k, x in kwargs.items()}
+    return -1, lambda slots: ([read(slots) for read in positional], {k: read(slots) for k, read in named.items()})
 
-    def make(slots: Sequence[object]) -> Any:
-        return tree.map_structure(lambda x: slots[slot[id(x)]] if isinstance(x, KerasTensor) else x, (args, kwargs))
 
-    return -1, make
+def _reader(x: object, slot: dict[int, int]) -> Callable[[Sequence[object]], Any]:
+    """A function slots -> what an argument of a node stands for."""
+    if isinstance(x, KerasTensor):
+        place = slot[id(x)]
+        return lambda slots: slots[place]
+    if type(x) is list or type(x) is tuple:
+        parts, kind = [_reader(part, slot) for part in x], type(x)
+        return lambda slots: kind([read(slots) for read in parts])
+    if not tree.is_nested(x):
+        return lambda slots: x
+    return lambda slots: tree.map_structure(lambda v: slots[slot[id(v)]] if isinstance(v, KerasTensor) else v, x)
 
 
 def clone_graph(

@@ -91,7 +91,9 @@ def convolve(
     n = ndim - 2
     x = enter(inputs, layout)
     strides, dilation = line(each(strides, n), 1), line(each(rate, n), 1)
-    x, pads = padded(x, _windows(tuple(weight.shape[2:]), dilation), strides, padding)
+    pads: tuple[int, ...] = (0,) * len(strides)
+    if padding != "valid":
+        x, pads = padded(x, _windows(tuple(weight.shape[2:]), dilation), strides, padding)
     groups = x.shape[1] // weight.shape[1]
     out = _CONV[len(strides)](x, weight, bias, strides, pads, dilation, groups)  # type: ignore[misc]
     return leave(out, ndim, layout)

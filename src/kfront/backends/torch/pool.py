@@ -14,7 +14,7 @@ from kfront.core.op import OPS
 from kfront.core.shapes_nn import spatial
 
 Tensor = torch.Tensor
-_MAX = (None, None, F.max_pool2d, F.max_pool3d)
+_MAX = (None, None, torch.max_pool2d, torch.max_pool3d)
 _AVERAGE = (None, None, F.avg_pool2d, F.avg_pool3d)
 _ADAPTIVE_MAX = (None, None, F.adaptive_max_pool2d, F.adaptive_max_pool3d)
 _ADAPTIVE_AVERAGE = (None, None, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
