@@ -52,8 +52,9 @@ class Bench:
         of: Callable[[Any], Callable[[], Any]],
         limit: float | None,
         n: int = 1,
+        settle: Callable[[], Any] | None = None,
     ) -> Row:
-        """A row of ratios to `native`."""
+        """A row of ratios to `native`; `settle` is called before each candidate, untimed."""
         candidates = {"native": native, **{k: of(api) for k, api in self.apis().items()}}
-        ratios, base, spread = paired(candidates, n, self.rounds)
+        ratios, base, spread = paired(candidates, n, self.rounds, settle)
         return Row(name, "x", ratios["kfront"], ratios.get("keras"), base, limit, spread)

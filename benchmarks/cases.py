@@ -92,19 +92,20 @@ def layer_calls(bench: Bench) -> Iterator[Row]:
 
 
 def building(bench: Bench) -> Iterator[Row]:
-    """Building 100 Dense layers with their weights."""
+    """Building 100 Dense layers with their weights, which stay as those of a model do; old ones are collected first."""
     if bench.engine != "torch":
         return
 
     def make(api: Any) -> Callable[[], Any]:
         def run() -> None:
-            for _ in range(100):
-                api.layers.Dense(64).build((None, 64))
+            made = [api.layers.Dense(64) for _ in range(100)]
+            for layer in made:
+                layer.build((None, 64))
 
         return run
 
     native = lambda: [bench.native.dense(64, 64) for _ in range(100)]  # noqa: E731
-    yield bench.ratio("build 100 Dense", native, make, 4.0)
+    yield bench.ratio("build 100 Dense", native, make, 4.0, settle=gc.collect)
 
 
 _FIT = ("mlp", "cnn", "lstm", "text", "transformer")
@@ -158,22 +159,23 @@ def updates(bench: Bench) -> Iterator[Row]:
 
 
 def inference(bench: Bench) -> Iterator[Row]:
-    """evaluate and predict of the MLP."""
+    """evaluate and predict of small models, batch 32."""
     if bench.native is None:
         return
-    x, y = models.data("mlp", 2048)
-    net = bench.native.build("mlp")
+    for kind in filter(bench.wants, _FIT):
+        x, y = models.data(kind, 32 * _STEPS.get(kind, 20))
+        net = bench.native.build(kind)
 
-    def evaluate(api: Any) -> Callable[[], Any]:
-        model = models.mlp(api)
-        return lambda: model.evaluate(x, y, batch_size=32, verbose=0)
+        def evaluate(api: Any, kind: str = kind, x: Any = x, y: Any = y) -> Callable[[], Any]:
+            model = models.make(api, kind)
+            return lambda: model.evaluate(x, y, batch_size=32, verbose=0)
 
-    def predict(api: Any) -> Callable[[], Any]:
-        model = models.mlp(api)
-        return lambda: model.predict(x, batch_size=32, verbose=0)
+        def predict(api: Any, kind: str = kind, x: Any = x) -> Callable[[], Any]:
+            model = models.make(api, kind)
+            return lambda: model.predict(x, batch_size=32, verbose=0)
 
-    yield bench.ratio("evaluate", bench.native.evaluate(net, x, y, 32), evaluate, 1.5)
-    yield bench.ratio("predict", bench.native.predict(net, x, 32), predict, 1.5)
+        yield bench.ratio(f"evaluate {kind}", bench.native.evaluate(net, x, y, 32), evaluate, 1.5)
+        yield bench.ratio(f"predict {kind}", bench.native.predict(net, x, 32), predict, 1.2)
 
 
 def small_calls(bench: Bench) -> Iterator[Row]:
@@ -187,6 +189,10 @@ def small_calls(bench: Bench) -> Iterator[Row]:
         model = models.mlp(api)
         return lambda: model.predict(x[:1], verbose=0)
 
+    def predict_on_batch(api: Any) -> Callable[[], Any]:
+        model = models.mlp(api)
+        return lambda: model.predict_on_batch(x)
+
     def fit_one(api: Any) -> Callable[[], Any]:
         model = models.mlp(api)
         return lambda: model.fit(x, y, verbose=0)
@@ -195,7 +201,8 @@ def small_calls(bench: Bench) -> Iterator[Row]:
         model = models.mlp(api)
         return lambda: model.train_on_batch(x, y)
 
-    yield bench.ratio("predict one sample", bench.native.predict_one(net, x[:1]), predict_one, 2.0, n=20)
+    yield bench.ratio("predict one sample", bench.native.predict_one(net, x[:1]), predict_one, 1.2, n=20)
+    yield bench.ratio("predict_on_batch", bench.native.predict_one(net, x), predict_on_batch, 1.2, n=20)
     yield bench.ratio("fit one step", bench.native.fit(net, x, y, 32), fit_one, 2.0, n=10)
     yield bench.ratio("train_on_batch", bench.native.train_one(net, x, y), on_batch, 1.2, n=10)
 

@@ -319,7 +319,9 @@ def conv(d: Draw, transposed: bool = False, biased: bool = False) -> Call:
     ends = (outputs, inputs) if transposed else (inputs // groups, outputs)
     steps = steps_of(d, rank)
     x = image(d, rank, layout, inputs, least=5 if "dilation_rate" in steps else 4)
-    arrays = (x, d.array((*kernel, *ends), 1), *([d.array((outputs,), 2)] if biased else []))
+    arrays: tuple[Any, ...] = (x, d.array((*kernel, *ends), 1))
+    if biased:
+        arrays, steps = (*arrays, d.array((outputs,), 2)), {"strides": 1, "dilation_rate": 1} | steps
     return arrays, steps | {"padding": d.pick("valid", "same"), "data_format": layout}
 
 

@@ -99,18 +99,18 @@ def _convolutions() -> list[Entry]:
 
 
 def _biased_conv() -> Entry:
-    def biased(x: Any, k: Any, bias: Any, **kw: Any) -> Any:
-        y = ref.conv(x, k, **kw)
-        first = kw.get("data_format") == "channels_first"
-        return y + (bias.reshape(-1, *(1,) * (y.ndim - 2)) if first else bias)
+    def biased(x: Any, k: Any, bias: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
+        y = ref.conv(x, k, strides, padding, data_format, dilation_rate)
+        return y + (bias.reshape(-1, *(1,) * (y.ndim - 2)) if data_format == "channels_first" else bias)
 
     e = Entry("biased_conv", biased, _SUMS, "float", far=True)
-    e(floats(2, 5, 3), floats(3, 3, 4), floats(4)).also(*_ALL)
+    plain = (1, "valid", "channels_last", 1)
+    e(floats(2, 5, 3), floats(3, 3, 4), floats(4), *plain).also(*_ALL)
     for layout, rank, padding in itertools.product(_FORMATS, (1, 2, 3), ("valid", "same")):
         add = e if rank < 3 else e.edge
         kernel = floats(*(3,) * rank, 2, 6)  # in two groups
-        add(_image(rank, layout, 4), kernel, floats(6), strides=2, padding=padding, data_format=layout)
-    return e.edge(floats(0, 5, 3), floats(3, 3, 4), floats(4))
+        add(_image(rank, layout, 4), kernel, floats(6), 2, padding, layout, 1)
+    return e.edge(floats(0, 5, 3), floats(3, 3, 4), floats(4), *plain)
 
 
 def _pooling() -> list[Entry]:

@@ -7,7 +7,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Collection
-from typing import Any, TypeAlias
+from typing import Any
 
 from kfront.core.errors import ArgumentError
 
@@ -16,12 +16,9 @@ _counts: dict[str, int] = defaultdict(int)
 _lock = threading.Lock()
 
 
-_Scope: TypeAlias = tuple[str, Any, str]  # its name, who opened it, the path inside
-
-
 class _Scopes(threading.local):
     def __init__(self) -> None:
-        self.stack: list[_Scope] = []
+        self.stack: list[tuple[str, Any]] = []
 
 
 _scopes = _Scopes()
@@ -101,18 +98,14 @@ class name_scope:
         if not isinstance(name, str) or "/" in name:
             raise ArgumentError(f"[name_scope] expected a string without '/', got {name!r}.")
         self.name, self.caller, self.deduplicate, self.override_parent = name, caller, deduplicate, override_parent
-        self._outer: list[list[_Scope]] = []  # of each time that it is open
+        self._outer: list[list[tuple[str, Any]]] = []  # of each time that it is open
 
     def __enter__(self) -> name_scope:
-        around = _scopes.stack
-        self._outer.append(around)
-        if self.override_parent is not None:
-            parts = [part for part in self.override_parent.split("/") if part]
-            around = [(part, None, "/".join(parts[: i + 1])) for i, part in enumerate(parts)]
-        name, caller, path = around[-1] if around else ("", None, "")
-        if not self.deduplicate or caller is None or caller is not self.caller or name != self.name:
-            around = [*around, (self.name, self.caller, f"{path}/{self.name}" if around else self.name)]
-        _scopes.stack = around
+        outer, parent = _scopes.stack, self.override_parent
+        self._outer.append(outer)
+        around = outer if parent is None else [(part, None) for part in parent.split("/") if part]
+        same = around and self.caller is not None and around[-1][1] is self.caller and around[-1][0] == self.name
+        _scopes.stack = around if same and self.deduplicate else [*around, (self.name, self.caller)]
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -121,8 +114,7 @@ class name_scope:
 
 def current_path() -> str:
     """The open name scopes joined by ``/``."""
-    stack = _scopes.stack
-    return stack[-1][2] if stack else ""
+    return "/".join([name for name, _ in _scopes.stack])
 
 
 def matching(who: str, patterns: Collection[str], path: str) -> str | None:
@@ -151,4 +143,4 @@ def matching(who: str, patterns: Collection[str], path: str) -> str | None:
 
 def owners() -> list[Any]:
     """The objects that hold the open name scopes, the innermost first."""
-    return [caller for _, caller, _ in reversed(_scopes.stack) if caller is not None]
+    return [caller for _, caller in reversed(_scopes.stack) if caller is not None]

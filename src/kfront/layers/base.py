@@ -453,9 +453,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     def _kf_plain_call(self, args: tuple[object, ...], kwargs: Mapping[str, object], st: State, b: Backend) -> bool:
         """Whether a call may take the fast path: tensors by position, no masks among them, and switches by name."""
         most, names = self._kf_plain_arguments
-        if not 0 < len(args) <= most:
-            return False
-        if kwargs and not all(v.__class__ is bool and k in names for k, v in kwargs.items()):
+        if not 0 < len(args) <= most or not all([v.__class__ is bool and k in names for k, v in kwargs.items()]):
             return False
         return self._kf_plain_list(args, st, b)
 

@@ -178,12 +178,12 @@ class BaseConv(WindowLayer, LoraLayer):
         """The convolution, without bias and activation; subclasses may compute it otherwise."""
         return self._convolve(inputs, kernel)
 
-    def _convolve(self, inputs: Tensor, kernel: Tensor, *bias: Tensor) -> Tensor:
+    def _convolve(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
         padding = self.padding
         if padding == "causal":
             inputs, padding = ops.pad(inputs, self._causal_pads()), "valid"
-        run = biased_conv if bias else conv
-        return run(inputs, kernel, *bias, self.strides, padding, self.data_format, self.dilation_rate)
+        static = self.strides, padding, self.data_format, self.dilation_rate
+        return conv(inputs, kernel, *static) if bias is None else biased_conv(inputs, kernel, bias, *static)
 
     def _causal_pads(self) -> tuple[tuple[int, int], ...]:
         time = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)

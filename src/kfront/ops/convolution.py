@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, keep
@@ -15,6 +15,8 @@ from kfront.ops.matrix import tensordot
 from kfront.ops.primitives.arguments import WINDOWED, data_format
 from kfront.ops.reductions import amax
 from kfront.ops.shapes import moveaxis
+
+Each: TypeAlias = int | Sequence[int]  # one for all spatial axes, or one for each
 
 
 @op(3, floating, prepare=WINDOWED, fuse=True, home="nn")
@@ -53,13 +55,7 @@ def separable_conv(
 
 @op(3, floating, prepare=WINDOWED)
 def biased_conv(
-    inputs: TensorLike,
-    kernel: TensorLike,
-    bias: TensorLike,
-    strides: int | Sequence[int] = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: int | Sequence[int] = 1,
+    inputs: Tensor, kernel: Tensor, bias: Tensor, strides: Each, padding: str, data_format: str, dilation_rate: Each
 ) -> Tensor:
     """Convolution and a bias: what a convolution layer computes.
 
@@ -69,7 +65,7 @@ def biased_conv(
         bias: tensor of shape (filters,).
         strides: int or one per spatial axis.
         padding: "valid" or "same".
-        data_format: "channels_last" or "channels_first"; the configured one if None.
+        data_format: "channels_last" or "channels_first".
         dilation_rate: int or one per spatial axis.
 
     Returns:
@@ -79,7 +75,8 @@ def biased_conv(
 
     >>> from kfront import ops
     >>> from kfront.ops.convolution import biased_conv
-    >>> ops.convert_to_numpy(biased_conv(ops.ones((1, 3, 1)), ops.ones((2, 1, 1)), [0.5])).tolist()
+    >>> y = biased_conv(ops.ones((1, 3, 1)), ops.ones((2, 1, 1)), [0.5], 1, "valid", "channels_last", 1)
+    >>> ops.convert_to_numpy(y).tolist()
     [[[2.5], [2.5]]]
     """
     y = p.conv(inputs, kernel, strides, padding, data_format, dilation_rate)

@@ -509,8 +509,8 @@ class Trainer(Layer):
         b = self._kf_backend
         old, state.backend = state.backend, b
         try:
-            if x.dtype == np.float64:
-                x = x.astype(np.float32) if _floatx_is_float32() else x
+            if x.dtype == np.float64 and floatx() == "float32":
+                x = x.astype(np.float32)
             out = self._kf_steps().predict_function()(b.feed(x, True))
             if type(out) in b.types:
                 return loop.as_own(b.to_numpy(out))
@@ -592,10 +592,6 @@ class Trainer(Layer):
                 return self._kf_python_results()
 
         return LazyLogs(compute)
-
-
-def _floatx_is_float32() -> bool:
-    return floatx() == "float32"
 
 
 def _scaled(optimizer: Optimizer) -> Optimizer:
