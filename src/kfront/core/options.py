@@ -239,7 +239,6 @@ class _Reader(NamedTuple):
     check: Check | None
     direct: bool  # whether the value goes into `__dict__`, whatever it is
     plain: frozenset[type]  # types of values that go into `__dict__`; others are set as attributes
-    none: bool  # whether `get` gives None for None
 
 
 def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
@@ -252,9 +251,7 @@ def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
         if entry is not None:
             is_property = hasattr(getattr(cls, name, None), "__set__")
             direct = not entry.tracked and not is_property
-            none = entry.get is not None and entry.get(None) is None
-            plain = frozenset() if is_property else PLAIN
-            rows.append(_Reader(name, entry.get, entry.check, direct, plain, none))
+            rows.append(_Reader(name, entry.get, entry.check, direct, frozenset() if is_property else PLAIN))
     return tuple(rows)
 
 
@@ -287,14 +284,13 @@ class Configurable:
             ArgumentError: if an option has a value that its entry in the table does not allow.
         """
         fields = self.__dict__
-        readers = _cached(type(self), "_kf_option_readers", _readers, _declaring(given))
-        for name, get, check, direct, plain_types, none in readers:
+        for name, get, check, direct, plain in _cached(type(self), "_kf_option_readers", _readers, _declaring(given)):
             value = given[name]
             if get is not None:
-                value = value if none and value is None else get(value)
+                value = get(value)
             elif check is not None:
                 value = check(self, name, value)
-            if direct or type(value) in plain_types:
+            if direct or type(value) in plain:
                 fields[name] = value
             else:
                 setattr(self, name, value)

@@ -188,7 +188,7 @@ def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, object]:
     return -1, lambda slots: ([read(slots) for read in positional], {k: read(slots) for k, read in named.items()})
 
 
-def _reader(x: object, slot: dict[int, int]) -> Callable[[Sequence[object]], Any]:
+def _reader(x: object, slot: dict[int, int]) -> Callable[[Sequence[object]], object]:
     """A function slots -> what an argument of a node stands for."""
     if isinstance(x, KerasTensor):
         place = slot[id(x)]

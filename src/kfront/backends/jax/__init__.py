@@ -95,7 +95,7 @@ class JaxBackend(Backend):
 
     def is_tensor(self, x: object) -> bool:
         """Whether `x` is an array or a tracer."""
-        return type(x) is ARRAY or isinstance(x, (jax.Array, sparse.BCOO))
+        return type(x) is ARRAY or isinstance(x, jax.Array) or sparse.is_sparse(x)
 
     def native_dtype(self, name: str) -> np.dtype:
         """The NumPy dtype object that `x.dtype` is."""
@@ -115,7 +115,7 @@ class JaxBackend(Backend):
         kind = type(x)
         if kind is ARRAY or isinstance(x, TRACER):
             return x if dtype is None else elementwise.cast(x, dtype)
-        if kind is sparse.BCOO:
+        if sparse.is_sparse(x):
             return x if dtype is None else sparse.make_sparse(x.indices, elementwise.cast(x.data, dtype), x.shape, True)
         if kind in _NUMBERS:
             return _identity(_number(_NUMBERS[kind], dtype)(x))
@@ -130,7 +130,7 @@ class JaxBackend(Backend):
 
     def to_numpy(self, x: Array) -> np.ndarray:
         """The value as a NumPy array (it may share memory and be read-only)."""
-        x = sparse.densify(x) if type(x) is sparse.BCOO else x
+        x = sparse.densify(x) if sparse.is_sparse(x) else x
         return x.numpy() if isinstance(x, VariableBase) else np.asarray(x)
 
     def set_mask(self, x: Array, mask: Array) -> None:

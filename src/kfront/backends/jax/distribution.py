@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 from kfront.backends.distributor import Distributor, Part, ReadPart
 from kfront.backends.jax.common import TRACER, canonical
 from kfront.backends.jax.native import JaxVariable, strong
-from kfront.backends.jax.sparse import BCOO
+from kfront.backends.jax.sparse import is_sparse
 from kfront.backends.seeding import seed_together
 from kfront.backends.typing import Closure
 from kfront.core.errors import ArgumentError, ShapeError
@@ -274,7 +274,7 @@ class JaxDistributor(Distributor):
             spec = PartitionSpec(axis, *[PartitionSpec.UNCONSTRAINED] * (x.ndim - 1))
             return lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
 
-        return jax.tree_util.tree_map(laid_out, outputs, is_leaf=lambda x: type(x) is BCOO)
+        return jax.tree_util.tree_map(laid_out, outputs, is_leaf=is_sparse)
 
 
 class _Feed:
@@ -293,10 +293,10 @@ class _Feed:
             shared: whether all processes have them; else they are this one's part.
         """
         shared = shared or self.processes == 1
-        return jax.tree_util.tree_map(lambda x: self._put(x, shared), batch, is_leaf=lambda x: type(x) is BCOO)
+        return jax.tree_util.tree_map(lambda x: self._put(x, shared), batch, is_leaf=is_sparse)
 
     def _put(self, x: Array, shared: bool) -> Array:
-        if type(x) is BCOO or x.dtype.kind in "OSUT":
+        if is_sparse(x) or x.dtype.kind in "OSUT":
             return x
         if not shared:
             layout = self.distribution.get_data_layout(x.shape).backend_layout

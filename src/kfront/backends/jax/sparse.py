@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.experimental.sparse import BCOO
 
 from kfront.backends.jax.common import TRACER
 
-__all__ = ["BCOO", "densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts", "to_sparse"]
+__all__ = ["densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts", "to_sparse"]
 
 
-def is_sparse(x: Array) -> bool:
-    """Whether `x` is sparse."""
-    return isinstance(x, BCOO)
+def _class() -> Any:
+    from jax.experimental.sparse import BCOO  # SciPy comes with it, which takes 0.2 s
+
+    return BCOO
+
+
+def is_sparse(x: object) -> bool:
+    """Whether `x` is sparse; before their class is imported nothing is."""
+    return "jax.experimental.sparse" in sys.modules and isinstance(x, _class())
 
 
 def sparse_parts(x: Array) -> tuple[Array, Array, tuple[int, ...]]:
@@ -28,7 +36,7 @@ def sparse_parts(x: Array) -> tuple[Array, Array, tuple[int, ...]]:
 def make_sparse(indices: Array, values: Array, shape: tuple[int, ...], unique: bool) -> Array:
     """A sparse tensor; values at the same place are added up unless they are `unique`."""
     shape = tuple(map(int, shape))
-    out = BCOO((values, indices), shape=shape, unique_indices=unique)
+    out = _class()((values, indices), shape=shape, unique_indices=unique)
     if unique:
         return out
     traced = isinstance(indices, TRACER) or isinstance(values, TRACER)
@@ -39,14 +47,14 @@ def make_sparse(indices: Array, values: Array, shape: tuple[int, ...], unique: b
 def to_sparse(x: Array) -> Array:
     """A dense tensor as a sparse one."""
     if isinstance(x, TRACER):
-        return BCOO.fromdense(x, nse=x.size)
-    return BCOO.fromdense(jnp.asarray(x))
+        return _class().fromdense(x, nse=x.size)
+    return _class().fromdense(jnp.asarray(x))
 
 
 def densify(x: Array) -> Array:
     """The dense tensor."""
     if x.dtype == bool:  # which BCOO cannot add up
-        return BCOO((x.data.astype("int8"), x.indices), shape=x.shape).todense().astype(bool)
+        return _class()((x.data.astype("int8"), x.indices), shape=x.shape).todense().astype(bool)
     return x.todense()
 
 
