@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ml_dtypes
 import numpy as np
 
 from kfront import ops
@@ -13,7 +12,7 @@ from kfront.core.dtypes import is_float, standardize
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.options import positive, whole
 from kfront.core.typing import AnyCallable, Tensor, TensorLike
-from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of, limits
 
 
 def _on_host(function: AnyCallable, inputs: TensorLike, *args: object) -> tuple[Tensor, ...]:
@@ -399,8 +398,8 @@ def quantize_and_dequantize(inputs: TensorLike, scale: TensorLike, quantized_dty
     >>> kfront.ops.convert_to_numpy(y).tolist()
     [1.0, 448.0]
     """
-    largest = float(ml_dtypes.finfo(quantized_dtype).max)
+    low, high = limits(standardize(quantized_dtype))
     scale = ops.cast(scale, compute_dtype)
     scaled = ops.divide(ops.cast(inputs, compute_dtype), scale)
-    small = ops.cast(ops.clip(scaled, -largest, largest), quantized_dtype)
+    small = ops.cast(ops.clip(scaled, low, high), quantized_dtype)
     return ops.multiply(ops.cast(small, compute_dtype), scale)
