@@ -108,3 +108,18 @@ def test_every_folder_is_a_package():
     root = Path(kfront.__file__).parent
     folders = {p.parent for p in root.rglob("*.py")}
     assert [str(f.relative_to(root)) for f in folders if not (f / "__init__.py").exists()] == []
+
+
+_TRAINED = """import sys, numpy as np, kfront
+x = np.zeros((4, 4), "float32")
+model = kfront.Sequential([kfront.layers.Dense(4)])
+model.compile("adam", "mse")
+model.fit(x, x, verbose=0), model.predict(x, verbose=0)
+assert "scipy" not in sys.modules
+eye = kfront.ops.convert_to_tensor(np.eye(4), sparse=True)
+print(kfront.backends.get("jax").is_sparse(eye))"""
+
+
+def test_training_on_jax_does_not_import_scipy():
+    pytest.importorskip("jax", reason="jax is not installed")
+    assert run(_TRAINED, KERAS_BACKEND="jax") == "True"

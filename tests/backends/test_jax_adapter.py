@@ -797,17 +797,3 @@ def test_crossentropy_of_a_softmax_in_a_step_goes_by_its_logits(b, monkeypatch):
         for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
     assert kinds == ["probabilities", "softmax", "softmax", "softmax", "probabilities"]
-
-
-def test_training_does_not_import_scipy():
-    code = """
-import sys, numpy as np, kfront
-kfront.config.set_backend("jax")
-x = np.zeros((4, 4), "float32")
-model = kfront.Sequential([kfront.layers.Dense(4)])
-model.compile("adam", "mse")
-model.fit(x, x, verbose=0), model.predict(x, verbose=0)
-assert "scipy" not in sys.modules
-eye = kfront.ops.convert_to_tensor(np.eye(4), sparse=True)  # whose class comes with it
-assert kfront.backends.get("jax").is_sparse(eye) and "scipy" in sys.modules"""
-    subprocess.run([sys.executable, "-c", code], check=True)
