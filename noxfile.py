@@ -12,6 +12,7 @@ mlx                              the backend of plugins/kfront-mlx: its tests, a
 docs [-- quick]                  the examples in docstrings and documents, and the site, in build/site/html
 tuning                           searches for hyper-parameters: a hundred kills, memory, better than by hand
 packages [-- -k NAME]            published packages written for Keras, run on kfront
+keras-tests -- ENGINE [PART]     the tests that the installed Keras brings, on Keras and on kfront
 keras-next                       what the newest pre-release of Keras has and kfront has not
 """
 
@@ -253,6 +254,13 @@ def packages(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "keras")
     chosen = session.posargs or ["-q", "-rs"]
     session.run("python", "-m", "pytest", *chosen, "tests/interop/test_published_packages.py", env=TEST_ENV)
+
+
+@nox.session(name="keras-tests", python=False)
+def keras_tests(session: nox.Session) -> None:
+    """What passes in Keras's own tests on Keras and fails on kfront: `-- torch`, `-- jax layers/core` a part."""
+    words = session.posargs or ["torch"]
+    session.run(_shared(session), "tests/interop/keras_tests/run.py", *words, env=TEST_ENV, external=True)
 
 
 @nox.session(name="keras-next", venv_backend="virtualenv")
