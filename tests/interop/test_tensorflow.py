@@ -244,3 +244,25 @@ def test_random_numbers_in_graphs_and_under_xla(name):
     out = loop()
     assert out.shape == draw(1).shape and np.isfinite(out.numpy().astype("float64")).all()
     np.testing.assert_array_equal(generator.state.numpy() - before, [0, 3])
+
+
+@pytest.mark.parametrize("policy", ["float16", "mixed_bfloat16", "float64"])
+def test_a_layer_of_another_dtype_takes_sparse_tensors(policy):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32") * [1, 0, 0, 1]
+    for layer in (kfront.layers.Flatten(dtype=policy), kfront.layers.Permute((2, 1), dtype=policy)):
+        out = layer(tf.sparse.from_dense(x.astype("float32")))
+        assert isinstance(out, tf.SparseTensor)
+        expected = layer(x.astype("float32"))
+        assert out.dtype == expected.dtype
+        np.testing.assert_array_equal(tf.sparse.to_dense(out).numpy(), expected.numpy())
+
+
+def test_a_float8_model_is_exported(tmp_path):
+    model = kfront.Sequential([kfront.Input((8,)), kfront.layers.Dense(4)])
+    model.quantize("float8")
+    x = np.random.default_rng(0).normal(size=(3, 8)).astype("float32")
+    model.compile("sgd", "mse")
+    model.fit(x, x[:, :4], verbose=0)
+    model.export(tmp_path / "model", format="tf_saved_model", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    np.testing.assert_allclose(served.serve(x), model.predict(x, verbose=0), rtol=1e-6)

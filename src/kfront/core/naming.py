@@ -67,9 +67,10 @@ def get_uid(prefix: str = "") -> int:
 
 
 def clear_names() -> None:
-    """Reset the counts of automatic names."""
+    """Reset the counts of automatic names, and leave open scopes."""
     with _lock:
         _counts.clear()
+    _scopes.stack = []
 
 
 class name_scope:

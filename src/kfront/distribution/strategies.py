@@ -37,7 +37,7 @@ class Distribution:
 
     splits_variables = False
 
-    def __init__(self, device_mesh: Any, batch_dim_name: str | None, auto_shard_dataset: bool) -> None:
+    def __init__(self, device_mesh: Any, batch_dim_name: str | None = None, auto_shard_dataset: bool = True) -> None:
         who = type(self).__name__
         self._device_mesh = check_mesh(who, device_mesh)
         names = list(device_mesh.axis_names)

@@ -53,6 +53,7 @@ class DTypePolicy:
 
     def _parse_name(self, name: str) -> tuple[str, str]:
         found = _MIXED.get(name)
+        name = "int32" if name == "int" else name
         if found is not None:
             return found
         if name not in dtypes.ALL:

@@ -25,6 +25,7 @@ from kfront.layers import Layer
 from kfront.models import Model
 from kfront.random import SeedGenerator
 from kfront.saving import deserialize_keras_object, serialize_keras_object
+from kfront.utils import clear_session
 
 if TYPE_CHECKING or importlib.util.find_spec("absl") is None:
     _Base = unittest.TestCase
@@ -95,6 +96,11 @@ class TestCase(_Base):
     """Assertions about tensors, and whole tests of a layer."""
 
     maxDiff = None
+
+    def setUp(self) -> None:
+        """Names are numbered anew in each test."""
+        super().setUp()
+        clear_session(free_memory=False)
 
     def get_temp_dir(self) -> str:
         """A new folder that is removed after the test."""

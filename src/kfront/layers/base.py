@@ -766,6 +766,14 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     get_config._automatic = True  # type: ignore[attr-defined]
 
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """A layer from its config; the constructor gets the name of a policy, or the policy if it is no plain one."""
+        if isinstance(config.get("dtype"), dict):
+            policy = dtype_policies.get(config["dtype"])
+            config = {**config, "dtype": policy.name if type(policy) is dtype_policies.DTypePolicy else policy}
+        return super().from_config(config)
+
     def load_own_variables(self, store: Store) -> None:
         """Read this layer's own variables from a mapping "0", "1" … -> array."""
         own = self._kf_ordered()

@@ -63,7 +63,7 @@ def convert_inputs(
             x = b.convert(x)
         if casts and x.dtype not in layer._kf_pass_dtypes:
             mask = b.get_mask(x) if state.any_mask_seen else None
-            x = b.cast(x, dtype)
+            x = cast(x, dtype) if b.is_sparse(x) else b.cast(x, dtype)
             if mask is not None:
                 b.set_mask(x, mask)
         return x

@@ -67,7 +67,7 @@ def _axis_or_axes(layer: OptionLayer, name: str, axis: object) -> int | list[int
     if isinstance(axis, int) and not isinstance(axis, bool):
         return axis
     if isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis):
-        return list(axis)
+        return sorted(axis)
     raise ArgumentTypeError(f"[{type(layer).__name__}] expected `axis` to be an int or a list of ints, got {axis!r}.")
 
 

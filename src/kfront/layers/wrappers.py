@@ -183,27 +183,22 @@ class Bidirectional(OptionLayer):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         _check_recurrent(layer)
-        if backward_layer is not None:
-            _check_recurrent(backward_layer)
         super().__init__(**kwargs)
         if merge_mode not in _MERGE:
             raise ArgumentError(f"[Bidirectional] expected `merge_mode` in {_MERGE}, got {merge_mode!r}.")
         self.merge_mode = merge_mode
         self.forward_layer = _remade(layer, "forward_", layer.go_backwards)
-        if backward_layer is None:
-            self.backward_layer = _remade(layer, "backward_", not layer.go_backwards)
-        else:
-            self.backward_layer = backward_layer
+        if backward_layer is not None:
+            _check_recurrent(backward_layer)
             _check_pair(layer, backward_layer)
+        self.backward_layer = backward_layer or _remade(layer, "backward_", not layer.go_backwards)
         if weights is not None and not isinstance(weights, (list, tuple)):
             raise ArgumentTypeError(f"[Bidirectional] expected a list of arrays as `weights`, got {weights!r}.")
         self._first_weights = None if weights is None else list(weights)
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = layer.stateful
         self.supports_masking = True
-        self.input_spec = (
-            InputSpec(min_ndim=3) if self.forward_layer.input_spec is None else self.forward_layer.input_spec
-        )
+        self.input_spec = self.forward_layer.input_spec or InputSpec(min_ndim=3)
 
     @property
     def states(self) -> Any:
@@ -328,4 +323,7 @@ def _remade(layer: Any, prefix: str, go_backwards: bool) -> Any:
     config = {**layer.get_config(), "name": prefix + name, "go_backwards": go_backwards}
     if layer.return_sequences and "zero_output_for_mask" in config:
         config["zero_output_for_mask"] = True
-    return type(layer).from_config(config)
+    made = type(layer).from_config(config)
+    if hasattr(layer, "use_cudnn"):  # no part of configs
+        made.use_cudnn = layer.use_cudnn
+    return made

@@ -142,6 +142,8 @@ class Int4QuantizationConfig(QuantizationConfig):
         default = activation_quantizer == "default" if isinstance(activation_quantizer, str) else False
         super().__init__(weight_quantizer, None if default else activation_quantizer)
         self._kf_store(locals())
+        if tuple(getattr(self.weight_quantizer, "value_range", (-8, 7))) != (-8, 7):
+            raise ArgumentError("[Int4QuantizationConfig] expected a `weight_quantizer` with the value range (-8, 7).")
         if weight_quantizer is not None and (block_size or -1) > 0:
             raise ArgumentError(
                 f"[Int4QuantizationConfig] expected no `weight_quantizer` for blocks of {block_size} values, got "

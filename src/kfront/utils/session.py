@@ -8,7 +8,7 @@ from kfront.core import naming, rng
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Reset the counts of automatic names, and drop the global seed generators.
+    """Reset the counts of automatic names, leave name scopes that are open, and drop the global seed generators.
 
     Settings, registered objects and the current backend stay.
 

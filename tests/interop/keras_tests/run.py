@@ -1,7 +1,7 @@
 """The tests that the installed Keras brings, run on Keras and on kfront under its name, and what fails on kfront only.
 
     python tests/interop/keras_tests/run.py torch                 all on one engine; takes an hour on two cores
-    python tests/interop/keras_tests/run.py jax layers/core       a part: files whose path begins so
+    python tests/interop/keras_tests/run.py jax layers/core ops/  parts: files whose path begins so
     …  --out folder                                               keeps what kfront gave, in `folder/kfront-jax.jsonl`
     …  -n 2                                                       so many processes; all cores otherwise
 
@@ -32,6 +32,8 @@ ENGINES = ("torch", "jax", "tensorflow", "numpy")
 LEFT_OUT = ("applications/applications_test.py",)  # downloads weights
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "kfront" / "keras_tests"
 WORST = ("failed", "passed", "skipped")
+# what ids have that differs between two runs: addresses, and the package in which a class stands
+CHANGING = [(re.compile(r" ?at ?0x[0-9a-f]+"), ""), (re.compile(r"<class ?'(?:\w+\.)+(\w+)'>"), r"\1")]
 PRIVATE = ("PrivateMissing", "private to Keras")
 
 Result = dict[str, str]
@@ -69,9 +71,12 @@ def read(file: Path) -> Results:
     found: Results = {}
     for line in file.read_text().splitlines():
         result = json.loads(line)
-        known = found.setdefault(result["id"], result)
+        name = result["id"]
+        for pattern, by in CHANGING:
+            name = pattern.sub(by, name)
+        known = found.setdefault(name, result)
         if WORST.index(result["outcome"]) < WORST.index(known["outcome"]):
-            found[result["id"]] = result
+            found[name] = result
     return found
 
 
@@ -109,19 +114,19 @@ def compare(theirs: Results, ours: Results, table: list[Row]) -> Compared:
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 
-def test_files(engine: str, part: str) -> list[str]:
+def test_files(engine: str, parts: tuple[str, ...]) -> list[str]:
     """The test modules of Keras, by their path below `keras/src`."""
     listed = [str(file) for file in importlib.metadata.files("keras") or []]
     names = [name.removeprefix("keras/src/") for name in listed if name.endswith("_test.py")]
     other = [f"backend/{e}/" for e in (*ENGINES, "openvino") if e != engine]
-    return sorted(n for n in names if n.startswith(part) and n not in LEFT_OUT and not n.startswith(tuple(other)))
+    return sorted(n for n in names if n.startswith(parts) and n not in LEFT_OUT and not n.startswith(tuple(other)))
 
 
 def run(side: str, engine: str, files: list[str], processes: str, out: Path) -> None:
     """Run test files on `keras` or `kfront`, and add what came of each test to `out`."""
     sources = Path(str(importlib.metadata.distribution("keras").locate_file("keras/src")))
     with tempfile.TemporaryDirectory() as folder:
-        for name in files:
+        for name in test_files(engine, ("",)):  # some import others
             (to := Path(folder, "t", "src", name)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(sources / name, to)
         Path(folder, "pytest.ini").write_text("[pytest]\n")
@@ -129,8 +134,29 @@ def run(side: str, engine: str, files: list[str], processes: str, out: Path) -> 
         env = {"KERAS_TESTS_SIDE": side, "KERAS_TESTS_OUT": str(out), "KERAS_BACKEND": engine, "PYTHONPATH": path}
         env |= {"KERAS_HOME": f"{folder}/home", "PYTHONHASHSEED": "0"}  # parameters of tests come from sets
         hang = ["-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true"]
-        words = ["-p", "plugin", "-p", "no:cacheprovider", "--import-mode=importlib", "--tb=no", "-q", "-rN", "--disable-warnings", *hang]
-        command = [sys.executable, "-m", "pytest", *words, "-n", processes, "--dist", "loadfile", "t"]
+        words = [
+            "-p",
+            "plugin",
+            "-p",
+            "no:cacheprovider",
+            "--import-mode=importlib",
+            "--tb=no",
+            "-q",
+            "-rN",
+            "--disable-warnings",
+            *hang,
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *words,
+            "-n",
+            processes,
+            "--dist",
+            "loadfile",
+            *(f"t/src/{f}" for f in files),
+        ]
         done = subprocess.run(command, cwd=folder, env={**os.environ, **env})
     if done.returncode > 1:
         sys.exit(f"the tests ended with {done.returncode} on {side}")
@@ -160,7 +186,9 @@ def tell(found: Compared) -> None:
     kinds = (found.passed, found.private, found.explained, found.unexplained)
     columns = [Counter(n.partition("/")[0] for n in names) for names in kinds]
     columns.insert(0, sum(columns, Counter()))
-    print(f"{'':16}" + "".join(f"{c:>14}" for c in ("Keras passed", "kfront passed", "private", "explained", "differs")))
+    print(
+        f"{'':16}" + "".join(f"{c:>14}" for c in ("Keras passed", "kfront passed", "private", "explained", "differs"))
+    )
     for part in [*sorted(columns[0]), "all"]:
         print(f"{part:16}" + "".join(f"{c.total() if part == 'all' else c[part]:14}" for c in columns))
 
@@ -169,13 +197,13 @@ def main() -> int:
     """Run and compare; 1 for a difference or a row too many."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("engine", choices=ENGINES)
-    parser.add_argument("part", nargs="?", default="")
+    parser.add_argument("part", nargs="*")
     parser.add_argument("--out", type=Path)
     parser.add_argument("-n", default="auto")
     args = parser.parse_args()
-    files = test_files(args.engine, args.part)
+    files = test_files(args.engine, tuple(args.part or [""]))
     if not files:
-        sys.exit(f"no test module of Keras begins with {args.part!r}")
+        sys.exit(f"no test module of Keras begins so: {' '.join(args.part)}")
     theirs = on_keras(args.engine, files, args.n)
     with tempfile.TemporaryDirectory() as folder:
         (out := args.out or Path(folder)).mkdir(parents=True, exist_ok=True)

@@ -118,7 +118,13 @@ class Archive:
         self.root._others = self._others
         signatures = {"serving_default": next(iter(self.endpoints.values())), **self.endpoints}
         with atomic_folder(path, _FILES) as folder:
-            tf.saved_model.save(self.root, str(folder), signatures=signatures, options=options)
+            try:
+                tf.saved_model.save(self.root, str(folder), signatures=signatures, options=options)
+            except ValueError as error:  # a gradient that reads tensors, as those of float8 layers do
+                if options is not None or "custom gradients" not in str(error):
+                    raise
+                options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+                tf.saved_model.save(self.root, str(folder), signatures=signatures, options=options)
 
 
 def write_tf_saved_model(model: Model, signature: tuple[Nested[KerasTensor], ...], path: str) -> None:
