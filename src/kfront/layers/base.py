@@ -48,7 +48,7 @@ from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
 from kfront.layers.inputs import convert_inputs, passing_dtypes
 from kfront.layers.losses import LossOwner
 from kfront.layers.owner import Owner
-from kfront.layers.sublayer_policies import apply_policies, keep_quantizers, serialized_policy, with_quantizers
+from kfront.layers.sublayer_policies import apply_policies, decoded, keep_quantizers, serialized_policy, with_quantizers
 from kfront.layers.symbolic_call import build_by_call, spec_by_call, specs_of_constants
 from kfront.layers.unquantized import Unquantized
 
@@ -651,8 +651,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         if masks is None:
             return
         b = self._kf_backend
-        flat_masks = tree.flatten(masks)
-        for x, m in zip(tree.flatten(outputs), flat_masks, strict=False):
+        for x, m in zip(tree.flatten(outputs), tree.flatten(masks), strict=False):
             if m is None or x is inputs:
                 continue
             if isinstance(x, KerasTensor):
@@ -678,8 +677,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             *args: the input shape(s), as `build` takes them.
             **kwargs: the same by name, e.g. ``query_shape=``.
         """
-        dtype = self.compute_dtype
-        make = lambda s: Abstract(s, dtype)  # noqa: E731
+        make = lambda s: Abstract(s, self.compute_dtype)  # noqa: E731
         info = call_info(type(self))
         specs = [tree.map_shape_structure(make, a) for a in args]
         names = {k.removesuffix("_shape"): tree.map_shape_structure(make, v) for k, v in kwargs.items()}
@@ -769,10 +767,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A layer from its config; the constructor gets the name of a policy, or the policy if it is no plain one."""
-        if isinstance(config.get("dtype"), dict):
-            policy = dtype_policies.get(config["dtype"])
-            config = {**config, "dtype": policy.name if type(policy) is dtype_policies.DTypePolicy else policy}
-        return super().from_config(config)
+        return super().from_config(decoded(config))
 
     def load_own_variables(self, store: Store) -> None:
         """Read this layer's own variables from a mapping "0", "1" … -> array."""

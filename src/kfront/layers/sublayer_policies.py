@@ -39,6 +39,14 @@ def serialized_policy(layer: Layer) -> Config:
     return dtype_policies.serialize(DTypePolicyMap(layer._dtype_policy, {**before, **inner}))
 
 
+def decoded(config: Config) -> Config:
+    """A layer's config, its dtype policy decoded: the name of a plain one, as constructors are usually given."""
+    if not isinstance(config.get("dtype"), dict):
+        return config
+    policy = dtype_policies.get(config["dtype"])
+    return {**config, "dtype": policy.name if type(policy) is dtype_policies.DTypePolicy else policy}
+
+
 def apply_policies(layer: Any) -> None:
     """Give a layer that is about to be built the policy that maps have for its path: its own, or one around it."""
     fields, own = layer.__dict__, layer._dtype_policy
