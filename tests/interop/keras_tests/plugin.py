@@ -82,7 +82,8 @@ def _kfront_as_keras():
 
     PrivateModule.__getattr__ = lenient
     sys.meta_path.insert(0, TestModules())
-    vars(importlib.import_module("keras.src.backend.common.dtypes"))["ALLOWED_DTYPES"] = tuple(DTYPES.split())
+    dtypes = importlib.import_module("keras.src.backend.common.dtypes")
+    dtypes.ALLOWED_DTYPES, dtypes.FLOAT_TYPES = tuple(DTYPES.split()), ("bfloat16", "float16", "float32", "float64")
 
 
 def _words_of_messages_do_not_count():
