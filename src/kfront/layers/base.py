@@ -596,8 +596,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
                 f"[{self.name}] expected `training` to be a bool or None, got a tensor of shape {tuple(shape)}; pass "
                 "several inputs as one list."
             )
-        if training is None:
-            training = state.training
+        training = state.training if training is None else training
         if training is None and info.training and "training" not in named and not self.__dict__.get("_kf_mode_set"):
             training = info.defaults.get("training")  # `train()` and `eval()` of torch say more than a default
         return training
@@ -647,8 +646,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         previous = self._kf_mask_of(inputs) if given is None else given
         if previous is None and not own:
             return
-        masks = self.compute_mask(inputs, previous)
-        if masks is None:
+        if (masks := self.compute_mask(inputs, previous)) is None:
             return
         b = self._kf_backend
         for x, m in zip(tree.flatten(outputs), tree.flatten(masks), strict=False):
@@ -683,8 +681,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         names = {k.removesuffix("_shape"): tree.map_shape_structure(make, v) for k, v in kwargs.items()}
         if "input" in names and "input" not in info.names:
             specs.append(names.pop("input"))
-        out = self.compute_output_spec(*specs, **names)
-        return tree.map_structure(lambda x: tuple(x.shape), out)
+        return tree.map_structure(lambda x: tuple(x.shape), self.compute_output_spec(*specs, **names))
 
     def _kf_tells_shape(self) -> bool:
         return type(self).compute_output_shape is not Layer.compute_output_shape
