@@ -155,7 +155,9 @@ def _indexing() -> list[Entry]:
     t(floats(5, 3), ints(2, 2, low=-3, high=3, dtype="int8"), axis=-1).edge(floats(5, 3), 1, axis=0).edge(
         bools(4), ints(2, low=0, high=4)
     )
-    t.edge(ints(4), ints(0, low=0)).edge(ints(5, 2), ints(3, low=0, high=5, dtype="uint8"), axis=0)
+    t.edge(ints(4), ints(0, low=0)).edge(floats(0, 3), ints(0, 2), axis=0).edge(floats(2, 0), ints(0), axis=-1).edge(
+        ints(5, 2), ints(3, low=0, high=5, dtype="uint8"), axis=0
+    )
     t.edge(ints(5, 2), ints(3, low=0, high=5, dtype="int64"), axis=0)
     a = _entry("take_along_axis", np.take_along_axis, index)
     a(floats(3, 4), ints(3, 2, low=0, high=4), axis=1)(floats(3, 4), ints(1, 4, low=0, high=3), axis=0)

@@ -26,7 +26,14 @@ def _wide(i: Array) -> Array:
     return i.astype("int32") if jnp.issubdtype(i.dtype, jnp.signedinteger) and i.dtype.itemsize < 4 else i
 
 
-_take = compiled(2)(lambda x, i, axis: jnp.take(x, _wide(i), axis))
+def taken(x: Array, i: Array, axis: int | None) -> Array:
+    if not i.size and -x.ndim <= (axis or 0) < x.ndim:  # where `jnp.take` of an empty array has another shape
+        x, at = (x.reshape(-1), 0) if axis is None else (x, axis % x.ndim)
+        return jnp.zeros((*x.shape[:at], *i.shape, *x.shape[at + 1 :]), x.dtype)
+    return jnp.take(x, _wide(i), axis)
+
+
+_take = compiled(2)(taken)
 _take_along_axis = compiled(2)(lambda x, i, axis: jnp.take_along_axis(x, _wide(i), axis))
 
 

@@ -45,8 +45,8 @@ def taken(x: Array, indices: Array, axis: int) -> jax.Array:
     """
     numbers = jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(indices.dtype, jnp.integer)
     manual = AxisType.Manual in (jax.sharding.get_abstract_mesh().axis_types or ())
-    if not numbers or manual or not -x.ndim <= axis < x.ndim:
-        return jnp.take(x, indices, axis)
+    if not numbers or manual or not indices.size or not -x.ndim <= axis < x.ndim:
+        return plain.taken(x, indices, axis)
     if indices.dtype.itemsize < 4:  # JAX adds the length to negative ones
         indices = indices.astype("int32")
     return _take.bind(x, indices, axis=axis % x.ndim, fill=None)
