@@ -68,7 +68,7 @@ PACKAGES = (
         "k3-node",
         "k3_node",
         tests=("layers", "models", "data", "transforms"),
-        left_out={"backend_consistency": "starts processes that import Keras"},
+        left_out={"backend_consistency": "starts processes that import Keras", "checkpoint": _DOWNLOADS},
         requires=("pynndescent", "tf2onnx", "torch-geometric", "huggingface-hub"),
     ),
     Package("keras-tcn", "tcn"),

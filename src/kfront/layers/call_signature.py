@@ -97,8 +97,10 @@ def build_arguments(
         return tree.map_structure(lambda x: shape_of(x) if hasattr(x, "shape") else None, value)
 
     tensors = {n: shapes(v) for n, v in named.items() if n != "*" and any(hasattr(x, "shape") for x in tree.flatten(v))}
-    if "*" in named:
-        return tuple(shapes(v) for v in (*tensors.values(), *named["*"])), {}
+    if "*" in named:  # as many by position as `build` takes
+        names = list(named)[: list(named).index("*")]
+        given = [*(tensors[n] for n in names if n in tensors), *map(shapes, named["*"])]
+        return tuple(given[: len(info.build_names) or None]), {}
     wanted = {f"{n}_shape": s for n, s in tensors.items()}
     if len(info.build_names) > 1 or (info.build_names and info.build_names[0] in wanted and len(wanted) > 1):
         matched = {k: v for k, v in wanted.items() if k in info.build_names or info.build_any}

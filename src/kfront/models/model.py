@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, overload
@@ -239,12 +240,20 @@ class Model(Stateless, Trainer, Layer):
     # -- building -----------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
+        """Create the weights by a symbolic call on inputs of this shape (structure of shapes).
+
+        Where `call` cannot be run on it, as one that takes several inputs, layers are left to the first call; a warning
+        says so if there are any to build.
+        """
         if input_shape is None or self.built or not self._kf_has_call:
             return
-
-        specs = tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape)
-        self.compute_output_spec(specs)
+        try:
+            self.compute_output_spec(tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape))
+        except Exception as error:  # of the user's `call`
+            left = [layer.name for layer in self._flatten_layers(include_self=False) if not layer.built]
+            if left and type(self).build is Model.build:
+                told = f"[{self.name}] `build` could not call the model on {input_shape}: {error} Not built: {left}."
+                warnings.warn(told, stacklevel=3)
 
     @property
     def _kf_has_call(self) -> bool:

@@ -5,6 +5,7 @@ import inspect
 import warnings
 
 import keras
+import numpy as np
 from common import show
 
 warnings.simplefilter("ignore")
@@ -72,3 +73,38 @@ for space in SPACES:
         show(f"{space}.{name}", sorted(config))
         again = type(own).from_config(dict(config))
         show(f"{space}.{name} again", [again.extra, again.get_config().keys() == config.keys()])
+
+
+# `build` of a model whose `call` takes more than that shape, and of layers that take whatever they are given
+class Joined(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, x, other):
+        return self.dense(x) + other
+
+
+class Owned(Joined):
+    def build(self, input_shape):
+        super().build(input_shape)
+
+
+class Whatever(keras.layers.Layer):
+    def build(self, input_shape=None):
+        self.scale = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, *given, **named):
+        return given[0]["a"] * self.scale + sum(v["a"] for v in named.values())
+
+
+x, other = np.ones((3, 4), "float32"), np.ones((3, 2), "float32")
+for cls in (Joined, Owned):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model = cls()
+        model.build((3, 4))
+    built = [model.built, model.dense.built]
+    show(cls.__name__, [*built, any(w.category is UserWarning for w in told), list(model(x, other).shape)])
+    show(f"{cls.__name__} called", [list(cls()(x, other).shape), len(model.weights)])
+show("whatever", [Whatever()({"a": x}), Whatever()({"a": x}, {"b": other}), Whatever()({"a": x}, more={"a": x})])

@@ -13,6 +13,7 @@ from kfront.core.typing import DTypeLike
 
 Tensor = torch.Tensor
 
+
 def sum(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if axis in NOTHING:
         return x
