@@ -25,7 +25,7 @@ ENGINES = ("numpy", "torch", "jax", "tensorflow")
 HELD = {
     "numpy": KINDS,
     "torch": KINDS,
-    "jax": ("masks",),
+    "jax": ("attributes", "config", "masks", "dtypes", "symbolic"),
     "tensorflow": ("attributes", "config", "masks", "dtypes", "symbolic"),
 }
 SHARE = 90  # one case in so many is run when quick

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from kfront.core.dtypes import floating, result_type, standardize, static_rule, to_float
+from kfront.core.dtypes import floating, is_float, result_type, standardize, static_rule, to_float
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
@@ -179,7 +179,7 @@ def linspace(
     )
     y = _move_axis(y, axis, len(shape) + 1)
     if dtype is not None and kind != dtype:
-        y = p.cast(p.floor(y), dtype)
+        y = p.cast(y if is_float(dtype) else p.floor(y), dtype)
     return (y, p.cast(step, dtype or kind)) if retstep else y
 
 

@@ -689,6 +689,9 @@ def dropout(
     Returns:
         tensor of the shape and dtype of `inputs`.
 
+    Raises:
+        ArgumentError: if `rate` is negative or no number.
+
     Example:
 
     >>> from kfront import ops, random
@@ -699,6 +702,8 @@ def dropout(
         return inputs
     if noise_shape is not None:
         noise_shape = tuple(p.dim(inputs, i) if d is None else d for i, d in enumerate(noise_shape))
+    if not rate >= 0:
+        raise ArgumentError(f"[dropout] expected a rate in [0, 1], got {rate}.")
     if rate >= 1:
         return zeros_like(inputs)
     if not state.portable_random:
