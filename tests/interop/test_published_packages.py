@@ -63,8 +63,8 @@ def test_its_own_tests(package, engine, home):
     without = [f"--ignore-glob=*{name}" for name in NEVER]
     chosen = ["-k", " and ".join(f"not {word}" for word in package.left_out)] if package.left_out else []
     where = [str(folder / t) for t in package.tests]
-    pytest_alone = ("-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "--tb=short")  # not set up as here
-    command = ("-m", "kfront.as_keras", *pytest_alone, *without, *chosen)
+    alone = ("-c", os.devnull, "-p", "no:cacheprovider")  # not as pytest is set up here
+    command = ("-m", "kfront.as_keras", "-m", "pytest", "-q", "--tb=short", *alone, *without, *chosen)
     done = run(*command, *where, timeout=7200, KERAS_BACKEND=engine, KERAS_HOME=str(home))
     assert " passed" in done.stdout.splitlines()[-1]
 

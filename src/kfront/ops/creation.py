@@ -179,7 +179,7 @@ def linspace(
     )
     y = _move_axis(y, axis, len(shape) + 1)
     if dtype is not None and kind != dtype:
-        y = p.cast(y if is_float(dtype) else p.floor(y), dtype)
+        y = p.cast(y if is_float(standardize(dtype)) else p.floor(y), dtype)
     return (y, p.cast(step, dtype or kind)) if retstep else y
 
 

@@ -136,9 +136,9 @@ def batch_normalization_train(
 
 def _along_axes(weight: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """A weight over `axes`, in whichever order, in a shape that broadcasts to `x`."""
-    rank, sizes = len(x.shape), tuple(x.shape)[-len(axes) :]
+    rank, own = len(x.shape), tuple(weight.shape)
     last = axes == tuple(range(rank - len(axes), rank))
-    if len(weight.shape) == rank or (last and (len(axes) == 1 or tuple(weight.shape) == sizes)):
+    if len(own) == rank or (last and (len(own) != len(axes) or len(own) == 1 or own == tuple(x.shape)[-len(own) :])):
         return weight
     return p.reshape(weight, tuple(p.dim(x, i) if i in axes else 1 for i in range(rank)))
 

@@ -151,9 +151,10 @@ def deepen(model: Graph, name: str) -> Functional:
         config |= {k: v for k, v in {"strides": 1, "padding": "same"}.items() if k in config}
         added = type(layer).from_config(config)
         deeper = added(out)
-        kernel = np.zeros(added.kernel.shape, "float32")
-        kernel[tuple(n // 2 - (n % 2 == 0) for n in kernel.shape[:-2])] = np.eye(*kernel.shape[-2:])
-        added.kernel.assign(kernel)
+        variable = next(v for v in added.weights if v.name == "kernel")
+        kernel = np.zeros(variable.shape, "float32")
+        kernel[tuple(n // 2 - (n % 2 == 0) for n in kernel.shape[:-2])] = np.eye(kernel.shape[-2], kernel.shape[-1])
+        variable.assign(kernel)
         return deeper
 
     return _rebuilt(model, None, call)

@@ -8,11 +8,12 @@ import math
 import torch
 import torch.nn.functional as F
 
-from kfront.backends.torch.common import at_hand, axes_of, native
+from kfront.backends.torch.common import NOTHING, at_hand, axes_of, native
 from kfront.backends.torch.step import nesting
 from kfront.backends.typing import Axes, Function
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
+from kfront.core.op import OPS
 from kfront.core.sparse import sparse_one_hot
 from kfront.core.typing import DTypeLike
 
@@ -191,6 +192,8 @@ def _as(weight: Tensor | None, x: Tensor) -> Tensor | None:
 
 
 def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, axis: Axes, epsilon: float) -> Tensor:
+    if axis in NOTHING:
+        return OPS["layer_normalization"].body(x, gamma, beta, axis, epsilon)  # type: ignore[misc]
     gamma, beta = _as(gamma, x), _as(beta, x)
     if axis == -1:
         return torch.layer_norm(x, (x.shape[-1],), gamma, beta, epsilon)
@@ -207,6 +210,8 @@ def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, ax
 
 
 def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-07) -> Tensor:
+    if axis in NOTHING:
+        return OPS["rms_normalization"].body(x, scale, axis, epsilon)  # type: ignore[misc]
     scale = _as(scale, x)
     axes = _trailing(axis, x.ndim)
     if axes is not None:
