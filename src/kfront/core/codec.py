@@ -333,7 +333,7 @@ def _written_automatically(cls: type) -> bool:
     """Whether the config of a layer class was made from its constructor's arguments, each serialized."""
     if not issubclass(cls, Operation) or not getattr(cls.get_config, "_automatic", False):
         return False
-    return getattr(cls.from_config, "__func__", None) is Operation.from_config.__func__  # type: ignore[attr-defined]
+    return getattr(cls.from_config, "_automatic", False)
 
 
 def _finish(made: Any, config: Config) -> None:

@@ -178,6 +178,8 @@ class Operation:
         except ArgumentError as error:
             raise ArgumentTypeError(f"{error} The config is that of {cls.__name__}: {config!s:.500}.") from error
 
+    from_config.__func__._automatic = True  # type: ignore[attr-defined]
+
     def _kf_first_node(self, what: str) -> Node:
         if not self._inbound_nodes:
             raise AttributeError(

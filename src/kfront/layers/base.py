@@ -759,12 +759,12 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             config = {**taken(self, config), **auto_config(self, Layer)}
         return config
 
-    get_config._automatic = True  # type: ignore[attr-defined]
-
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A layer from its config; the constructor gets the name of a policy, or the policy if it is no plain one."""
         return super().from_config(decoded(config))
+
+    get_config._automatic = from_config.__func__._automatic = True  # type: ignore[attr-defined]
 
     def load_own_variables(self, store: Store) -> None:
         """Read this layer's own variables from a mapping "0", "1" … -> array."""
