@@ -71,14 +71,14 @@ def test_a_float64_of_numpy_is_a_python_float(backend: Any) -> None:
     assert float(ops.convert_to_numpy(ops.exp(np.float64(0.0)))) == 1.0
 
 
-SEVERAL = [
-    n for n, op in OPS.items() if "Axis" in str(inspect.signature(op.function).parameters.get("axis")) and op.public
-]
+def _takes_axes(name: str) -> bool:
+    axis = inspect.signature(OPS[name].function).parameters.get("axis")
+    return hasattr(ops, name) and axis is not None and ("Axis" in axis.annotation or "Sequence" in axis.annotation)
 
 
 @pytest.mark.parametrize("axis", [(), []], ids=["tuple", "list"])
-@pytest.mark.parametrize("name", SEVERAL)
-def test_no_axis_is_no_axis(name: str, axis: Any, backend: Any) -> None:
+@pytest.mark.parametrize("name", filter(_takes_axes, OPS))
+def test_no_axis_is_no_axis(name: str, axis: Any, trainable_backend: Any) -> None:
     """What NumPy gives, where nothing is reduced; torch takes all axes for none."""
 
     def outcome(engine: str) -> Any:
@@ -90,4 +90,9 @@ def test_no_axis_is_no_axis(name: str, axis: Any, backend: Any) -> None:
                 return type(error)
             return [ops.convert_to_numpy(part).tolist() for part in kfront.tree.flatten(found)]
 
-    assert outcome(backend) == outcome("numpy")
+    found, expected = outcome(trainable_backend.name), outcome("numpy")
+    if isinstance(expected, type):
+        assert found is expected
+    else:  # `rsqrt` is off by one in the last place on JAX
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-7 if name != "rms_normalization" else 2e-7)

@@ -326,6 +326,11 @@ class WrapsFunction(Configurable):
             if "__init__" not in cls.__dict__:
                 cls.__init__ = with_defaults(cls.__init__, name=name or function.__name__)  # type: ignore[method-assign]
 
+    @property
+    def _kf_takes_function(self) -> bool:
+        """Whether the constructor takes the function, as `fn`, which is then in the config."""
+        return "fn" in inspect.signature(type(self).__init__).parameters
+
     def _kf_store(self, given: Arguments) -> Config:
         rest = super()._kf_store(given)
         self._function_options = {name: getattr(self, name) for name in option_names(type(self))}

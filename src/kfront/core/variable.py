@@ -170,8 +170,8 @@ class Variable(VariableBase):
         """The stored native tensor."""
         return self._value
 
-    def _kf_noted(self) -> None:
-        """Called before another value is put in: an engine that undoes changes after a trace keeps the present one."""
+    def _kf_before_change(self) -> None:
+        """Called before the value changes; an engine that undoes changes after a trace keeps the old value."""
 
     def _put(self, value: object) -> None:
         """Stand `value` in the stored tensor's place, or put that back."""
@@ -451,7 +451,7 @@ class StatelessScope:
         """Let `variable` have `value` until the scope ends."""
         if id(variable) not in self._saved:
             self._saved[id(variable)] = (variable, variable._value)
-            variable._kf_noted()
+            variable._kf_before_change()
         variable._put(value)
 
     def add_update(self, update: tuple[Variable, Any]) -> None:

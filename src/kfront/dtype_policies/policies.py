@@ -52,10 +52,9 @@ class DTypePolicy:
         self._compute_dtype, self._variable_dtype = self._parse_name(name)
 
     def _parse_name(self, name: str) -> tuple[str, str]:
-        found = _MIXED.get(name)
+        if name in _MIXED:
+            return _MIXED[name]
         name = "int32" if name == "int" else name
-        if found is not None:
-            return found
         if name not in dtypes.ALL:
             raise ArgumentError(
                 f"[DTypePolicy] expected a dtype name such as 'float32', or one of {', '.join(_MIXED)}, "

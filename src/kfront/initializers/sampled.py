@@ -337,7 +337,7 @@ class HeUniform(_NamedScaling):
         seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
         input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
 
-    Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
+    Reference: He et al., 2015, arXiv:1502.01852.
 
     Example:
 
@@ -356,7 +356,7 @@ class HeNormal(_NamedScaling):
         seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
         input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
 
-    Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
+    Reference: He et al., 2015, arXiv:1502.01852.
 
     Example:
 

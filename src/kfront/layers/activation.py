@@ -154,7 +154,7 @@ class ELU(_Elementwise):
 
     Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
 
-    Reference: Clevert et al., 2016, https://arxiv.org/abs/1511.07289.
+    Reference: Clevert et al., 2016, arXiv:1511.07289.
 
     Example:
 
@@ -192,7 +192,7 @@ class PReLU(OptionLayer):
 
     Input: floating tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
 
-    Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
+    Reference: He et al., 2015, arXiv:1502.01852.
 
     Example:
 

@@ -134,7 +134,7 @@ class BatchNormalization(_Affine):
         gamma, beta: Variables of shape (channels,), or None.
         moving_mean, moving_variance: Variables of shape (channels,), not trained.
 
-    Reference: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167.
+    Reference: Ioffe and Szegedy, 2015, arXiv:1502.03167.
 
     Example:
 
@@ -437,7 +437,7 @@ class GroupNormalization(_Affine):
     Attributes:
         gamma, beta: Variables of shape (channels,), or None.
 
-    Reference: Wu and He, 2018, https://arxiv.org/abs/1803.08494.
+    Reference: Wu and He, 2018, arXiv:1803.08494.
 
     Example:
 

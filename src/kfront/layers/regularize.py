@@ -290,7 +290,7 @@ class AlphaDropout(_Random):
 
     Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
 
-    Reference: Klambauer et al., 2017, https://arxiv.org/abs/1706.02515.
+    Reference: Klambauer et al., 2017, arXiv:1706.02515.
 
     Example:
 

@@ -188,10 +188,12 @@ class Bidirectional(OptionLayer):
             raise ArgumentError(f"[Bidirectional] expected `merge_mode` in {_MERGE}, got {merge_mode!r}.")
         self.merge_mode = merge_mode
         self.forward_layer = _remade(layer, "forward_", layer.go_backwards)
-        if backward_layer is not None:
+        if backward_layer is None:
+            backward_layer = _remade(layer, "backward_", not layer.go_backwards)
+        else:
             _check_recurrent(backward_layer)
             _check_pair(layer, backward_layer)
-        self.backward_layer = backward_layer or _remade(layer, "backward_", not layer.go_backwards)
+        self.backward_layer = backward_layer
         if weights is not None and not isinstance(weights, (list, tuple)):
             raise ArgumentTypeError(f"[Bidirectional] expected a list of arrays as `weights`, got {weights!r}.")
         self._first_weights = None if weights is None else list(weights)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import Any, Self
 
 from kfront import ops
@@ -174,7 +173,7 @@ class MeanMetricWrapper(Mean, WrapsFunction):
     def get_config(self) -> Config:
         """Constructor arguments."""
         out = super().get_config()
-        if "fn" in signature(type(self).__init__).parameters:
+        if self._kf_takes_function:
             out.update(fn=serialize_keras_object(self._fn), **self._function_options)
         return out
 

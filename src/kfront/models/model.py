@@ -247,9 +247,10 @@ class Model(Stateless, Trainer, Layer):
         """
         if input_shape is None or self.built or not self._kf_has_call:
             return
+        specs = tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape)
         try:
-            self.compute_output_spec(tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape))
-        except Exception as error:  # of the user's `call`
+            self.compute_output_spec(specs)
+        except Exception as error:  # of the user's `call`; a `build` of one's own is run by a call, which does the rest
             left = [layer.name for layer in self._flatten_layers(include_self=False) if not layer.built]
             if left and type(self).build is Model.build:
                 told = f"[{self.name}] `build` could not call the model on {input_shape}: {error} Not built: {left}."

@@ -317,7 +317,7 @@ def _i0_exact(x: TensorLike) -> Tensor:
 
 @op(dtype=floating, fuse=True, home="numpy")
 def i0(x: TensorLike) -> Tensor:
-    """Modified Bessel function of the first kind, order 0.
+    """I0, the modified Bessel function of order 0.
 
     Args:
         x: tensor of any shape; integers become floatx.

@@ -135,29 +135,9 @@ def run(side: str, engine: str, files: list[str], processes: str, out: Path) -> 
         env = {"KERAS_TESTS_SIDE": side, "KERAS_TESTS_OUT": str(out), "KERAS_BACKEND": engine, "PYTHONPATH": path}
         env |= {"KERAS_HOME": f"{folder}/home", "PYTHONHASHSEED": "0"}  # parameters of tests come from sets
         hang = ["-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true"]
-        words = [
-            "-p",
-            "plugin",
-            "-p",
-            "no:cacheprovider",
-            "--import-mode=importlib",
-            "--tb=no",
-            "-q",
-            "-rN",
-            "--disable-warnings",
-            *hang,
-        ]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *words,
-            "-n",
-            processes,
-            "--dist",
-            "loadfile",
-            *(f"t/src/{f}" for f in files),
-        ]
+        quiet = ["-q", "-rN", "--tb=no", "--disable-warnings", "-p", "no:cacheprovider", "--import-mode=importlib"]
+        words = ["-p", "plugin", *quiet, *hang, "-n", processes, "--dist", "loadfile", *(f"t/src/{f}" for f in files)]
+        command = [sys.executable, "-m", "pytest", *words]
         done = subprocess.run(command, cwd=folder, env={**os.environ, **env})
     if done.returncode > 1:
         sys.exit(f"the tests ended with {done.returncode} on {side}")

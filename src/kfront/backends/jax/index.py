@@ -27,6 +27,7 @@ def _wide(i: Array) -> Array:
 
 
 def taken(x: Array, i: Array, axis: int | None) -> Array:
+    """`take`, as it is compiled."""
     if not i.size and -x.ndim <= (axis or 0) < x.ndim:  # where `jnp.take` of an empty array has another shape
         x, at = (x.reshape(-1), 0) if axis is None else (x, axis % x.ndim)
         return jnp.zeros((*x.shape[:at], *i.shape, *x.shape[at + 1 :]), x.dtype)

@@ -104,10 +104,10 @@ class JaxVariable(Variable):
 
     def assign(self, value: Array) -> Array:
         """Set the value; returns it."""
-        self._kf_noted()
+        self._kf_before_change()
         return super().assign(value)
 
-    def _kf_noted(self) -> None:
+    def _kf_before_change(self) -> None:
         entries = _local.entries
         if entries is not None:
             entries.setdefault(id(self), (self, self._value))
@@ -191,7 +191,7 @@ def _end_residence(variable: Variable) -> None:
 def store(variable: Variable, value: Array) -> None:
     """Put a value that came out of a traced function into a Variable."""
     _end_residence(variable)
-    variable._kf_noted()
+    variable._kf_before_change()
     variable._value = value
 
 
