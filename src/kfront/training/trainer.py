@@ -59,7 +59,7 @@ _OF_TRAINING = frozenset((
 
 def _also_with_state(step: F) -> F:
     """A step that takes (state, data) too. Its signature stays: subclasses override it with one or the other form."""
-    phase = step.__name__.removesuffix("_kf_step")
+    phase = step.__name__.removesuffix("_step")
 
     @functools.wraps(step)
     def run(self: Trainer, data: object, *rest: object) -> Any:
