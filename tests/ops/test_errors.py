@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kfront import activations, ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront import activations, layers, losses, metrics, ops
+from kfront.core.errors import ArgumentError, KfrontError, ShapeError
 
 X = np.ones((2, 5, 5, 3), "float32")
 K = np.ones((3, 3, 3, 4), "float32")
@@ -86,3 +86,30 @@ def test_arguments(backend: Any, name: str) -> None:
 
 def test_options_in_upper_case(backend: Any) -> None:
     assert ops.shape(ops.conv(X, K, padding="SAME")) == (2, 5, 5, 4)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: layers.Dense(1)(np.array([["a"]])),
+        lambda: metrics.Mean()(["a"]),
+        lambda: losses.MeanSquaredError()(np.array(["a"]), np.ones(1)),
+    ],
+    ids=["layer", "metric", "loss"],
+)
+def test_strings_are_no_numbers(use, backend):
+    with pytest.raises(KfrontError) as caught:
+        use()
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize("values", [[1, 2**40], np.array([1, 2**63], "uint64")], ids=["list", "unsigned"])
+def test_integers_that_do_not_fit_do_not_wrap_around(values, backend):
+    if backend.name == "jax" and isinstance(values, np.ndarray):
+        pytest.skip("JAX itself cuts arrays of 64 bits to 32, also where they enter compiled code")
+    try:
+        out = ops.convert_to_tensor(values)
+    except ArgumentError as error:
+        assert "expected" in str(error)
+    else:
+        assert [int(x) for x in ops.convert_to_numpy(out)] == list(values)

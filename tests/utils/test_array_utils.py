@@ -16,12 +16,15 @@ from kfront.utils import normalize, pad_sequences, to_categorical
         ([[1], [2]], None, (2, 3)),
         ([[1, 2]], None, (1, 2, 3)),
         (3, 4, (4,)),
+        (np.array([0, 2], dtype=object), None, (2, 3)),
+        (["0", "2"], None, (2, 3)),
     ],
 )
 def test_to_categorical(x, n, shape):
     out = to_categorical(x, n)
     assert out.shape == shape and out.dtype == "float64"
-    assert np.array_equal(out.argmax(-1), np.squeeze(x) if np.ndim(x) == 2 and np.shape(x)[1] == 1 else x)
+    classes = np.asarray(x).astype(int)
+    assert np.array_equal(out.argmax(-1), classes[..., 0] if classes.ndim == 2 and classes.shape[1] == 1 else classes)
     assert np.array_equal(out.sum(-1), np.ones(shape[:-1]))
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.operators import ArrayOperators
 from kfront.core.options import positive, whole
 from kfront.core.typing import Tensor, TensorLike
 
 
-def _is_tensor(x: object) -> bool:
-    """Whether `x` belongs to an engine rather than to NumPy or Python."""
-    return hasattr(x, "shape") and not isinstance(x, (np.ndarray, np.generic)) and not hasattr(x, "__array_interface__")
+def _is_tensor(x: TensorLike) -> bool:
+    """Whether `x` is a tensor, symbolic or a Variable, and no array of NumPy, pandas or Python."""
+    return ops.is_tensor(x) or isinstance(x, ArrayOperators)
 
 
 def to_categorical(x: TensorLike, num_classes: int | None = None) -> Tensor:
@@ -43,9 +44,12 @@ def to_categorical(x: TensorLike, num_classes: int | None = None) -> Tensor:
     if _is_tensor(x):
         return _one_hot_tensor(x, num_classes)
     labels = np.asarray(x)
-    if labels.dtype.kind not in "biuf":
-        raise ArgumentTypeError(f"[to_categorical] expected class numbers, got values of dtype {labels.dtype}.")
-    labels = labels.astype("int64")
+    try:
+        labels = labels.astype("int64")  # numbers in an array of objects or strings, as tables of text have them, too
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"[to_categorical] expected class numbers, got values of dtype {labels.dtype}."
+        ) from None
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if num_classes is None:

@@ -22,7 +22,7 @@ from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, comp
 from kfront.backends.jax.tuned import TABLE
 from kfront.backends.typing import Closure, Pair
 from kfront.core.dtypes import ALL, standardize
-from kfront.core.errors import BackendError, DTypeError
+from kfront.core.errors import ArgumentError, BackendError, DTypeError
 from kfront.core.op import OPS
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
@@ -318,6 +318,11 @@ def _convert_list(x: object, dtype: str | None) -> Array:
         dtype = {"f": standardize(None), "i": "int32", "c": "complex64"}.get(found.dtype.kind)
         if dtype == "int32" and found.size and (found.max() > 2**31 - 1 or found.min() < -(2**31)):
             dtype = canonical("int64")
+            if dtype != "int64":
+                raise ArgumentError(
+                    f"[convert_to_tensor] expected integers of 32 bits, got some from {found.min()} to {found.max()}; "
+                    "JAX has larger ones only after `jax.config.update('jax_enable_x64', True)`."
+                )
         dtype = None if dtype is None else canonical(dtype)
     return _convert_host(found, dtype)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from kfront.backends.numpy.common import HALVES, dtype_of, quiet
 from kfront.backends.typing import Function
+from kfront.core.errors import DTypeError
 
 exp = quiet(np.exp)
 log = quiet(np.log)
@@ -116,6 +117,8 @@ def complex_parts(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cast(x: np.ndarray, dtype: str) -> np.ndarray:
+    if x.dtype.kind in "OUS":
+        raise DTypeError(f"[cast] expected numbers, got dtype {x.dtype}, to cast to {dtype}.")
     with np.errstate(all="ignore"):
         return x.astype(dtype_of(dtype), copy=False)
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kfront.backends.tensorflow.common import constant, dims, raw, records, via
 from kfront.backends.tensorflow.control import stop_gradient
 from kfront.backends.typing import Function
+from kfront.core.errors import DTypeError
 
 Tensor = tf.Tensor
 _cast = raw("Cast")
@@ -89,6 +90,10 @@ def cast(x: Tensor, dtype: str) -> Tensor:
     kind = tf.as_dtype(dtype)
     if x.dtype == kind:
         return x
+    if x.dtype == tf.string:
+        raise DTypeError(
+            f"[cast] expected numbers, got strings, to cast to {dtype}; encode them, as StringLookup does."
+        )
     try:
         return _cast(x, kind)
     except (tf.errors.OpError, TypeError):

@@ -30,7 +30,7 @@ from kfront.backends.torch.variable import TorchVariable, VariableParameter
 from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.dtypes import result_type, standardize
-from kfront.core.errors import DTypeError, KfrontError
+from kfront.core.errors import ArgumentError, DTypeError, KfrontError
 from kfront.core.operators import VariableBase
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
@@ -368,6 +368,8 @@ def _from_numpy(array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(np.array(array).view(bits)).view(kind)
     else:
         if name in _NUMPY_WIDER:
+            if name == "uint64" and array.size and array.max() > np.iinfo(np.int64).max:
+                raise ArgumentError(f"[torch] expected whole numbers below 2**63, got {array.max()}; divide them.")
             array = array.astype(_NUMPY_WIDER[name])
         if array.dtype.kind not in "biufc":
             raise DTypeError(
