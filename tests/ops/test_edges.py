@@ -96,3 +96,12 @@ def test_no_axis_is_no_axis(name: str, axis: Any, trainable_backend: Any) -> Non
     else:  # `rsqrt` is off by one in the last place on JAX
         for ours, theirs in zip(found, expected, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-7 if name != "rms_normalization" else 2e-7)
+
+
+@pytest.mark.parametrize(
+    "lists", [([0, 1],), ([0, 1], [1, 0]), ([..., 1], [...]), ([0, 1], "x", [1]), ([3, 40], "x", [40], [3])], ids=str
+)
+def test_einsum_takes_lists_as_numpy_does(lists: Any, backend: Any) -> None:
+    values = {"x": np.arange(3.0, dtype="float32")}
+    given = [np.arange(6.0, dtype="float32").reshape(2, 3), *(values.get(str(one), one) for one in lists)]
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.einsum(*given)), np.einsum(*given))

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_letters
 from typing import Any
 
 from kfront.core import shapes
+from kfront.core.arguments import is_whole
 from kfront.core.dtypes import floating, result_type, to_float
 from kfront.core.errors import ArgumentError
 from kfront.core.op import in_front_of, op
@@ -48,6 +50,20 @@ def _einsum_rule(*operands: object) -> tuple[object, object]:
     return d, d
 
 
+def _with_letters(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Subscripts as a string, and operands, of the form `x, [0, 1], y, [1], [0]`."""
+    lists = [*given[1::2], *(given[-1:] if len(given) % 2 else ())]
+    items = [i for one in lists for i in (one if isinstance(one, (list, tuple)) else [one])]
+    if not lists or any(i is not Ellipsis and not (is_whole(i) and 0 <= i < len(ascii_letters)) for i in items):
+        raise ArgumentError(
+            "[einsum] expected `subscripts` to be a string, or a list of ints from 0 to 51 and Ellipsis after each "
+            f"operand, got {given[0]!r:.80}."
+        )
+    texts = ["".join("..." if i is Ellipsis else ascii_letters[i] for i in one) for one in lists]
+    out = f"->{texts.pop()}" if len(given) % 2 else ""
+    return ",".join(texts) + out, given[: len(texts) * 2 : 2]
+
+
 @op("list", _einsum_rule, shapes.einsum, name="einsum", home="numpy", call_args=("*operands",))
 def _einsum(operands: Sequence[TensorLike] | Tensor, subscripts: str) -> Tensor: ...
 
@@ -57,7 +73,8 @@ def einsum(subscripts: str, *operands: Any, **kwargs: object) -> Tensor:
     """Sum of products over named axes (Einstein's convention).
 
     Args:
-        subscripts: such as "ij,jk->ik"; "..." stands for axes that broadcast.
+        subscripts: such as "ij,jk->ik"; "..." stands for axes that broadcast. Or the first tensor, as in
+            ``einsum(x, [0, 1], y, [1, 2], [0, 2])``: lists of ints, and Ellipsis, follow each tensor and stand last.
         *operands: tensors, one for each term.
         **kwargs: kept for compatibility.
 
@@ -65,7 +82,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: object) -> Tensor:
         tensor in the promoted dtype; int8 alone gives int32.
 
     Raises:
-        ArgumentError: `subscripts` is no string.
+        ArgumentError: `subscripts` is no string, and the lists are not as above.
 
     Example:
 
@@ -74,7 +91,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: object) -> Tensor:
     11.0
     """
     if not isinstance(subscripts, str):
-        raise ArgumentError(f"[einsum] expected `subscripts` to be a string, got {subscripts!r}.")
+        subscripts, operands = _with_letters((subscripts, *operands))
     return _einsum(list(operands), subscripts)
 
 
