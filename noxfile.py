@@ -121,7 +121,8 @@ def tests(session: nox.Session) -> None:
     sample = [] if session.posargs else ["--sample", _turn()]
     long = {"KFRONT_LONG_TESTS": "1"} if "--whole" in session.posargs else {}
     env = {**TEST_ENV, **long}
-    session.run(python, "-m", "pytest", *workers, *sample, *(chosen or ["tests"]), env=env, external=True)
+    slow = ["--durations=40", "--durations-min=5"]
+    session.run(python, "-m", "pytest", *workers, *slow, *sample, *(chosen or ["tests"]), env=env, external=True)
     if not chosen:  # apart: collecting doctests imports every file, and the scripts among the tests set things
         env = {**TEST_ENV, "KERAS_BACKEND": "torch"}
         session.run(python, "-m", "pytest", *workers, "src", "--doctest-modules", env=env, external=True)
