@@ -105,3 +105,28 @@ def test_einsum_takes_lists_as_numpy_does(lists: Any, backend: Any) -> None:
     values = {"x": np.arange(3.0, dtype="float32")}
     given = [np.arange(6.0, dtype="float32").reshape(2, 3), *(values.get(str(one), one) for one in lists)]
     np.testing.assert_allclose(ops.convert_to_numpy(ops.einsum(*given)), np.einsum(*given))
+
+
+COUNTED = {
+    "segment_sum": lambda n: ops.segment_sum(np.ones((3, 2)), np.array([0, 1, 1]), num_segments=n),
+    "segment_max": lambda n: ops.segment_max(np.ones((3, 2)), np.array([0, 1, 1]), num_segments=n),
+    "one_hot": lambda n: ops.one_hot(np.array([0, 1, 1]), n),
+    "bincount": lambda n: ops.bincount(np.array([0, 1, 1]), minlength=n),
+    "top_k": lambda n: ops.top_k(np.ones((3, 2)), n)[0],
+    "eye": lambda n: ops.eye(n),
+    "roll": lambda n: ops.roll(np.arange(6).reshape(3, 2), n, axis=0),
+    "repeat": lambda n: ops.repeat(np.arange(3), n, axis=0),
+    "expand_dims": lambda n: ops.expand_dims(np.ones((3, 2)), n),
+    "sum": lambda n: ops.sum(np.ones((3, 2, 4)), axis=n),
+    "softmax": lambda n: ops.softmax(np.ones((3, 2, 4)), axis=n),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_an_int_may_be_an_array_of_one(name: str, backend: Any) -> None:
+    call = COUNTED[name]
+    expected = ops.convert_to_numpy(call(2))
+    for two in (np.int64(2), np.array(2), ops.convert_to_tensor(2)):
+        np.testing.assert_array_equal(ops.convert_to_numpy(call(two)), expected)
+    with pytest.raises((TypeError, ValueError)):
+        call(ops.convert_to_tensor([[1, 1]]) if name != "repeat" else "two")

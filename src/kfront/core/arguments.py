@@ -6,6 +6,8 @@ tensors, and the others have annotations, of which `_KINDS` knows the usual ones
 
 from __future__ import annotations
 
+import contextlib
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -101,7 +103,9 @@ def check(op: Any, operands: Sequence[object], static: Sequence[object]) -> None
 
 
 def settled(op: Any, static: tuple[object, ...]) -> tuple[object, ...]:
-    """The other arguments with True or False for what counts as such; the same tuple if there is nothing to change.
+    """The other arguments with plain values for what counts as such; the same tuple if there is nothing to change.
+
+    True or False stands for what Python takes as one, an int for an array or tensor of one whose value is known.
 
     Args:
         op: the op.
@@ -112,10 +116,14 @@ def settled(op: Any, static: tuple[object, ...]) -> tuple[object, ...]:
     """
     out = []
     for name, value in zip(op.static, static, strict=True):
-        if op.annotations.get(name) == "bool" and not isinstance(value, bool):
+        wanted = op.annotations.get(name, "")
+        if wanted == "bool" and not isinstance(value, bool):
             try:
                 value = bool(value)
             except (TypeError, ValueError, RuntimeError):
                 raise ArgumentTypeError(f"[{op.name}] expected `{name}` to be of bool, got {value!r}.") from None
+        elif not isinstance(value, int) and {"int", "Axis"} & set(wanted.split(" | ")) and is_whole(value):
+            with contextlib.suppress(TypeError):  # while an engine traces, it is not known
+                value = operator.index(value)  # type: ignore[arg-type]
         out.append(value)
     return static if all(new is old for new, old in zip(out, static, strict=True)) else tuple(out)

@@ -94,6 +94,7 @@ def int_or_tuple(name: str) -> Callable[[object], object]:
     def check(value: object) -> Any:
         if value.__class__ is int or value is None:
             return value
+        value = value[()] if isinstance(value, np.ndarray) else value  # of rank 0 it is a number
         items = value if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else (None,)
         if all(is_whole(v) for v in items):
             return tuple(int(v) if hasattr(type(v), "__index__") else v for v in items)  # type: ignore[call-overload]
