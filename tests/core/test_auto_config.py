@@ -42,3 +42,24 @@ def test_defaults_of_a_layer(backend):
         "rate": 0.5,
     }
     assert Wide.from_config(config).rate == 0.5
+
+
+class Plain(kfront.Layer):
+    def call(self, x):
+        return x
+
+
+class Passing(Plain):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+
+@pytest.mark.parametrize("layer", [Plain, Passing])
+def test_options_of_the_base_are_written_in_one_form(layer, backend):
+    made = layer(autocast=False, activity_regularizer="l2", dtype="float16", trainable=False)
+    config = made.get_config()
+    assert config["autocast"] is False and config["activity_regularizer"]["class_name"] == "L2"
+    again = layer.from_config(config)
+    assert again.get_config() == config and again.autocast is False
+    again.trainable = True
+    assert again.get_config()["trainable"] is True

@@ -271,3 +271,18 @@ def test_an_embedding_names_the_shape_of_its_table() -> None:
     layer = layers.Embedding(4, 3)
     layer.quantized_build(embeddings_shape=(4, 3), mode="int8")
     assert len(layer.weights) == 2
+
+
+def test_an_output_shape_may_be_that_of_tensorflow(backend):
+    """Layers of kdp give a `tf.TensorShape` on every engine."""
+    tf = pytest.importorskip("tensorflow")
+
+    class Doubled(layers.Layer):
+        def call(self, x):
+            return [x, {"last": x[..., :1]}]
+
+        def compute_output_shape(self, input_shape):
+            return [tf.TensorShape(input_shape), {"last": tf.TensorShape([input_shape[0], 1])}]
+
+    whole, parts = Doubled()(kfront.Input((3,)))
+    assert (whole.shape, parts["last"].shape) == ((None, 3), (None, 1))

@@ -45,8 +45,6 @@ def auto_config(operation: Operation, base: type) -> Config:
     Those of `base` are left out unless they were given: the operation itself has them.
     """
     cls = type(operation)
-    if cls.__init__ is base.__init__:
-        return {}
     args, kwargs = operation._kf_init_args
     try:
         bound = inspect.signature(cls.__init__).bind(operation, *args, **kwargs)

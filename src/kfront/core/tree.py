@@ -346,7 +346,7 @@ def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
 
     Args:
         func: called with each shape, a tuple of ints and None.
-        structure: nested shapes; a list or tuple of ints and None is one shape.
+        structure: nested shapes; a list or tuple of ints and None is one shape, as is a `tf.TensorShape`.
 
     Returns:
         A structure of the same form with the results as leaves.
@@ -362,6 +362,8 @@ def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
     """
     if _is_shape(structure):
         return func(tuple(structure))
+    if hasattr(structure, "as_list"):  # a TensorShape, which layers written for TensorFlow give
+        return func(tuple(structure.as_list()))
     if is_nested(structure):
         return _rebuild(structure, [map_shape_structure(func, v) for _, v in _children(structure)])
     raise ArgumentError(f"[map_shape_structure] expected shapes, got {structure!r}.")
