@@ -78,6 +78,23 @@ PACKAGES = (
         "wandb", "wandb", requires=("click", "gitpython", "platformdirs", "pydantic", "cwevals", "opentelemetry-sdk")
     ),
 )
+# whose public classes `nox -s survey` calls on Keras and on kfront
+SURVEYED = (
+    Package("deel-lip", "deel.lip"),
+    Package("hls4ml", "hls4ml", requires=("quantizers", "pydigitalwavetools")),
+    Package("kdp", "kdp", requires=("loguru",)),
+    Package("keras-aug", "keras_aug"),
+    Package("keras-cv-attention-models", "keras_cv_attention_models", requires=("ftfy", "wcwidth")),
+    Package("keras-lmu", "keras_lmu"),
+    Package("keras-mdn-layer", "keras_mdn_layer"),
+    Package("kerasfactory", "kerasfactory", requires=("loguru", "plotly", "narwhals")),
+    Package("kgcnn", "kgcnn", requires=("dm-tree",)),
+    Package("medicai", "medicai"),
+    Package("ncps", "ncps"),
+    Package("spektral", "spektral", requires=("lxml",)),
+    Package("talos", "talos"),
+    Package("zea", "zea", requires=("decorator", "hdf5plugin", "imageio", "numcodecs")),
+)
 # what `-m kfront.as_keras` cannot stand in for, because it is about Keras's own inside
 NEVER = {
     "test_training_forwarding.py": "puts methods of its own in the place of private ones of Keras's Layer",
