@@ -102,6 +102,29 @@ else: raise AssertionError
     run("-c", code, KERAS_BACKEND="numpy")
 
 
+def test_a_layer_for_pipelines_is_written_by_its_constructor(backend):
+    """As zea's, which has an Operation of its own before it, and no `get_config`."""
+    code = """
+import kfront; kfront.install_as_keras()
+import keras
+from keras.src.layers.preprocessing.data_layer import DataLayer
+class Step(keras.Operation):
+    def __init__(self, key="data", **kwargs):
+        super().__init__(**kwargs)
+        self.key = key
+class Pad(Step, DataLayer):
+    def __init__(self, size, uniform=True, **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.uniform = size, uniform
+config = Pad((2, 2), uniform=False, key="image", dtype="float16").get_config()
+assert config["size"] == (2, 2) and config["uniform"] is False and config["key"] == "image", config
+again = Pad.from_config(config)
+assert again.get_config() == config and again.size == (2, 2) and again.key == "image"
+assert again.compute_dtype == "float16"
+"""
+    run("-c", code, KERAS_BACKEND=backend.name)
+
+
 def test_private_helpers_give_what_keras_gives():
     code = """
 import kfront; kfront.install_as_keras()

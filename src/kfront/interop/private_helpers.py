@@ -27,6 +27,7 @@ from kfront.core.typing import DTypeLike, Seed, Shape, Tensor
 from kfront.core.variable import StatelessScope
 from kfront.interop.private_names import LAZY
 from kfront.layers import conv
+from kfront.layers.base import Layer
 from kfront.layers.einsum_dense import EinsumDense, Equation
 from kfront.layers.preprocess import data_layer
 from kfront.saving.hdf5 import H5Reader, H5Writer, Store
@@ -244,6 +245,7 @@ class DataLayer(data_layer.DataLayer):
     """A layer for input pipelines, which asks `self.backend` for the ops of the engine that it runs on."""
 
     generator: Any = None
+    get_config = Layer.get_config  # automatic: options are not declared, as those of kfront's own
 
     @property
     def backend(self) -> Any:
