@@ -46,6 +46,9 @@ SHAPES = {
     "solve": (lambda: ops.solve(M, M), r"\[solve\] expected square matrices"),
     "losses": (lambda: ops.categorical_crossentropy(M, M[:, :2]), r"\[categorical_crossentropy\] expected"),
     "attention": (lambda: ops.dot_product_attention(M, M, M), r"\[dot_product_attention\] expected `query`"),
+    "fft of a number": (lambda: ops.fft((M[0, 0], M[0, 0])), r"\[fft\] expected `x` of rank >= 1"),
+    "fft2 of a line": (lambda: ops.fft2((M[0], M[0])), r"\[fft2\] expected `x` of rank >= 2"),
+    "ifft2 of a line": (lambda: ops.ifft2((M[0], M[0])), r"\[ifft2\] expected `x` of rank >= 2"),
     "none": (lambda: ops.concatenate([]), r"\[concatenate\] expected at least one tensor"),
 }
 ARGUMENTS = {

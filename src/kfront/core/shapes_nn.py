@@ -182,9 +182,9 @@ def segment(data: object, segment_ids: object, num_segments: object = None, sort
     return (known(num_segments), *s[1:])
 
 
-def transform(real: object, imag: object = None, **static: object) -> list[Shape]:
-    """Fourier transforms that keep the shape."""
-    return [shape_of(real)] * 2
+def transform(real: object, imag: object = None, rank: int = 1) -> list[Shape]:
+    """Fourier transforms along the last `rank` axes, which keep the shape."""
+    return [rank_at_least(real, rank)] * 2
 
 
 def rfft(x: Tensor, fft_length: object = None) -> list[Shape]:

@@ -444,15 +444,17 @@ def _predict(model: Trainer, data: Data, plan: Plan) -> Any:
     callbacks.on_predict_begin()
     hooks = callbacks.predict_batch_hooks
     fresh = data.fresh or (data.stays and not hooks)
-    outputs = _Outputs(b)
+    outputs, step = _Outputs(b), 0
     with _ready(model, data, batches, _within(plan.steps, config.max_steps_per_epoch()), False) as ready:
-        for step, batch in enumerate(ready):
+        while group := list(itertools.islice(ready, model.steps_per_execution if hooks else 1)):
             if hooks:
                 callbacks.on_predict_batch_begin(step)
-            out = function(feed(batch[0], b, fresh))
-            outputs.add(out)
+            found = [function(feed(batch[0], b, fresh)) for batch in group]
+            step += len(group)
+            for out in found:
+                outputs.add(out)
             if hooks:
-                callbacks.on_predict_batch_end(step, _host_outputs(out, b))
+                callbacks.on_predict_batch_end(step - 1, _host_outputs(found, b))
             if model.stop_predicting:
                 break
     data.close()
@@ -460,9 +462,9 @@ def _predict(model: Trainer, data: Data, plan: Plan) -> Any:
     return _join(outputs.all())
 
 
-def _host_outputs(out: object, b: Backend) -> LazyLogs:
-    """What callbacks get of the outputs of a batch: NumPy arrays, fetched when they are read."""
-    return LazyLogs(lambda: {"outputs": on_host(out, b.to_numpy)})
+def _host_outputs(found: list[object], b: Backend) -> LazyLogs:
+    """What callbacks get of the outputs of batches: NumPy arrays, fetched when they are read."""
+    return LazyLogs(lambda: {"outputs": _join([on_host(out, b.to_numpy) for out in found])})
 
 
 def as_own(x: object) -> Any:

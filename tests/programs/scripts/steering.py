@@ -101,6 +101,17 @@ show("decayed", [model.get_layer("d").kernel, model.get_layer("d").bias])
 show("eager", made("sgd", run_eagerly=True).fit(x, y, **fit).history)
 if keras.backend.backend() != "torch":
     show("steps", made("sgd", steps_per_execution=2).fit(x, y, **fit).history)
+
+    class Calls(keras.callbacks.Callback):
+        """Shows when a call of several predictions begins and ends, and what it gave."""
+
+        def on_predict_batch_begin(self, batch, logs=None):
+            show("prediction begins", batch)
+
+        def on_predict_batch_end(self, batch, logs=None):
+            show("prediction ends", [batch, logs["outputs"].shape])
+
+    made("sgd", steps_per_execution=2).predict(x, batch_size=2, callbacks=[Calls()], verbose=0)
 notes = []
 note = keras.callbacks.LambdaCallback(
     on_epoch_end=lambda epoch, logs: notes.append(sorted(logs)), on_train_batch_begin=lambda b, logs: notes.append(b)

@@ -156,7 +156,16 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Te
     """
 
 
-@function("core", call_args=("x",))
+@op(name="convert_to_tensor", zeros="filled", home="core", call_args=("x",))
+def _dense(
+    x: TensorLike, dtype: DTypeLike = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Tensor:
+    if isinstance(x, KerasTensor):
+        return cast(x, dtype or x.dtype)
+    return _converted(current(), x, dtype, sparse, ragged)
+
+
+@in_front_of(_dense)
 def convert_to_tensor(
     x: Any, dtype: DTypeLike = None, sparse: bool | None = None, ragged: bool | None = None
 ) -> Tensor:
@@ -184,6 +193,8 @@ def convert_to_tensor(
     """
     dtype = None if dtype is None else standardize(dtype)
     if isinstance(x, KerasTensor):
+        if x.sparse and sparse is False:
+            return _dense(x, dtype, sparse, ragged)
         return x if dtype is None or dtype == x.dtype else cast(x, dtype)
     b = state.backend or current()
     if sparse is not None or ragged is not None or hasattr(x, "tocoo"):

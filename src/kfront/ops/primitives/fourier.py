@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
@@ -12,6 +14,7 @@ from kfront.core.op import in_front_of, op
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arguments import whole
 
+_SHAPE_2D = functools.partial(shapes_nn.transform, rank=2)
 _LENGTH = {"fft_length": whole("fft_length", 1, optional=True)}
 
 
@@ -35,11 +38,11 @@ def transform_dtype(*dtypes: object) -> str:
 def _fft(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 
 
-@op(2, _pair_rule, shapes_nn.transform, name="fft2", home="math", call_args=("x",), class_name="FFT2")
+@op(2, _pair_rule, _SHAPE_2D, name="fft2", home="math", call_args=("x",), class_name="FFT2")
 def _fft2(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 
 
-@op(2, _pair_rule, shapes_nn.transform, name="ifft2", home="math", call_args=("x",), class_name="IFFT2")
+@op(2, _pair_rule, _SHAPE_2D, name="ifft2", home="math", call_args=("x",), class_name="IFFT2")
 def _ifft2(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 
 
