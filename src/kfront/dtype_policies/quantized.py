@@ -17,7 +17,7 @@ class QuantizedDTypePolicy(DTypePolicy):
         source_name: name of the policy before; the global one if None.
 
     Raises:
-        ArgumentError: for another mode.
+        ArgumentError: for another mode, and for bytes beside float16, which does not hold their sums.
 
     Example:
 
@@ -38,6 +38,11 @@ class QuantizedDTypePolicy(DTypePolicy):
         self._text, self._source_name = mode, source.name
         self._quantization_mode = found[1]
         self._numbers = tuple(int(n) for n in found.groups()[1:])
+        if mode == "int8" and source.compute_dtype == "float16":
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected another `source_name` with mode 'int8', got {source.name!r}: sums "
+                "of products of bytes are beyond the range of float16; use 'mixed_bfloat16'."
+            )
         self._compute_dtype, self._variable_dtype = source.compute_dtype, source.variable_dtype
         self._name = f"{mode}_from_{source.name}"
 

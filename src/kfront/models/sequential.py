@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfront import dtype_policies, ops
 from kfront.backends import backend_scope
-from kfront.core import codec, tree
+from kfront.core import codec, shapes, tree
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import name_scope
@@ -67,8 +67,8 @@ class Sequential(Model):
             ArgumentTypeError: if it is not a layer.
             ArgumentError: if its name is taken, or an Input comes later than first.
         """
-        if isinstance(layer, KerasTensor) and layer._keras_history is not None:
-            layer = layer._keras_history.operation
+        made = getattr(getattr(layer, "_keras_history", None), "operation", None)
+        layer = made if isinstance(made, InputLayer) else layer
         if not isinstance(layer, Layer):
             layer = self._kf_wrapped(layer)
         if isinstance(layer, InputLayer):
@@ -148,8 +148,18 @@ class Sequential(Model):
     # -- building and running -----------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
-        """Create all weights for inputs of this shape, the batch dimension included."""
+        """Create all weights for inputs of this shape, the batch dimension included.
+
+        Args:
+            input_shape: shape of the inputs; may be left out if the model starts with an `Input`.
+
+        Raises:
+            ArgumentError: if there is none, or another than that of the `Input`.
+        """
         if self._kf_head is not None:
+            known = self._kf_head.batch_shape
+            if isinstance(input_shape, tuple) and not shapes.may_be_equal(known, input_shape):
+                raise ArgumentError(f"[{self.name}] expected the `input_shape` {known}, got {input_shape}.")
             return
         if input_shape is None:
             raise ArgumentError(f"[{self.name}] expected `input_shape`, got None; pass it or start with an `Input`.")

@@ -69,7 +69,8 @@ def _samples(dataset: Any) -> tuple[list[object], int | None]:
         flat = [np.asarray(a) for a in tree.flatten(dataset)]
         if len({len(a) for a in flat}) > 1:
             raise ArgumentError(f"[split_dataset] expected arrays of one length, got {[len(a) for a in flat]}.")
-        return [tree.pack_sequence_as(dataset, list(values)) for values in zip(*flat, strict=True)], None
+        form = tuple(dataset) if isinstance(dataset, list) else dataset  # elements of data sets are tuples
+        return [tree.pack_sequence_as(form, list(values)) for values in zip(*flat, strict=True)], None
     return _from_iterable(dataset)
 
 
