@@ -7,6 +7,7 @@ import pytest
 
 import kfront
 from kfront import backends, layers, ops
+from kfront.backends import installed
 from kfront.core.errors import UnsupportedError
 
 D = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]], "float32")
@@ -75,6 +76,45 @@ def test_conversion(trainable_backend):
     np.testing.assert_array_equal(ops.convert_to_numpy(s), D)
     half = ops.convert_to_tensor(D, "float16", sparse=True)
     assert b.is_sparse(half) and kfront.backend.standardize_dtype(half.dtype) == "float16"
+
+
+@pytest.mark.parametrize("engine", [*installed(), "scipy"])
+def test_sparse_tensors_of_others(backend, engine):
+    if engine == "scipy":
+        s = pytest.importorskip("scipy.sparse").coo_matrix(([1.0, 2.0], ([1, 0], [2, 1])), (2, 3))
+    else:
+        with backends.backend_scope(engine):
+            s = ops.convert_to_tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 1.0]], sparse=True if engine != "numpy" else None)
+    found = ops.convert_to_tensor(s)
+    assert backend.is_sparse(found) == (backend.has_sparse and engine != "numpy")
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), [[0, 2, 0], [0, 0, 1]])
+    half = ops.convert_to_tensor(s, "float16", sparse=False)
+    assert not backend.is_sparse(half) and kfront.backend.standardize_dtype(half.dtype) == "float16"
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "jax", "tensorflow"])
+def test_sparse_batches_of_a_generator(trainable_backend, kind):
+    """As for dense batches."""
+    if kind == "csr_matrix":
+        make = getattr(pytest.importorskip("scipy.sparse"), kind)
+    else:
+        pytest.importorskip(kind)
+
+        def make(rows):
+            with backends.backend_scope(kind):
+                return ops.convert_to_tensor(rows, sparse=True)
+
+    x = np.eye(4, 3, dtype="float32")
+    model = kfront.Sequential([kfront.Input((3,), sparse=True), layers.Dense(1)])
+    model.compile(kfront.optimizers.SGD(0.1), "mse")
+    before = model.get_weights()
+    found = []
+    for form in (np.asarray, make):
+        model.set_weights(before)
+        batches = lambda form=form: ((form(x[i : i + 2]), np.ones((2, 1), "float32")) for i in (0, 2))  # noqa: E731
+        history = model.fit(batches(), epochs=1, verbose=0).history["loss"]
+        found.append([history, model.evaluate(batches(), verbose=0), *model.predict(batches(), verbose=0).ravel()])
+    np.testing.assert_allclose(*(np.hstack(one) for one in found), rtol=1e-6)
 
 
 def test_what_would_fill_a_tensor_says_so(trainable_backend):

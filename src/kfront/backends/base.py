@@ -310,6 +310,28 @@ class Backend:
         """Product of a sparse matrix and a dense one."""
         raise self._no_sparse()
 
+    def foreign_sparse(self, x: Any) -> Tensor | None:
+        """A sparse matrix of SciPy or sparse tensor of another engine as one of this, or dense where this has none.
+
+        Args:
+            x: anything; for what is no such matrix or tensor the result is None.
+        """
+        kind = type(x)
+        if hasattr(x, "tocoo"):  # SciPy
+            x = x.tocoo()
+            places, values, shape = np.stack([x.row, x.col], 1).astype("int64"), x.data, x.shape
+        elif kind.__name__ in ("BCOO", "SparseTensor") or "sparse" in str(getattr(x, "layout", "")):
+            other = named(kind.__module__.partition(".")[0])
+            *parts, shape = other.sparse_parts(x)
+            places, values = map(other.to_numpy, parts)
+        else:
+            return None
+        if self.has_sparse:
+            return self.make_sparse(self.convert(places), self.convert(values), tuple(map(int, shape)), False)
+        dense = np.zeros(shape, values.dtype)
+        np.add.at(dense, tuple(places.T), values)
+        return self.convert(dense)
+
     @property
     def has_sparse(self) -> bool:
         """Whether the engine has sparse tensors."""

@@ -63,7 +63,8 @@ class NumpyBackend(Backend):
             return x if dtype is None else self.cast(x, dtype)
         if dtype is not None and isinstance(x, (bool, int, float)):
             return np.asarray(x, _NATIVE[dtype])
-        x = _host(x)
+        found = self.foreign_sparse(x)
+        x = _host(x) if found is None else found
         out = _array(x)
         if dtype is not None:
             return self.cast(out, dtype)

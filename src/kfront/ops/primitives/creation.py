@@ -197,7 +197,7 @@ def convert_to_tensor(
             return _dense(x, dtype, sparse, ragged)
         return x if dtype is None or dtype == x.dtype else cast(x, dtype)
     b = state.backend or current()
-    if sparse is not None or ragged is not None or hasattr(x, "tocoo"):
+    if sparse is not None or ragged is not None:
         return _converted(b, x, dtype, sparse, ragged)
     if type(x) in b.types:
         return x if dtype is None or b.dtype_name(x.dtype) == dtype else b.cast(x, dtype)
@@ -206,14 +206,6 @@ def convert_to_tensor(
 
 def _converted(b: Backend, x: Any, dtype: str | None, sparse: bool | None, ragged: bool | None) -> Any:
     """Conversion of what may be sparse or ragged, or is to become so."""
-    if hasattr(x, "tocoo"):  # SciPy
-        if sparse is False or not b.has_sparse:
-            if sparse:
-                raise b._no_sparse()
-            return b.convert(x.toarray(), dtype)
-        x = x.tocoo()
-        places = b.convert(np.stack([x.row, x.col], 1).astype("int64"))
-        return b.make_sparse(places, b.convert(x.data, dtype), tuple(map(int, x.shape)), False)
     if ragged and not b.ragged_tensors:
         raise UnsupportedError(f"[convert_to_tensor] expected ragged=False, got True; {b.name} has no ragged tensors.")
     x = b.convert(x)
