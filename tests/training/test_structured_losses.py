@@ -91,6 +91,70 @@ CASES += [
 ]
 
 
+# a list for outputs in a tuple or dict: each loss gets all; numbers of Keras, whose keys for them these are
+CASES += [
+    (("a", "b"), {"loss": [_of_last]}, {"loss": ABSOLUTE}),
+    (
+        ("a", "b"),
+        {"loss": [["mse", "mae"], _of_last], "loss_weights": [[1.0, 2.0], 3.0]},
+        {"a_loss": SQUARED, "b_loss": ABSOLUTE, "a_b_loss": ABSOLUTE, "loss": SQUARED + 5 * ABSOLUTE},
+    ),
+    (
+        (("a", "b"), "c"),
+        {"loss": [_of_last, _of_last]},
+        {"a_b_c_loss": ABSOLUTE, "loss": 2 * ABSOLUTE},
+    ),
+]
+
+
+class Unnamed(kfront.Model):
+    """A model whose outputs have no names."""
+
+    def __init__(self, form: Any) -> None:
+        super().__init__()
+        self.make, self.form = layers.Dense(1, kernel_initializer="ones"), form
+
+    def call(self, x: Any) -> Any:
+        return kfront.tree.map_structure(lambda _: self.make(x), self.form)
+
+
+# of Keras
+UNNAMED: list[tuple[Any, dict[str, Any], dict[str, float]]] = [
+    ([0, 0], {"loss": ["mse", "mae"]}, {"mse_loss": SQUARED, "mae_loss": ABSOLUTE}),
+    ((0, 0), {"loss": [kfront.losses.MeanSquaredError(name="own"), "mae"]}, {"own_loss": SQUARED, "mae_loss": ABSOLUTE}),
+    ([[0], 0], {"loss": "mse"}, {"0/mse_loss": SQUARED, "mse_loss": SQUARED}),
+    (
+        [0, 0],
+        {"loss": "mse", "metrics": [["mae"], ["mse", "mae"]]},
+        {"mse_loss": SQUARED, "mae": ABSOLUTE, "mae_1": ABSOLUTE, "mse": SQUARED},
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "options", "expected"), UNNAMED)
+def test_outputs_without_names(form: Any, options: Any, expected: Any, trainable_backend: Any) -> None:
+    one = Unnamed(form)
+    one.compile("sgd", **options)
+    found = one.evaluate(X, kfront.tree.map_structure(lambda _: Y, form), verbose=0, return_dict=True)
+    assert found.pop("loss") > 0
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+class OwnLoss(kfront.Model):
+    """Has a loss of its own, and no use for that of `compile`."""
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, training: bool = True) -> Any:
+        return kfront.ops.mean(kfront.ops.abs(y[0] - y_pred)) * 2.0
+
+
+@pytest.mark.parametrize("loss", [["mse", "mse"], {"nothing": "mse"}, "mse"])
+def test_a_loss_that_is_never_asked_for(loss: Any, trainable_backend: Any) -> None:
+    inputs = kfront.Input((2,))
+    one = OwnLoss(inputs, layers.Dense(1, kernel_initializer="ones")(inputs))
+    one.compile("sgd", loss)
+    assert one.evaluate(X, [Y, Y], verbose=0, return_dict=True) == pytest.approx({"loss": 2 * ABSOLUTE}, abs=1e-3)
+
+
 @pytest.mark.parametrize(("form", "options", "expected"), CASES)
 def test_structures(form: Any, options: Any, expected: Any, trainable_backend: Any) -> None:
     one = model(form)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfront import losses, metrics, ops
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def _is_spec(x: object) -> bool:
     """Whether `x` names or is one loss or metric (not a structure of them)."""
-    return x is None or isinstance(x, str) or callable(x) or hasattr(x, "get_config") or _is_config(x)
+    return x is None or isinstance(x, (str, _Joined)) or callable(x) or hasattr(x, "get_config") or _is_config(x)
 
 
 def _is_scale(x: object) -> bool:
@@ -36,7 +36,7 @@ class _Joined(NamedTuple):
     """The loss of a part of the structure with several outputs, which it gets as that structure."""
 
     loss: object
-    depth: int  # of the part's first output within it
+    depth: int  # of the part's first output within it; 0 if the part is all of it
 
 
 class _Term(NamedTuple):
@@ -116,12 +116,25 @@ def _parts(paths: list[tuple[object, ...]]) -> dict[str, list[int]]:
     return parts
 
 
+def _apart(loss: Any, weights: Any, y_pred: Any) -> list[tuple[object, object]]:
+    """Pairs of losses and weights: one, unless the losses are in a list that has not the outputs' structure."""
+    several = isinstance(loss, (list, tuple)) and not isinstance(loss, _Joined) and tree.is_nested(y_pred)
+    alike = isinstance(y_pred, (list, tuple)) and isinstance(loss, tuple) == isinstance(y_pred, tuple)
+    alike = alike or (isinstance(y_pred, dict) and any(isinstance(one, str) for one in loss or ()))  # of tensors
+    if not several or alike or (all(map(_is_spec, loss)) and len(loss) == len(tree.flatten(y_pred))):
+        return [(loss, weights)]
+    each = weights if isinstance(weights, (list, tuple)) and len(weights) == len(loss) else [weights] * len(loss)
+    found = [(_Joined(one, 0) if _is_spec(one) else one, w) for one, w in zip(loss, each, strict=True)]
+    return [pair for one, w in found for pair in _apart(one, w, y_pred)]
+
+
 class CompiledLoss:
     """The loss of a model: a weighted sum over its outputs.
 
     Args:
         loss: name, function or Loss; a list or dict of them for several outputs. One that is given for a part of
-            nested outputs gets that part; of a list that is given for one output, all are added.
+            nested outputs gets that part; of a list that is given for one output, all are added. In a list for outputs
+            in a tuple or dict, that is none of one loss for each output, every entry is of all outputs.
         weights: scale of each output's loss, in the same structure.
     """
 
@@ -131,6 +144,7 @@ class CompiledLoss:
         self.names: list[str] = []
         self.trackers: list[Metric] = []  # of the terms
         self.results: list[Metric] = []  # the same in the order in which the losses were given
+        self.asked = False  # a `compute_loss` of the model's own may never ask for it
 
     def build(self, y_true: Nested[Tensor], y_pred: Nested[Tensor], names: list[str] | None) -> None:
         """Match losses to outputs; done once, on the first batch or its specs."""
@@ -139,30 +153,42 @@ class CompiledLoss:
         self.names = output_names(flat, names)
         self.layer_names = names
         layer_names = names if names and len(names) == len(flat) else self.names
-        specs = align(self.loss, paths, layer_names, "loss", _is_spec)
-        scales = align(self.weights, paths, layer_names, "loss_weights", _is_scale)
-        self._measured = [spec is not None for spec in specs]
+        pairs = [
+            (align(one, paths, layer_names, "loss", _is_spec), align(w, paths, layer_names, "loss_weights", _is_scale))
+            for one, w in _apart(self.loss, self.weights, y_pred)
+        ]
+        self._measured = [any(spec is not None for spec in column) for column in zip(*(p[0] for p in pairs))]
         targets = self._targets(y_true, y_pred)
-        self.terms, labels = [], []
+        found = [made for specs, scales in pairs for made in self._terms_of(specs, scales, targets, y_pred)]
+        terms = [term for _, term in found]
+        self.single = len(flat) == 1 and len(terms) == 1 and terms[0][1::2] == (1.0, None)
+        if len(terms) > 1:
+            self.trackers = [_tracker(f"{label}_loss") for label, _ in found]
+            order = [_place(self.loss, paths[term.places[0]], n) for n, term in enumerate(terms)]
+            self.results = [self.trackers[n] for n in sorted(range(len(order)), key=order.__getitem__)]
+        self.terms = terms
+        structure.version += 1
+
+    def _terms_of(self, specs: list[Any], scales: list[Any], targets: list[Any], y_pred: Any) -> Iterator[Any]:
+        """Pairs of the name that a term's results have and the term, of entries for each output."""
+        flat = tree.flatten_with_path(y_pred)
+        unnamed = _unnamed(flat, self.layer_names)
         for i, spec in enumerate(specs):
             places, form, name = [i], None, self.names[i]
             if isinstance(spec, _Joined):
                 places = [n for n, other in enumerate(specs) if other is spec]
-                form, name = _part(y_pred, paths[i][: -spec.depth])
+                form, name = _part(y_pred, flat[i][0][: -spec.depth] if spec.depth else ())
+                name = name or "_".join(n.rpartition("/")[2] for n in self.names)
                 spec = spec.loss if i == places[0] else None
             if not _is_scale(scales[i]) or any(scales[n] != scales[i] for n in places):
                 raise ArgumentError(f"[compile] expected one number in `loss_weights` for the loss of {name!r}.")
             for one in spec if isinstance(spec, (list, tuple)) else [spec]:
                 if one is not None:
                     fn = _loss_of(one, targets[i], flat[i][1])
-                    self.terms.append(_Term(fn, 1.0 if scales[i] is None else float(scales[i]), places, form))
-                    labels.append(name)
-        self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1::2] == (1.0, None)
-        if len(self.terms) > 1:
-            self.trackers = [_tracker(f"{label}_loss") for label in labels]
-            order = [_place(self.loss, paths[term.places[0]], n) for n, term in enumerate(self.terms)]
-            self.results = [self.trackers[n] for n in sorted(range(len(order)), key=order.__getitem__)]
-        structure.version += 1
+                    if form is None and unnamed[i]:
+                        own = one if isinstance(one, str) else fn.name.strip("<>")
+                        name = "/".join([*map(str, flat[i][0][:-1]), own])
+                    yield name, _Term(fn, 1.0 if scales[i] is None else float(scales[i]), places, form)
 
     def _targets(self, y_true: object, y_pred: object) -> list[Any]:
         """The targets, one for each output; where targets are those of outputs with a loss, None for the others."""
@@ -180,6 +206,7 @@ class CompiledLoss:
     def __call__(self, y_true: object, y_pred: object, sample_weight: object = None) -> Any:
         """The total loss, a scalar."""
         assert self.terms is not None
+        self.asked = True
         if self.single and not tree.is_nested(y_pred):
             y_true = tree.flatten(y_true)[0] if tree.is_nested(y_true) else y_true
             return self._term(self.terms[0], y_true, y_pred, None if sample_weight is None else _only(sample_weight))
@@ -242,6 +269,12 @@ def _tracker(name: str) -> Metric:
     made = metrics.Mean(name=name.replace("/", "_"))  # of variables; results have the name with the path
     made.name = name
     return made
+
+
+def _unnamed(flat: list[tuple[tuple[object, ...], object]], names: list[str] | None) -> list[bool]:
+    """For each of several outputs whether it has no name: results are called by the loss or metric alone."""
+    known = names is not None and len(names) == len(flat)
+    return [not known and bool(path) and not isinstance(path[-1], str) for path, _ in flat]
 
 
 def output_names(flat: list[tuple[tuple[object, ...], object]], names: list[str] | None) -> list[str]:
@@ -350,11 +383,12 @@ class CompiledMetrics:
                     one = _make_metric(entry, target, flat[i][1])
                     self.items.append((one, i, is_weighted))
         self.labels = []
+        plain = [len(flat) == 1 or unnamed for unnamed in _unnamed(flat, self.layer_names)]
         for one, i, is_weighted in self.items:
-            label = f"{names[i]}_{one.name}" if len(flat) > 1 else one.name
+            label = one.name if plain[i] else f"{names[i]}_{one.name}"
             if label in taken:
                 own = f"weighted_{one.name}" if is_weighted else one.name
-                label = f"{names[i]}_{own}" if len(flat) > 1 else own
+                label = own if plain[i] else f"{names[i]}_{own}"
                 base, n = label, 1
                 while label in taken:
                     label, n = f"{base}_{n}", n + 1

@@ -5,6 +5,7 @@ What an engine contributes is `value_and_grad` and `compile_step`. Logs stay on 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -233,7 +234,7 @@ class Trainer(Layer):
         if listed is None or any(m is self._loss_tracker for m in listed):
             if self._loss_tracker is not None:
                 out["loss"] = of(self._loss_tracker)
-            for m in self._compile_loss.results if self._compile_loss is not None else ():
+            for m in self._compile_loss.results if self._compile_loss is not None and self._compile_loss.asked else ():
                 out[m.name] = of(m)
             if self._compile_metrics is not None:
                 out.update(self._compile_metrics.result(of))
@@ -354,7 +355,9 @@ class Trainer(Layer):
             y_pred = self._kf_output_spec(specs_of(x, self._kf_backend), x)
             y_spec = None if y is None else specs_of(y, self._kf_backend)
             if loss is not None and lossless and y is not None:
-                loss.build(y_spec, y_pred, self._kf_output_names())
+                # a `compute_loss` of the model's own may never ask for it; if it does, what does not fit is told then
+                with contextlib.suppress(*(ArgumentError, DataError) * self._kf_steps()._own_loss):
+                    loss.build(y_spec, y_pred, self._kf_output_names())
             if metrics is not None and measured and y is not None:
                 metrics.build(y_spec, y_pred, self._kf_output_names())
         if train and self.optimizer is not None and not self.optimizer.built:
