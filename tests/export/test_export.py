@@ -481,6 +481,42 @@ assert not {{"tensorflow", "jax"}} & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "KERAS_BACKEND": "torch"})
 
 
+def test_a_subclass_whose_argument_has_another_name(tmp_path):
+    class Plain(kfront.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = kfront.layers.Dense(2)
+
+        def call(self, input):
+            return self.dense(input)
+
+    torch = pytest.importorskip("torch")
+    with kfront.backend_scope("torch"):
+        model, x = Plain(), torch.ones(3, 4)
+        before = model(x)
+        free = {0: torch.export.Dim("batch", min=1, max=64)}  # of the only input
+        for options in ({}, {"dynamic_shapes": free}):
+            model.export(tmp_path / "m.pt2", format="torch", verbose=False, **options)
+            np.testing.assert_allclose(torch.export.load(tmp_path / "m.pt2").module()(x).detach(), before.detach())
+
+
+def test_open_sizes_among_the_values_of_a_tensor():
+    torch = pytest.importorskip("torch")
+
+    class Sizes(torch.nn.Module):
+        def forward(self, x):
+            rows = x.shape[0]
+            half = kfront.ops.convert_to_tensor((rows / 2, 1.0))
+            return kfront.ops.convert_to_tensor([[rows, 2], [3, rows + 1]]), half
+
+    with kfront.backend_scope("torch"):
+        free = ({0: torch.export.Dim("rows", min=2, max=64)},)
+        program = torch.export.export(Sizes(), (torch.ones(4, 3),), dynamic_shapes=free, strict=False)
+        whole, half = program.module()(torch.ones(7, 3))
+    assert (whole.tolist(), whole.dtype) == ([[7, 2], [3, 8]], torch.int32)
+    assert (half.tolist(), half.dtype) == ([3.5, 1.0], torch.float32)
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_model_is_as_before_after_its_export_on_torch(nested, tmp_path):
     torch = pytest.importorskip("torch")

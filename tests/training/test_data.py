@@ -364,3 +364,22 @@ def test_negative_labels_of_small_integers_are_not_taken_for_large_ones(dtype, c
     model.fit(X[:2], np.array([0, 126], dtype), verbose=0)
     with pytest.raises(DataError, match="got -1"):
         model.fit(X[:2], np.array([0, -1], dtype), verbose=0)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_optional_inputs_without_data(first, trainable_backend):
+    class Sum(layers.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+
+        def compute_output_shape(self, x_shape, y_shape=None):
+            return x_shape
+
+    inputs = [kfront.Input((3,), name="a"), kfront.Input((3,), name="b", optional=True)]
+    x = [np.ones((4, 3), "float32"), None]
+    model = kfront.Model(inputs[::-1] if first else inputs, Sum()(*inputs))
+    model.compile("sgd", "mse")
+    x, y = x[::-1] if first else x, np.zeros((4, 3), "float32")
+    assert model.fit(x, y, batch_size=3, verbose=0).history["loss"] == pytest.approx([1.0])
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(1.0)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), y + 1)

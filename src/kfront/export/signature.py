@@ -25,13 +25,14 @@ def model_signature(model: Any) -> tuple[object, ...]:
         structure = model.inputs[0]
     if structure is not None:
         return standardize_signature([tree.map_structure(lambda x: _named(x, x.name), structure)])
-    seen = getattr(model, "_kf_build_shapes", None)
-    if not seen or not seen[0]:
+    given, named = getattr(model, "_kf_build_shapes", None) or ((), {})
+    seen = [*given, *named.values()]
+    if not seen:
         raise NotBuiltError(
             f"[export] expected a model whose inputs are known, got {model.name!r}, which is not built; call it on "
             "data or pass `input_signature`."
         )
-    shapes = tree.map_shape_structure(lambda s: KerasTensor(s, model.input_dtype, name=""), list(seen[0]))
+    shapes = tree.map_shape_structure(lambda s: KerasTensor(s, model.input_dtype, name=""), seen)
     return standardize_signature(shapes)
 
 

@@ -153,12 +153,12 @@ class TorchBackend(Backend):
 
     def _from_list(self, x: Tensor, narrow: bool = True) -> Tensor:
         """A tensor of nested lists; Python numbers in floatx and int32, or not narrowed because a cast follows."""
-        if torch.compiler.is_compiling() and _plain_leaf(x):  # torch.compile follows no NumPy dtypes
-            return torch.tensor(x, dtype=_plain_dtype(x), device=current_device())
         if _holds_tensor(x):
             parts = [self.convert(v) for v in x]
             kind = native(_common(parts))
             return torch.stack([p.to(kind) for p in parts])
+        if torch.compiler.is_compiling() and _plain_leaf(x):  # torch.compile follows no NumPy dtypes
+            return torch.tensor(x, dtype=_plain_dtype(x), device=current_device())
         array = np.asarray(x)
         if not narrow:
             return _from_numpy(array)
@@ -385,8 +385,9 @@ def _from_numpy(array: np.ndarray) -> Tensor:
 
 def _from_foreign(x: object) -> Tensor:
     """A tensor of another engine, or anything that NumPy takes."""
-    if isinstance(x, torch.SymInt):  # a size that is open in a trace
-        return torch.scalar_tensor(x, dtype=torch.int32, device=current_device())
+    if isinstance(x, (torch.SymInt, torch.SymFloat)):  # a size that is open in a trace, or what comes of one
+        kind = torch.int32 if isinstance(x, torch.SymInt) else native(standardize(None))
+        return torch.scalar_tensor(x, dtype=kind, device=current_device())
     if hasattr(x, "__dlpack__"):
         try:
             tensor = torch.from_dlpack(x)
@@ -404,7 +405,7 @@ def _holds_tensor(x: object) -> bool:
         if isinstance(v, (list, tuple)):
             if _holds_tensor(v):
                 return True
-        elif isinstance(v, (Tensor, VariableBase)):
+        elif isinstance(v, (Tensor, VariableBase, torch.SymInt, torch.SymFloat)):
             return True
     return False
 

@@ -50,7 +50,8 @@ def write_torch(
         signature: its arguments.
         path: the file, which ends in ".pt2".
         strict: whether TorchDynamo reads the Python code, instead of its being run.
-        dynamic_shapes: an entry for each argument, as `torch.export.export` takes it; every unknown dimension if None.
+        dynamic_shapes: an entry for each argument, or that of the only one, as `torch.export.export` takes it; every
+            unknown dimension if None.
         prefer_deferred_runtime_asserts_over_guards: as `torch.export.export` takes it.
         preserve_module_call_signature: likewise.
 
@@ -250,7 +251,8 @@ def _program(model: Model, signature: tuple[Nested[KerasTensor], ...], dynamic: 
         return {i: torch.export.Dim.DYNAMIC for i, n in enumerate(x.shape) if n is None}
 
     inputs = tree.map_structure(example, signature)
-    dims = tuple(tree.map_structure(free, signature) if dynamic is None else dynamic)
+    dims = (dynamic,) if isinstance(dynamic, dict) else dynamic  # of the only input
+    dims = tuple(tree.map_structure(free, signature) if dims is None else dims)
     if len(dims) == 1 and isinstance(dims[0], tuple) and not tree.is_nested(signature[0]):
         (dims,) = dims  # as for a module with `*args`, which Keras exports
     parameters = inspect.signature(model.forward).parameters.values()
