@@ -138,7 +138,9 @@ def test_a_model_that_makes_its_input_dense(trainable_backend):
     x = kfront.Input((3,), sparse=True)
     y = ops.convert_to_tensor(x, "float16", sparse=False)
     assert (y.sparse, y.dtype) == (False, "float16")
-    model = kfront.Model.from_config(kfront.Model(x, ops.conv(y[..., None], ops.ones((2, 1, 1), "float16"))).get_config())
+    model = kfront.Model.from_config(
+        kfront.Model(x, ops.conv(y[..., None], ops.ones((2, 1, 1), "float16"))).get_config()
+    )
     out = ops.convert_to_numpy(model(ops.convert_to_tensor(D, sparse=True)))
     np.testing.assert_array_equal(out[..., 0], D[:, :2] + D[:, 1:])
 

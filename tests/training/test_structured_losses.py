@@ -121,7 +121,11 @@ class Unnamed(kfront.Model):
 # of Keras
 UNNAMED: list[tuple[Any, dict[str, Any], dict[str, float]]] = [
     ([0, 0], {"loss": ["mse", "mae"]}, {"mse_loss": SQUARED, "mae_loss": ABSOLUTE}),
-    ((0, 0), {"loss": [kfront.losses.MeanSquaredError(name="own"), "mae"]}, {"own_loss": SQUARED, "mae_loss": ABSOLUTE}),
+    (
+        (0, 0),
+        {"loss": [kfront.losses.MeanSquaredError(name="own"), "mae"]},
+        {"own_loss": SQUARED, "mae_loss": ABSOLUTE},
+    ),
     ([[0], 0], {"loss": "mse"}, {"0/mse_loss": SQUARED, "mse_loss": SQUARED}),
     (
         [0, 0],

@@ -310,7 +310,7 @@ class Backend:
         """Product of a sparse matrix and a dense one."""
         raise self._no_sparse()
 
-    def foreign_sparse(self, x: Any) -> Tensor | None:
+    def foreign_sparse(self, x: Tensor) -> Tensor | None:
         """A sparse matrix of SciPy or sparse tensor of another engine as one of this, or dense where this has none.
 
         Args:

@@ -39,10 +39,7 @@ class QuantizedDTypePolicy(DTypePolicy):
         self._quantization_mode = found[1]
         self._numbers = tuple(int(n) for n in found.groups()[1:])
         if mode == "int8" and source.compute_dtype == "float16":
-            raise ArgumentError(
-                f"[{type(self).__name__}] expected another `source_name` with mode 'int8', got {source.name!r}: sums "
-                "of products of bytes are beyond the range of float16; use 'mixed_bfloat16'."
-            )
+            raise ArgumentError(f"[{type(self).__name__}] expected 'mixed_bfloat16' or wider, got {source.name!r}.")
         self._compute_dtype, self._variable_dtype = source.compute_dtype, source.variable_dtype
         self._name = f"{mode}_from_{source.name}"
 

@@ -61,6 +61,7 @@ def get_keras_mask(x: Tensor) -> Any:
 
 def set_keras_mask(x: Any, mask: Any) -> None:
     """Give a tensor a mask."""
+    state.any_mask_seen = True
     if state.backend.is_tensor(x):
         state.backend.set_mask(x, mask)
     else:

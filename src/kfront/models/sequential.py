@@ -157,9 +157,8 @@ class Sequential(Model):
             ArgumentError: if there is none, or another than that of the `Input`.
         """
         if self._kf_head is not None:
-            known = self._kf_head.batch_shape
-            if isinstance(input_shape, tuple) and not shapes.may_be_equal(known, input_shape):
-                raise ArgumentError(f"[{self.name}] expected the `input_shape` {known}, got {input_shape}.")
+            if isinstance(input_shape, tuple) and not shapes.may_be_equal(self._kf_head.batch_shape, input_shape):
+                raise ArgumentError(f"[{self.name}] expected {self._kf_head.batch_shape}, got {input_shape}.")
             return
         if input_shape is None:
             raise ArgumentError(f"[{self.name}] expected `input_shape`, got None; pass it or start with an `Input`.")

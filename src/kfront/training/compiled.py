@@ -116,12 +116,13 @@ def _parts(paths: list[tuple[object, ...]]) -> dict[str, list[int]]:
     return parts
 
 
-def _apart(loss: Any, weights: Any, y_pred: Any) -> list[tuple[object, object]]:
+def _apart(loss: object, weights: object, y_pred: object) -> list[tuple[object, object]]:
     """Pairs of losses and weights: one, unless the losses are in a list that has not the outputs' structure."""
-    several = isinstance(loss, (list, tuple)) and not isinstance(loss, _Joined) and tree.is_nested(y_pred)
-    alike = isinstance(y_pred, (list, tuple)) and isinstance(loss, tuple) == isinstance(y_pred, tuple)
-    alike = alike or (isinstance(y_pred, dict) and any(isinstance(one, str) for one in loss or ()))  # of tensors
-    if not several or alike or (all(map(_is_spec, loss)) and len(loss) == len(tree.flatten(y_pred))):
+    if not isinstance(loss, (list, tuple)) or isinstance(loss, _Joined) or not tree.is_nested(y_pred):
+        return [(loss, weights)]
+    named = any(isinstance(one, str) for one in loss)  # these are of tensors, not of dicts
+    alike = named if isinstance(y_pred, dict) else isinstance(loss, tuple) == isinstance(y_pred, tuple)
+    if alike or (all(map(_is_spec, loss)) and len(loss) == len(tree.flatten(y_pred))):
         return [(loss, weights)]
     each = weights if isinstance(weights, (list, tuple)) and len(weights) == len(loss) else [weights] * len(loss)
     found = [(_Joined(one, 0) if _is_spec(one) else one, w) for one, w in zip(loss, each, strict=True)]
@@ -169,7 +170,9 @@ class CompiledLoss:
         self.terms = terms
         structure.version += 1
 
-    def _terms_of(self, specs: list[Any], scales: list[Any], targets: list[Any], y_pred: Any) -> Iterator[Any]:
+    def _terms_of(
+        self, specs: list[object], scales: list[float | None], targets: list[object], y_pred: object
+    ) -> Iterator[tuple[str, _Term]]:
         """Pairs of the name that a term's results have and the term, of entries for each output."""
         flat = tree.flatten_with_path(y_pred)
         unnamed = _unnamed(flat, self.layer_names)
@@ -317,10 +320,7 @@ def flat_targets(y: object, y_pred: object, names: list[str] | None, missing: bo
 def first_size(x: Tensor) -> Size | None:
     """The number of samples: an int where it is known, else a scalar tensor."""
     size = x.shape[0] if len(x.shape) else 1
-    if isinstance(size, int):
-        return size
-
-    return ops.shape(x)[0]
+    return size if isinstance(size, int) else ops.shape(x)[0]
 
 
 def _only(sample_weight: object) -> Any:

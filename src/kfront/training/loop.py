@@ -449,10 +449,8 @@ def _predict(model: Trainer, data: Data, plan: Plan) -> Any:
         while group := list(itertools.islice(ready, model.steps_per_execution if hooks else 1)):
             if hooks:
                 callbacks.on_predict_batch_begin(step)
-            found = [function(feed(batch[0], b, fresh)) for batch in group]
+            found = [outputs.add(function(feed(batch[0], b, fresh))) for batch in group]
             step += len(group)
-            for out in found:
-                outputs.add(out)
             if hooks:
                 callbacks.on_predict_batch_end(step - 1, _host_outputs(found, b))
             if model.stop_predicting:
@@ -491,11 +489,12 @@ class _Outputs:
         self.parts: list[object] = []
         self.waiting: list[object] = []
 
-    def add(self, out: object) -> None:
-        """Take the outputs of a step."""
+    def add(self, out: object) -> object:
+        """Take the outputs of a step; returns them."""
         self.waiting.append(out)
         if len(self.waiting) > self.LAG:
             self._fetch()
+        return out
 
     def _fetch(self) -> None:
         out = self.waiting.pop(0)

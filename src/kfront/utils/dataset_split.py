@@ -83,8 +83,7 @@ def _from_iterable(dataset: Any) -> tuple[list[object], int | None]:
     items = [tree.map_structure(np.asarray, item) for item in source]
     if not items:
         return [], None
-    size = getattr(dataset, "_batch_size", None)
-    size = getattr(dataset, "batch_size", None) if size is None else size
+    size = getattr(dataset, "_batch_size", None) or getattr(dataset, "batch_size", None)
     if size is None:
         return items, None
     samples = [

@@ -63,8 +63,7 @@ class NumpyBackend(Backend):
             return x if dtype is None else self.cast(x, dtype)
         if dtype is not None and isinstance(x, (bool, int, float)):
             return np.asarray(x, _NATIVE[dtype])
-        found = self.foreign_sparse(x)
-        x = _host(x) if found is None else found
+        x = _host(x) if (found := self.foreign_sparse(x)) is None else found
         out = _array(x)
         if dtype is not None:
             return self.cast(out, dtype)

@@ -165,9 +165,8 @@ class TensorFlowBackend(Backend):
             x = _sequence(x, narrow=dtype is None)
             if isinstance(x, tf.Tensor):
                 return x if dtype is None else elementwise.cast(x, dtype)
-        sparse_one = self.foreign_sparse(x)
-        if sparse_one is not None:
-            return self.convert(sparse_one, dtype)
+        if (found := self.foreign_sparse(x)) is not None:
+            return self.convert(found, dtype)
         shared = _shared(x)
         if shared is not None:
             return shared if dtype is None else elementwise.cast(shared, dtype)

@@ -133,8 +133,7 @@ class TorchBackend(Backend):
                 return torch.tensor(x, dtype=native(dtype))  # NumPy's arrays would be float32 tensors then
             x = self._from_list(x, narrow=dtype is None)
         else:
-            found = self.foreign_sparse(x)
-            x = _from_foreign(x) if found is None else found
+            x = _from_foreign(x) if (found := self.foreign_sparse(x)) is None else found
         return x if dtype is None or x.dtype is native(dtype) else elementwise.cast(x, dtype)
 
     def feed(self, x: Tensor, fresh: bool = False) -> Tensor:
