@@ -158,7 +158,8 @@ class CompiledLoss:
             (align(one, paths, layer_names, "loss", _is_spec), align(w, paths, layer_names, "loss_weights", _is_scale))
             for one, w in _apart(self.loss, self.weights, y_pred)
         ]
-        self._measured = [any(spec is not None for spec in column) for column in zip(*(p[0] for p in pairs))]
+        columns = zip(*(specs for specs, _ in pairs), strict=True)
+        self._measured = [any(spec is not None for spec in column) for column in columns]
         targets = self._targets(y_true, y_pred)
         found = [made for specs, scales in pairs for made in self._terms_of(specs, scales, targets, y_pred)]
         terms = [term for _, term in found]
@@ -183,7 +184,8 @@ class CompiledLoss:
                 form, name = _part(y_pred, flat[i][0][: -spec.depth] if spec.depth else ())
                 name = name or "_".join(n.rpartition("/")[2] for n in self.names)
                 spec = spec.loss if i == places[0] else None
-            if not _is_scale(scales[i]) or any(scales[n] != scales[i] for n in places):
+            scale = scales[i]
+            if not _is_scale(scale) or any(scales[n] != scale for n in places):
                 raise ArgumentError(f"[compile] expected one number in `loss_weights` for the loss of {name!r}.")
             for one in spec if isinstance(spec, (list, tuple)) else [spec]:
                 if one is not None:
@@ -191,7 +193,7 @@ class CompiledLoss:
                     if form is None and unnamed[i]:
                         own = one if isinstance(one, str) else fn.name.strip("<>")
                         name = "/".join([*map(str, flat[i][0][:-1]), own])
-                    yield name, _Term(fn, 1.0 if scales[i] is None else float(scales[i]), places, form)
+                    yield name, _Term(fn, 1.0 if scale is None else float(scale), places, form)
 
     def _targets(self, y_true: object, y_pred: object) -> list[Any]:
         """The targets, one for each output; where targets are those of outputs with a loss, None for the others."""

@@ -17,7 +17,7 @@ import traceback
 import unittest
 from pathlib import Path
 
-import ml_dtypes  # noqa: F401, ICN001 - its names are known to NumPy from here on, as wherever Keras is imported
+import ml_dtypes  # noqa: F401 - its names are known to NumPy from here on, as wherever Keras is imported
 import pytest
 
 SECONDS = 90  # for one test; Keras's longest takes a third of it

@@ -157,7 +157,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Te
 
 
 @op(name="convert_to_tensor", zeros="filled", home="core", call_args=("x",))
-def _dense(x: TensorLike, dtype: DTypeLike = None, sparse: bool | None = None, ragged: bool | None = None) -> Tensor:
+def _dense(x: TensorLike, dtype: str | None = None, sparse: bool | None = None, ragged: bool | None = None) -> Tensor:
     if isinstance(x, KerasTensor):
         return cast(x, dtype or x.dtype)
     return _converted(current(), x, dtype, sparse, ragged)
