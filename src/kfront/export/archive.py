@@ -46,6 +46,10 @@ class ExportArchive:
             )
         self._archive = make()
 
+    variables = property(lambda self: self._archive.group("variables"), doc="The `tf.Variable`s that are saved.")
+    trainable_variables = property(lambda self: self._archive.group("trainable_variables"), doc="Those that are trained.")
+    non_trainable_variables = property(lambda self: self._archive.group("non_trainable_variables"), doc="The others.")
+
     def track(self, resource: Any) -> None:
         """Save the variables of a layer or model, or an object of TensorFlow such as a look-up table.
 

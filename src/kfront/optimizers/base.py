@@ -380,7 +380,8 @@ class Optimizer(Configurable, StateOwner):
     def _kf_native(self, plan: Plan, grads: list[Tensor]) -> list[Tensor]:
         b, mine = self._kf_backend, self._trainable_variables
         order = range(len(mine)) if plan.order is None else plan.order
-        grads = [b.cast(b.convert(g), mine[i]._dtype) for i, g in zip(order, grads, strict=True)]
+        dense = (b.densify(g) if b.is_sparse(g) else g for g in map(b.convert, grads))
+        grads = [b.cast(g, mine[i]._dtype) for i, g in zip(order, dense, strict=True)]
         return grads if self._kf_reduction is None else self._kf_reduction(grads, [mine[i] for i in order])
 
     def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:

@@ -53,6 +53,11 @@ class Archive:
             held = self.native(v)
             self._held[id(held)] = (held, bool(v.trainable))
 
+    def group(self, name: str) -> list[tf.Variable]:
+        """The variables that are held: all, those that are trained, or the others."""
+        other = {True: "non_trainable_variables", False: "trainable_variables"}
+        return [v for v, trained in self._held.values() if name != other[trained]]
+
     def track(self, resource: object, variables: list[Variable] | None) -> None:
         """Save variables, or a trackable object."""
         if variables is not None:
@@ -111,10 +116,8 @@ class Archive:
 
     def save(self, path: str, options: tf.saved_model.SaveOptions | None = None) -> None:
         """Write it, whole or not at all."""
-        held = self._held.values()
-        self.root.variables = [v for v, _ in held]
-        self.root.trainable_variables = [v for v, trained in held if trained]
-        self.root.non_trainable_variables = [v for v, trained in held if not trained]
+        for group in _GROUPS:
+            setattr(self.root, group, self.group(group))
         self.root._others = self._others
         signatures = {"serving_default": next(iter(self.endpoints.values())), **self.endpoints}
         with atomic_folder(path, _FILES) as folder:
