@@ -481,6 +481,21 @@ assert not {{"tensorflow", "jax"}} & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "KERAS_BACKEND": "torch"})
 
 
+@pytest.mark.parametrize("build", ["call", "Input"])
+def test_batches_of_any_size(build, tmp_path):
+    tf, x = pytest.importorskip("tensorflow"), np.ones((3, 4), "float32")
+    with kfront.backend_scope("tensorflow"):
+        first = [kfront.Input((4,), batch_size=3)] if build == "Input" else []
+        model = kfront.Sequential([*first, kfront.layers.Dense(2)])
+        model(x)
+        model.export(tmp_path / "model", verbose=False)
+        archive = kfront.export.ExportArchive()
+        archive.track(model)
+        shapes = {n: [tuple(v.shape) for v in getattr(archive, n)] for n in ("variables", "non_trainable_variables")}
+    assert tf.saved_model.load(str(tmp_path / "model")).serve(np.ones((6, 4), "float32")).shape == (6, 2)
+    assert shapes == {"variables": [(4, 2), (2,)], "non_trainable_variables": []}
+
+
 def test_a_subclass_whose_argument_has_another_name(tmp_path):
     class Plain(kfront.Model):
         def __init__(self):

@@ -170,7 +170,8 @@ class KerasTensor(ArrayOperators):
         raise self._no_value("use in tf")
 
     def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+        kind = f"sparse={self.sparse}, ragged={self.ragged}"
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, {kind}, name={self.name}>"
 
 
 class Abstract(KerasTensor):

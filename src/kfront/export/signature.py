@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def model_signature(model: Any) -> tuple[object, ...]:
-    """The positional arguments of a built model, as structures of KerasTensors.
+    """The positional arguments of a built model, as structures of KerasTensors, for batches of any size.
 
     Raises:
         NotBuiltError: if it has never seen inputs.
@@ -24,7 +24,8 @@ def model_signature(model: Any) -> tuple[object, ...]:
     if structure is None and getattr(model, "_kf_head", None) is not None:
         structure = model.inputs[0]
     if structure is not None:
-        return standardize_signature([tree.map_structure(lambda x: _named(x, x.name), structure)])
+        free = tree.map_structure(lambda x: KerasTensor((None, *x.shape[1:]), x.dtype, name=x.name), structure)
+        return standardize_signature([free])
     given, named = getattr(model, "_kf_build_shapes", None) or ((), {})
     seen = [*given, *named.values()]
     if not seen:
