@@ -315,3 +315,18 @@ def test_unknown_variable_and_wrong_shape() -> None:
         optimizer.apply(native(values(1)), weights())
     with pytest.raises((ShapeError, RuntimeError)):
         optimizers.SGD().apply([ops.ones((5, 5))], weights()[:1])
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_sparse_gradients(name, trainable_backend):
+    """As dense ones; Adam on torch asks for dense ones, as `torch.optim.Adam` does."""
+    if (name, trainable_backend.name) == ("Adam", "torch"):
+        return
+    gradient, found = np.float32([[0, 2], [0, 0], [1, 0]]), []
+    for sparse in (None, True):
+        weight = kfront.Variable(np.ones((3, 2), "float32"))
+        optimizer = getattr(kfront.optimizers, name)(0.1)
+        for _ in range(2):
+            optimizer.apply([kfront.ops.convert_to_tensor(gradient, sparse=sparse)], [weight])
+        found.append(weight.numpy())
+    np.testing.assert_allclose(*found, rtol=1e-6)

@@ -47,7 +47,7 @@ class ExportArchive:
         self._archive = make()
 
     variables = property(lambda self: self._archive.group("variables"), doc="The `tf.Variable`s that are saved.")
-    trainable_variables = property(lambda self: self._archive.group("trainable_variables"), doc="Those that are trained.")
+    trainable_variables = property(lambda self: self._archive.group("trainable_variables"), doc="The trained ones.")
     non_trainable_variables = property(lambda self: self._archive.group("non_trainable_variables"), doc="The others.")
 
     def track(self, resource: Any) -> None:

@@ -55,8 +55,7 @@ class Archive:
 
     def group(self, name: str) -> list[tf.Variable]:
         """The variables that are held: all, those that are trained, or the others."""
-        other = {True: "non_trainable_variables", False: "trainable_variables"}
-        return [v for v, trained in self._held.values() if name != other[trained]]
+        return [v for v, trained in self._held.values() if name in (_GROUPS[0], _GROUPS[1 if trained else 2])]
 
     def track(self, resource: object, variables: list[Variable] | None) -> None:
         """Save variables, or a trackable object."""
