@@ -347,7 +347,7 @@ def _resolve_loss(spec: object, y_true: object, y_pred: object) -> Any:
     return spec
 
 
-def _label_kind(y_true: Any, y_pred: Any) -> str:
+def _label_kind(y_true: Tensor, y_pred: Tensor) -> str:
     """Which of "binary", "sparse" and "categorical" the shapes of targets and predictions tell."""
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if not pred or pred[-1] == 1:
