@@ -172,7 +172,7 @@ class CompiledLoss:
         structure.version += 1
 
     def _terms_of(
-        self, specs: list[object], scales: list[float | None], targets: list[object], y_pred: object
+        self, specs: list[object], scales: list[float | None], targets: list[Tensor], y_pred: object
     ) -> Iterator[tuple[str, _Term]]:
         """Pairs of the name that a term's results have and the term, of entries for each output."""
         flat = tree.flatten_with_path(y_pred)
@@ -250,7 +250,7 @@ def _part(outputs: Any, path: tuple[object, ...]) -> tuple[object, str]:
     return tree.map_structure(lambda _: 0, outputs), "/".join(map(str, path))
 
 
-def _loss_of(spec: object, y_true: object, y_pred: object) -> losses.Loss:
+def _loss_of(spec: object, y_true: Tensor, y_pred: Tensor) -> losses.Loss:
     fn = losses.get(_resolve_loss(spec, y_true, y_pred))
     return fn if isinstance(fn, losses.Loss) else LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
 
@@ -338,7 +338,7 @@ def _per_output(sample_weight: object, count: int) -> list[object]:
     return flat
 
 
-def _resolve_loss(spec: object, y_true: object, y_pred: object) -> Any:
+def _resolve_loss(spec: object, y_true: Tensor, y_pred: Tensor) -> Any:
     """The name "crossentropy" picks the form by the shapes, as "accuracy" does."""
     if spec in ("crossentropy", "ce"):
         return {"binary": "binary_crossentropy", "sparse": "sparse_categorical_crossentropy"}.get(
