@@ -43,6 +43,7 @@ def build(name, arguments):
         return getattr(applications, name)(**variants.with_tensor(kfront, arguments))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("name", "arguments"), variants.CALLS)
 def test_as_keras_answers(downloads, name, arguments):
     assert (
@@ -51,6 +52,7 @@ def test_as_keras_answers(downloads, name, arguments):
     )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("name", "arguments"), variants.FILES)
 def test_files_are_those_of_keras(name, arguments):
     [[fname, origin, md5, folder]] = KERAS[variants.key(name, arguments)][-1]

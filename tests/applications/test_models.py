@@ -24,16 +24,19 @@ def build(name, arguments, layout="channels_last"):
     return getattr(applications, name)(weights=None, **arguments)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", variants.NAMES)
 def test_as_keras_builds_it(no_values, name):
     assert variants.describe(build(name, {})) == KERAS[variants.key(name, {})]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("name", "arguments"), variants.ARGUMENTS)
 def test_as_keras_builds_it_with_other_arguments(no_values, name, arguments):
     assert variants.describe(build(name, arguments)) == KERAS[variants.key(name, arguments)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", variants.CHANNELS_FIRST)
 def test_as_keras_builds_it_channels_first(no_values, name):
     found = variants.describe(build(name, {}, "channels_first"))

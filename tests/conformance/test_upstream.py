@@ -6,6 +6,7 @@ from conformance.upstream import ENGINES, PAGE, faults, mended, page
 from kfront.backends import installed
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", [e for e in ENGINES if e in installed()])
 def test_every_fault_is_still_there(engine):
     assert mended(engine) == [], "the engine is mended: take the workaround and the program away"

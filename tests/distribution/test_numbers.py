@@ -13,6 +13,7 @@ from kfront import backends
 SCRIPT = Path(__file__).with_name("same_numbers.py")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("engine", "processes"), [("torch", "2"), ("jax", "1")])
 def test_short(engine, processes):

@@ -84,7 +84,7 @@ import importlib, kfront; kfront.install_as_keras()
 from kfront.interop.private_names import modules, private
 for module, names in private().items():
     for name in names:
-        getattr(importlib.import_module(f"keras.src.{module}"), name)
+        getattr(importlib.import_module(".".join(filter(None, ["keras.src", module]))), name)
 for package, names in modules().items():
     for name in names:
         importlib.import_module(".".join(filter(None, ["keras.src", package, name])))

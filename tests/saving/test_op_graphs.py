@@ -130,6 +130,7 @@ def _compare(got, want):
         np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.sampled(3, by="i")
 @pytest.mark.parametrize("i,case", CASES, ids=LABELS)
 def test_keras_reads_the_graph(exchanged, i, case):
     error = exchanged / f"kfront{i}.error"
@@ -141,6 +142,7 @@ def test_keras_reads_the_graph(exchanged, i, case):
     _compare(_arrays(exchanged / f"theirs{i}.npz"), _arrays(exchanged / f"own{i}.npz"))
 
 
+@pytest.mark.sampled(3, by="i")
 @pytest.mark.parametrize("i,case", CASES, ids=LABELS)
 def test_the_graph_of_keras_is_read(exchanged, i, case):
     errors = json.loads((exchanged / "errors.json").read_text())

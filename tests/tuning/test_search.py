@@ -39,6 +39,7 @@ def fingerprint(params, number, seed=0):
     return _digest(model)
 
 
+@pytest.mark.sampled(3)
 def test_a_search_finds_trains_keeps_and_reports(trainable_backend, tmp_path):
     search = digits.make(tmp_path, batch_sizes=(32, 64))
     search.run(3, workers=0)

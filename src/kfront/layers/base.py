@@ -756,7 +756,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if hasattr(type(self).get_config, "_automatic"):
-            config = {**auto_config(self, Layer), **taken(self, config)}
+            config = {**(own := taken(self, config)), **auto_config(self, Layer), **own}  # the keys keep their order
         return config
 
     @classmethod
