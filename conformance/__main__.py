@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--explained", action="store_true", help="how many differences each row of the audit covers")
     parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
     parser.add_argument("--xfail", default="", help="file with the expected failures of a backend from elsewhere")
-    parser.add_argument("--part", default="", help="run the cases of one process of several: its number/how many")
+    parser.add_argument("--part", default="", help="run one part of the cases: its number/how many parts, 0/2 or 1/2")
     parser.add_argument("--journal", default="", help=argparse.SUPPRESS)  # of a process of several
     return parser
 

@@ -17,20 +17,20 @@ import changed_models
 import models
 
 
-def write(folder: str) -> None:
-    """Save every model, its weights and its predictions."""
+def write(folder: str, names: list[str], optimizers: list[str]) -> None:
+    """Save the models of these names, their weights and predictions, and models trained by these optimizers."""
     import keras
 
-    for name, (build, _) in models.MODELS.items():
+    for name in names:
         keras.utils.clear_session()
         keras.utils.set_random_seed(7)
-        model = build(keras)
+        model = models.MODELS[name][0](keras)
         model.save(f"{folder}/{name}.keras")
         model.save_weights(f"{folder}/{name}.weights.h5")
         np.savez(f"{folder}/{name}.npz", *models.predict(model, name))
         for save in models.FORMS.values():
             save(model, f"{folder}/{name}")
-    for name in json.loads(pathlib.Path(folder, "optimizers.json").read_text()):
+    for name in optimizers:
         model = models.trainable(keras, name)
         model.save(f"{folder}/{name}.trained.keras")
         if name not in models.NOT_IN_LEGACY:
@@ -67,12 +67,12 @@ def read(folder: str) -> None:
                 out.write(traceback.format_exc())
 
 
-def forms(folder: str) -> None:
+def forms(folder: str, names: list[str]) -> None:
     """Load what kfront wrote in other forms, write predictions or what went wrong; objects of every class."""
     import keras
 
     for form in models.FORMS:
-        for name in models.MODELS:
+        for name in names:
             path = f"{folder}/{name}"
             try:
                 model = models.load_form(keras, form, models.MODELS[name][0], path)
@@ -96,9 +96,10 @@ def forms(folder: str) -> None:
 
 def exchange(folder: str) -> None:
     """All of the above, in one process."""
-    write(f"{folder}/from_keras")
+    chosen = json.loads(pathlib.Path(folder, "chosen.json").read_text())
+    write(f"{folder}/from_keras", **chosen)
     read(f"{folder}/to_keras")
-    forms(f"{folder}/forms")
+    forms(f"{folder}/forms", chosen["names"])
 
 
 def _save_changed(folder: pathlib.Path, name: str) -> None:
@@ -153,7 +154,7 @@ def ops(folder: str) -> None:
     with open(f"{folder}/kfront.json") as file:
         theirs = json.load(file)
     graphs, errors = {}, {}
-    for i, case in enumerate(pickle.loads(pathlib.Path(folder, "cases.pickle").read_bytes())):
+    for i, case in pickle.loads(pathlib.Path(folder, "cases.pickle").read_bytes()).items():
         case = models.OpCase(*case)
         arrays = models.op_arrays(case)
         for kind, make in (

@@ -32,12 +32,14 @@ def exchanged(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("exchanged")
     for name in ("from_keras", "to_keras", "forms"):
         (folder / name).mkdir()
-    optimizers = wanted(request.session, __file__, "optimizer")
-    (folder / "from_keras" / "optimizers.json").write_text(
-        json.dumps([n for n in models.OPTIMIZERS if n in optimizers])
-    )
-    _write_models(folder / "to_keras", optimizers)
-    _write_forms(folder / "forms")
+    names, optimizers = (wanted(request.session, __file__, argument) for argument in ("name", "optimizer"))
+    chosen = {
+        "names": [n for n in models.MODELS if n in names],
+        "optimizers": [n for n in models.OPTIMIZERS if n in optimizers],
+    }
+    (folder / "chosen.json").write_text(json.dumps(chosen))
+    _write_models(folder / "to_keras", **chosen)
+    _write_forms(folder / "forms", chosen["names"])
     run_keras("exchange", folder, KERAS_ENGINE)
     return folder
 
@@ -79,10 +81,10 @@ def _write_trained(folder, name):
     (folder / f"{name}.loss").write_text(str(loss))
 
 
-def _write_models(folder, optimizers):
+def _write_models(folder, names, optimizers):
     for engine in ENGINES:
         (folder / engine).mkdir()
-        jobs = [(_write_model, n) for n in models.MODELS]
+        jobs = [(_write_model, n) for n in names]
         jobs += [
             (_write_trained, p.values[1]) for p in _optimizers() if p.values[0] == engine and p.values[1] in optimizers
         ]
@@ -95,9 +97,9 @@ def _write_models(folder, optimizers):
                     (folder / engine / f"{name}.{ending}").write_text(f"kfront: {type(error).__name__}: {error}")
 
 
-def _write_forms(folder):
+def _write_forms(folder, names):
     with kfront.backend_scope(TRAINABLE[0]):
-        for name in models.MODELS:
+        for name in names:
             model = models.MODELS[name][0](kfront)
             for save in models.FORMS.values():
                 save(model, f"{folder}/{name}")
@@ -116,12 +118,14 @@ def _close(got, want, tolerance=1e-5):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=tolerance)
 
 
+@pytest.mark.sampled(2, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_a_model_from_keras(backend, from_keras, name):
     model = kfront.saving.load_model(from_keras / f"{name}.keras")
     _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
 
 
+@pytest.mark.sampled(2, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_weights_from_keras(backend, from_keras, name):
     want = _arrays(from_keras / f"{name}.npz")
@@ -131,6 +135,7 @@ def test_weights_from_keras(backend, from_keras, name):
         _close(models.predict(model, name), want)
 
 
+@pytest.mark.sampled(2, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("form", models.FORMS)
 def test_other_forms_from_keras(backend, from_keras, form, name):
@@ -138,6 +143,7 @@ def test_other_forms_from_keras(backend, from_keras, form, name):
     _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
 
 
+@pytest.mark.sampled(2, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("form", models.FORMS)
 def test_other_forms_to_keras(forms_to_keras, form, name):
@@ -208,6 +214,7 @@ def _goes_on(from_keras, optimizer):
     assert models.continue_training(model) == pytest.approx(want, rel=1e-5)
 
 
+@pytest.mark.sampled(2, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_model_to_keras(to_keras, engine, name):
@@ -267,6 +274,7 @@ def _layout(path):
     return out
 
 
+@pytest.mark.sampled(2, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_weights_file_has_keras_layout(from_keras, to_keras, name):
     assert _layout(to_keras / ENGINES[0] / f"{name}.weights.h5") == _layout(from_keras / f"{name}.weights.h5")
@@ -305,6 +313,7 @@ def _same(got, want, path=""):
         yield f"{path}: {got!r} instead of {want!r}"
 
 
+@pytest.mark.sampled(2, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_config_is_what_keras_writes(from_keras, to_keras, name):
     got, want = _config(to_keras / ENGINES[0] / f"{name}.keras"), _config(from_keras / f"{name}.keras")

@@ -317,6 +317,8 @@ class Backend:
             x: anything; for what is no such matrix or tensor the result is None.
         """
         kind = type(x)
+        if kind.__module__ in ("builtins", "numpy"):  # at once, for what is converted most
+            return None
         if hasattr(x, "tocoo"):  # SciPy
             x = x.tocoo()
             places, values, shape = np.stack([x.row, x.col], 1).astype("int64"), x.data, x.shape

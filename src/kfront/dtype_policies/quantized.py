@@ -39,7 +39,10 @@ class QuantizedDTypePolicy(DTypePolicy):
         self._quantization_mode = found[1]
         self._numbers = tuple(int(n) for n in found.groups()[1:])
         if mode == "int8" and source.compute_dtype == "float16":
-            raise ArgumentError(f"[{type(self).__name__}] expected 'mixed_bfloat16' or wider, got {source.name!r}.")
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected a `source_name` that computes in bfloat16, float32 or float64, got "
+                f"{source.name!r}: float16 overflows in sums of int8 products."
+            )
         self._compute_dtype, self._variable_dtype = source.compute_dtype, source.variable_dtype
         self._name = f"{mode}_from_{source.name}"
 

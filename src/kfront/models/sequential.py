@@ -158,7 +158,10 @@ class Sequential(Model):
         """
         if self._kf_head is not None:
             if isinstance(input_shape, tuple) and not shapes.may_be_equal(self._kf_head.batch_shape, input_shape):
-                raise ArgumentError(f"[{self.name}] expected {self._kf_head.batch_shape}, got {input_shape}.")
+                raise ArgumentError(
+                    f"[{self.name}] expected the `input_shape` of its `Input`, {self._kf_head.batch_shape}, got "
+                    f"{input_shape}."
+                )
             return
         if input_shape is None:
             raise ArgumentError(f"[{self.name}] expected `input_shape`, got None; pass it or start with an `Input`.")

@@ -441,5 +441,6 @@ def _takes_state(method: AnyCallable, backend: Backend) -> bool:
 def _batch_size(x: Tensor) -> object:
     """The size of the first axis: an int where it is known, else a scalar tensor."""
     while isinstance(x, (dict, list, tuple)):
-        x = next(v for v in (x.values() if isinstance(x, dict) else x) if v is not None)  # optional inputs may be None
+        given = [v for v in (x.values() if isinstance(x, dict) else x) if v is not None]  # optional inputs may be None
+        x = given[0]
     return first_size(x)

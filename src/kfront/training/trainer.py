@@ -356,7 +356,8 @@ class Trainer(Layer):
             y_spec = None if y is None else specs_of(y, self._kf_backend)
             if loss is not None and lossless and y is not None:
                 # a `compute_loss` of the model's own may never ask for it; if it does, what does not fit is told then
-                with contextlib.suppress(*(ArgumentError, DataError) * self._kf_steps()._own_loss):
+                later = (ArgumentError, DataError) if self._kf_steps()._own_loss else ()
+                with contextlib.suppress(*later):
                     loss.build(y_spec, y_pred, self._kf_output_names())
             if metrics is not None and measured and y is not None:
                 metrics.build(y_spec, y_pred, self._kf_output_names())

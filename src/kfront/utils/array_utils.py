@@ -14,11 +14,6 @@ from kfront.core.options import positive, whole
 from kfront.core.typing import Tensor, TensorLike
 
 
-def _is_tensor(x: TensorLike) -> bool:
-    """Whether `x` is a tensor, symbolic or a Variable, and no array of NumPy, pandas or Python."""
-    return ops.is_tensor(x) or isinstance(x, ArrayOperators)
-
-
 def to_categorical(x: TensorLike, num_classes: int | None = None) -> Tensor:
     """One-hot rows for class numbers, as `categorical_crossentropy` expects them.
 
@@ -41,7 +36,7 @@ def to_categorical(x: TensorLike, num_classes: int | None = None) -> Tensor:
     """
     if num_classes is not None:
         positive("to_categorical", "num_classes", num_classes)
-    if _is_tensor(x):
+    if ops.is_tensor(x) or isinstance(x, ArrayOperators):  # symbolic, or a Variable
         return _one_hot_tensor(x, num_classes)
     labels = np.asarray(x)
     try:

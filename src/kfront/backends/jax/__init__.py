@@ -122,7 +122,7 @@ class JaxBackend(Backend):
         if isinstance(x, VariableBase):
             x = x.value if x._kf_backend is self else x.numpy()
             return self.convert(x, dtype)
-        if kind is not np.ndarray and (found := self.foreign_sparse(x)) is not None:
+        if (found := self.foreign_sparse(x)) is not None:
             return self.convert(found, dtype)
         return _convert_host(x, None if dtype is None else canonical(dtype))
 

@@ -369,7 +369,7 @@ def _from_numpy(array: np.ndarray) -> Tensor:
     else:
         if name in _NUMPY_WIDER:
             if name == "uint64" and array.size and array.max() > np.iinfo(np.int64).max:
-                raise ArgumentError(f"[torch] expected whole numbers below 2**63, got {array.max()}; divide them.")
+                raise ArgumentError(f"[torch] expected integers below 2**63, torch's largest, got {array.max()}.")
             array = array.astype(_NUMPY_WIDER[name])
         if array.dtype.kind not in "biufc":
             raise DTypeError(
