@@ -56,16 +56,18 @@ def left_out(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
     """What a sample leaves to `nox -s full`; of each table at least one row stays.
 
     A row is one test, or with `sampled(…, by="name")` all tests of the file that have the same `name`: a fixture then
-    makes what these need, which `tests.conftest.wanted` tells.
+    makes what these need, which `tests.conftest.wanted` tells. With `sampled(…, table="name")` the functions of all
+    files that say so are one table, and a row is a function.
     """
     tables: dict[tuple[str, int], dict[str, list[pytest.Item]]] = {}
     for item in items:
         marker = item.get_closest_marker("sampled")
         if marker is not None:
-            by = marker.kwargs.get("by")
-            table = f"{item.nodeid.partition('::')[0]} by {by}" if by else item.nodeid.partition("[")[0]
-            row = str(item.callspec.params[by]) if by else item.nodeid
-            tables.setdefault((table, marker.args[0]), {}).setdefault(row, []).append(item)
+            file, function = item.nodeid.partition("::")[0], item.nodeid.partition("[")[0]
+            by, table = marker.kwargs.get("by"), marker.kwargs.get("table")
+            row = str(item.callspec.params[by]) if by else function if table else item.nodeid
+            name = table or (f"{file} by {by}" if by else function)
+            tables.setdefault((name, marker.args[0]), {}).setdefault(row, []).append(item)
     left: set[pytest.Item] = set()
     for (_, share), rows in tables.items():
         left.update(item for row in rows.keys() - sample(rows, turn, share) for item in rows[row])

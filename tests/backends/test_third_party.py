@@ -56,6 +56,7 @@ def test_missing_primitives_are_named():
     assert "BackendError: [boxed] expected an implementation of every primitive, 1 are missing: add" in done.stderr
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.parametrize("areas", ["values,inputs,dtypes,specs,transforms", "errors"])
 def test_the_conformance_suite_runs_on_it(areas):
     xfail = str(BOXED / "xfail.txt")

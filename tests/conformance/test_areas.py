@@ -22,6 +22,7 @@ def test_second_order(trainable_backend):
     assert failures("second_order", trainable_backend.name, "(tanh|matmul|take|cumsum|softmax|conv)/", False) == []
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is the reference")
 def test_a_difference_that_is_gone_is_a_failure(monkeypatch):
     pytest.importorskip("torch")

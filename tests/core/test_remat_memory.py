@@ -87,6 +87,7 @@ def kept(engine: str, mode: str | None) -> tuple[float, float]:
     return size / (BATCH * LENGTH * WIDTH * 4), float(ops.stop_gradient(loss()))
 
 
+@pytest.mark.sampled(4, table="long")
 def test_twelve_blocks(trainable_backend: Any) -> None:
     whole, want = kept(trainable_backend.name, None)
     cut, found = kept(trainable_backend.name, "full")
@@ -95,6 +96,7 @@ def test_twelve_blocks(trainable_backend: Any) -> None:
     assert 12 <= cut <= whole / 3, "each block keeps its input"
 
 
+@pytest.mark.sampled(4, table="long")
 def test_compiled_step_of_jax(monkeypatch: Any) -> None:
     """The memory of a compiled training step beside its inputs; the same step inside JAX's own transforms."""
     jax = pytest.importorskip("jax")

@@ -13,6 +13,7 @@ from kfront import backends
 SCRIPT = Path(__file__).with_name("checkpointed.py")
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.skipif(not {"torch", "jax"} <= {*backends.installed()}, reason="needs torch and JAX")
 def test_two_processes_of_torch_go_on_as_eight_devices_of_jax():
     done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, timeout=240)

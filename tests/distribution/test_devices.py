@@ -67,22 +67,26 @@ def host_failures():
     return run_two("jax", "on_two_hosts.py")
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.parametrize("name", checks("on_eight_devices.py"))
 def test_jax_on_eight_devices(jax_failures, name):
     (failed,) = jax_failures
     assert name not in failed, failed[name]
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.parametrize("name", checks("two_processes.py"))
 def test_torch_in_two_processes(torch_failures, name):
     assert not any(name in failed for failed in torch_failures), [f.get(name) for f in torch_failures]
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.parametrize("name", checks("on_a_mesh.py"))
 def test_torch_on_a_mesh(mesh_failures, name):
     assert not any(name in failed for failed in mesh_failures), [f.get(name) for f in mesh_failures]
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.parametrize("name", checks("on_two_hosts.py"))
 def test_jax_on_two_hosts(host_failures, name):
     assert not any(name in failed for failed in host_failures), [f.get(name) for f in host_failures]

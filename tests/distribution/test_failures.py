@@ -13,6 +13,7 @@ from kfront import backends
 SCRIPT = Path(__file__).with_name("failing.py")
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.skipif("torch" not in backends.installed(), reason="needs torch")
 def test_a_process_that_is_killed_or_differs_is_named():
     command = [sys.executable, SCRIPT, "torch", "2", "killed", "other rates", "another rate later"]

@@ -12,6 +12,7 @@ import pytest
 from kfront import backends
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.skipif("torch" not in backends.installed(), reason="needs torch")
 def test_a_few_kills_lose_nothing():
     script = Path(__file__).parent / "kills.py"

@@ -257,6 +257,7 @@ def test_litert_and_open_numbers_of_steps(tmp_path):
         assert b"FlexTensorListReserve" in (tmp_path / "m.tflite").read_bytes()
 
 
+@pytest.mark.sampled(4, table="long")
 @needs["tensorflow"]
 def test_recurrent_layers_in_saved_models_keep_their_gradients(tmp_path):
     """An LSTM of float64 runs in a loop with a gradient of its own, as wide ones do."""

@@ -37,6 +37,7 @@ class _Stop(BaseException):
     """As the process ends."""
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.parametrize("units", [(4, 16), (16, 4)])
 def test_replacing_the_pair(tmp_path, monkeypatch, units):
     """A larger model in the place of a smaller one, and the other way round; stopped before each file's new name."""

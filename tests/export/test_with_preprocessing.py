@@ -120,6 +120,7 @@ print(len(job))
 """
 
 
+@pytest.mark.sampled(4, table="long")
 @needs_tensorflow
 def test_saved_models_with_strings_run_without_kfront(tmp_path):
     """All of them in one process that has TensorFlow only; models of every engine are converted."""

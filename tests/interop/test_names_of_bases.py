@@ -34,6 +34,7 @@ def _names(tmp_path, *runner):
     return set(json.loads(out.read_text()))
 
 
+@pytest.mark.sampled(4, table="long")
 def test_names_that_keras_leaves_free_are_free(tmp_path):
     ours = _names(tmp_path, "-m", "kfront.as_keras")
     theirs = _names(tmp_path) | set(dir(torch.nn.Module()))

@@ -62,6 +62,7 @@ def test_two_replicas_do_what_they_do_with_keras(tmp_path, group):
     check(got, {name: WANTED[name] for name in group}, "")
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.slow
 def test_two_workers_do_what_two_replicas_do():
     """Keras 3.15 fails in `fit` under this strategy, so that its MirroredStrategy is the measure."""

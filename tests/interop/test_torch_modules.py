@@ -390,6 +390,7 @@ np.save(sys.argv[1] + ".npy", net.predict(x, verbose=0))
 """
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is the reference")
 def test_files_of_keras(tmp_path: Any) -> None:

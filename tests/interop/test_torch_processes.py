@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of torch has no torch.distributed")
 def test_fit_in_two_processes(tmp_path):

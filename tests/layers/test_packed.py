@@ -69,6 +69,7 @@ def rows_of_their_own():
             for s in SEQUENCES]  # fmt: skip
 
 
+@pytest.mark.sampled(4, table="long")
 def test_packed_loss_is_that_of_each_sequence_alone(trainable_backend):
     kfront.utils.set_random_seed(0)
     model = Language()

@@ -161,6 +161,7 @@ json.dump(out, open(folder + "/out.json", "w"))
 """
 
 
+@pytest.mark.sampled(4, table="long")
 def test_keras_opens_them(tmp_path: Any) -> None:
     """Keras writes such files without the inner policies, and cannot open its own; it can open ours."""
     pytest.importorskip("keras")

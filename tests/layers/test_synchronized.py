@@ -38,6 +38,7 @@ os._exit(0)  # gloo's threads may abort a process that ends on its own
 """
 
 
+@pytest.mark.sampled(4, table="long")
 def test_processes_of_torch(tmp_path: Any) -> None:
     torch = pytest.importorskip("torch")
     if not torch.distributed.is_available():

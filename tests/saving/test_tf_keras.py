@@ -36,6 +36,7 @@ def _compare(model, path):
     np.testing.assert_allclose(np.asarray(model.predict(x, verbose=0)), want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.sampled(4, table="long")
 @installed
 @pytest.mark.parametrize("name", ["sequential", "functional"])
 @pytest.mark.filterwarnings("ignore:.*optimizer state")

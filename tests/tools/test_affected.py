@@ -175,6 +175,7 @@ def test_tests_run_themselves_and_for_their_helpers(checkout):
     assert chosen(checkout).tests == []
 
 
+@pytest.mark.sampled(4, table="long")
 def test_every_package_has_tests_or_rows():
     sources, public = Sources(ROOT), quick.public_names()
     without = []

@@ -44,6 +44,15 @@ def test_one_way(name, form):
 def test_the_other_way(name):
     pass
 """
+BY_TABLE = "import pytest\n" + "".join(
+    f"""
+@pytest.mark.sampled(3, table="long")
+@pytest.mark.parametrize("name", "xy")
+def test_long_{i}(name):
+    pass
+"""
+    for i in range(7)
+)
 SLOW = """
 import time
 
@@ -63,7 +72,7 @@ import pytest
 def test_wrong(name):
     assert not name
 """
-INI = "[pytest]\nmarkers =\n    sampled(share, by): of its tests one in so many\n    slow\n"
+INI = "[pytest]\nmarkers =\n    sampled(share, by, table): of its tests one in so many\n    slow\n"
 
 
 def run(folder: Path, text: str, *words: str) -> str:
@@ -98,6 +107,12 @@ def test_a_sample_by_an_argument_takes_all_tests_of_its_values(tmp_path):
         assert tests == {f"test_one_way[{f}-{n}]" for f in "ab" for n in chosen} | {
             f"test_the_other_way[{n}]" for n in chosen
         }
+
+
+def test_a_table_of_functions_takes_all_tests_of_each(tmp_path):
+    seen = [passed(run(tmp_path, BY_TABLE, "--sample", str(turn))) for turn in range(3)]
+    assert sorted(test for tests in seen for test in tests) == [f"test_long_{i}[{n}]" for i in range(7) for n in "xy"]
+    assert sorted(map(len, seen)) == [4, 4, 6]
 
 
 def test_what_is_named_runs_first(tmp_path):

@@ -367,6 +367,7 @@ def test_a_step_is_traced_once(name):
         assert len(runs) == seen and more > first
 
 
+@pytest.mark.sampled(4, table="long")
 def test_repeated_fits_hold_no_memory(trainable_backend):
     model = model_of()
 

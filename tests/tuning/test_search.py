@@ -79,6 +79,7 @@ def test_engine_and_precision_are_parameters(tmp_path):
     assert (kfront.config.dtype_policy().name, kfront.config.backend()) == before
 
 
+@pytest.mark.sampled(4, table="long")
 def test_a_trial_that_fails_is_told_and_others_go_on(tmp_path):
     def build_model(units: Annotated[int, tuning.Range(-2, 3)]):
         return kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(units)])
@@ -121,6 +122,7 @@ def test_arguments_are_checked(tmp_path):
         tuning.suggest(odd, optuna.trial.FixedTrial({}))
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="looks into /proc for the processes to kill")
 def test_kills_lose_no_trial_and_change_no_bit(tmp_path):
