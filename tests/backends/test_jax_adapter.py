@@ -136,6 +136,24 @@ assert not {"torch", "tensorflow"} & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_first_draw_in_a_trace_of_the_users() -> None:
+    """The generator for draws without a seed belongs to no trace, though it, and the engine, are first used in one."""
+    code = """
+import jax
+import kfront
+from kfront.core.errors import UnsupportedError
+kfront.config.set_backend("jax")
+try:
+    jax.jit(lambda: kfront.random.normal((2,)))()
+except UnsupportedError:
+    a, b = kfront.random.normal((2,)), kfront.random.normal((2,))
+    assert (a != b).all()
+else:
+    raise AssertionError("the draw would be the same in each call")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 # ---- ops -------------------------------------------------------------------------------------------------------------
 
 

@@ -48,7 +48,7 @@ def test_endpoints_collections_and_variables(writing_backend, tmp_path, capsys):
     np.testing.assert_allclose(loaded.serve(X), want, atol=1e-6)
     np.testing.assert_allclose(loaded.twice(X)["y"], 2 * want, atol=1e-6)
     assert set(loaded.signatures) == {"serving_default", "serve", "twice"}
-    served = loaded.signatures["serving_default"](inputs=tf.constant(X))
+    served = loaded.signatures["serving_default"](x=tf.constant(X))
     np.testing.assert_allclose(served["y"], 2 * want, atol=1e-6)  # the first endpoint
     for name, own in (
         ("variables", model.variables),
@@ -104,6 +104,39 @@ def test_static_endpoints_of_jax(tmp_path):
         archive.write_out(tmp_path / "m", verbose=False)
     loaded = tf.saved_model.load(str(tmp_path / "m"))
     np.testing.assert_array_equal(loaded.train(X), loaded.train(X))
+
+
+def test_sizes_of_jax_by_name(tmp_path):
+    """`polymorphic_shapes` says that two sizes are one, which the function needs."""
+    needed("tf_saved_model", "jax")
+    square = [kfront.InputSpec("float32", (None, None, None))]
+    with kfront.backend_scope("jax"):
+        archive = ExportArchive()
+        shapes = {"polymorphic_shapes": ["(batch, n, n)"]}
+        archive.add_endpoint("product", lambda x: ops.matmul(x, x), square, jax2tf_kwargs=shapes)
+        archive.write_out(tmp_path / "m", verbose=False)
+    x = np.arange(18, dtype="float32").reshape(2, 3, 3)
+    np.testing.assert_allclose(tf.saved_model.load(str(tmp_path / "m")).product(x), x @ x)
+
+
+@pytest.mark.skipif("tensorflow" not in ENGINES, reason="of TensorFlow's functions")
+def test_arguments_and_aliases_are_those_of_the_function(tmp_path):
+    with kfront.backend_scope("tensorflow"):
+        layer = layers.MultiHeadAttention(1, 2)
+        x = np.ones((2, 3, 4), "float32")
+        layer(x, x)
+        archive = ExportArchive()
+        archive.track(layer)
+        spec = kfront.InputSpec("float32", (None, 3, 4))
+        go = archive.add_endpoint("go", layer.call, [spec, spec])
+        archive.add_endpoint("deep", lambda x: {"y": {"z": x}}, [spec])
+        archive.write_out(tmp_path / "m", tf.saved_model.SaveOptions(function_aliases={"alias": go}), verbose=False)
+        load = tf.saved_model.LoadOptions(experimental_load_function_aliases=True)
+        loaded, want = tf.saved_model.load(str(tmp_path / "m"), options=load), layer(x, x)
+    for found in (loaded.go(query=x, value=x), loaded.go(x, value=x), loaded.function_aliases["alias"](x, x)):
+        np.testing.assert_allclose(found, want, rtol=1e-6)
+    assert set(loaded.signatures["go"].structured_input_signature[1]) == {"query", "value"}
+    np.testing.assert_allclose(loaded.signatures["deep"](x=tf.constant(x))["output_0"], x)
 
 
 def test_functions_and_tables_of_tensorflow(tmp_path):

@@ -113,6 +113,17 @@ def test_fake_quantization_of_halves(dtype: str, backend: Any) -> None:
     np.testing.assert_allclose(values(fake(x, [-1.0, -2.0], [3.0, 4.0], axis=1)), several, rtol=rtol)
 
 
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_fake_quantization_passes_gradients_to_its_range(shape: tuple[int, ...], trainable_backend: Any) -> None:
+    x, low, high = (
+        ops.convert_to_tensor(v) for v in ([-9.0, 0.5, 8.0, 7.0], np.full(shape, -1.0), np.full(shape, 3.0))
+    )
+    run = lambda *args: ops.sum(quantizers.fake_quant_with_min_max_vars(*args) * 2.0)  # noqa: E731
+    found = kfront.grad(run, argnums=(0, 1, 2))(x, low, high)
+    for grad, expected in zip(found, ([0.0, 2.0, 0.0, 0.0], np.full(shape, 2.0), np.full(shape, 4.0)), strict=True):
+        np.testing.assert_array_equal(values(grad), expected)
+
+
 @pytest.mark.parametrize(
     ("labels", "mask_index", "expected"),
     [

@@ -107,6 +107,33 @@ CASES += [
 ]
 
 
+def _of_all(y_true: Any, y_pred: Any) -> Any:
+    pairs = zip(*map(kfront.tree.flatten, (y_true, y_pred)), strict=True)
+    return sum(kfront.ops.mean(kfront.ops.abs(y - p)) for y, p in pairs)
+
+
+# the same for a part of the outputs
+PARTS = {"u": "a", "w": {"b1": "b", "b2": ("c", "d")}}
+CASES += [
+    (
+        PARTS,
+        {"loss": {"u": "mse", "w": [_of_all, {"b1": "mae", "b2": _of_last}]}},
+        {"u_loss": SQUARED, "w_loss": 3 * ABSOLUTE, "w/b1_loss": ABSOLUTE, "w/b2_loss": ABSOLUTE}
+        | {"loss": SQUARED + 5 * ABSOLUTE},
+    ),
+    (
+        PARTS,
+        {"loss": {"u": "mse", "w": [{"b2": ("mse", "mae")}]}},
+        {"u_loss": SQUARED, "w/b2/c_loss": SQUARED, "w/b2/d_loss": ABSOLUTE, "loss": 2 * SQUARED + ABSOLUTE},
+    ),
+    (
+        PARTS,
+        {"loss": [_of_all, {"w": (_of_all, {"b2": [_of_all]})}]},
+        {"u_w_loss": 4 * ABSOLUTE, "w_loss": 3 * ABSOLUTE, "w/b2_loss": 2 * ABSOLUTE, "loss": 9 * ABSOLUTE},
+    ),
+]
+
+
 class Unnamed(kfront.Model):
     """A model whose outputs have no names."""
 

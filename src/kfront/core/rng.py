@@ -152,8 +152,8 @@ class SeedGenerator:
             return self
         twin = self._twins.get(backend.name)
         if twin is None:
-            with backend_scope(backend), backend.eager():
-                twin = self._twins[backend.name] = SeedGenerator(self._stream(), name=self.name)
+            with backend_scope(backend):
+                twin = self._twins[backend.name] = _lasting(self._stream(), self.name)
         return twin
 
     def enter_worker(self, worker: tuple[int, ...]) -> None:
@@ -191,10 +191,16 @@ def global_seed_generator() -> SeedGenerator:
     if found is None:
         with _lock:
             seed = _global["seed"]
-        with b.eager():
-            found = SeedGenerator(seed, name="global_seed_generator")
-        _global["generators"][b.name] = found
+        found = _global["generators"][b.name] = _lasting(seed, "global_seed_generator")
     return found
+
+
+def _lasting(seed: int | None, name: str) -> SeedGenerator:
+    """A generator that is no part of the function in which it is first asked for."""
+    with current().eager():
+        made = SeedGenerator(seed, name=name)
+    made.state._kf_made_in = None
+    return made
 
 
 def seed_key(seed: Seed) -> Any:

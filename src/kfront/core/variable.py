@@ -66,6 +66,7 @@ class Variable(VariableBase):
     # what the variables of layers made alike differ in
     _kf_of_instance = frozenset({"name", "path", "_shape", "_value"})
     _kf_listed: bool = True  # whether its owner lists it
+    _kf_made_in: object = None  # the trace that it belongs to, whose values it may hold
     _divided: bool = False  # whether `_make` takes an `Unmade`
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from typing import Any
@@ -96,7 +97,10 @@ class ExportArchive:
             raise ArgumentTypeError(
                 f"[ExportArchive] expected options among {sorted(self._archive.options)}, got {sorted(kwargs)}."
             )
-        signature = None if input_signature is None else standardize_signature(input_signature)
+        own = inspect.unwrap(fn)
+        given = inspect.signature(own).parameters if inspect.isroutine(own) else {}
+        names = [n for n, p in given.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        signature = None if input_signature is None else standardize_signature(input_signature, names)
         with backend_scope(self._kf_backend), inference():
             return self._archive.endpoint(name, fn, signature, **kwargs)
 

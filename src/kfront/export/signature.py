@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain, repeat
+from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Tensor
-
-if TYPE_CHECKING:
-    pass
 
 
 def model_signature(model: Any) -> tuple[object, ...]:
@@ -37,12 +37,13 @@ def model_signature(model: Any) -> tuple[object, ...]:
     return standardize_signature(shapes)
 
 
-def standardize_signature(signature: object) -> tuple[object, ...]:
+def standardize_signature(signature: object, names: Sequence[str] = ()) -> tuple[object, ...]:
     """Positional arguments as structures of KerasTensors, each with a name of its own.
 
     Args:
         signature: a list or tuple, one entry an argument: structures of InputSpecs, KerasTensors, `tf.TensorSpec`s or
             tensors, whatever has a shape and a dtype. One alone stands for a list of one.
+        names: what arguments are called that have no name of their own; else "inputs".
 
     Raises:
         ArgumentError: if one of them has no known rank.
@@ -50,13 +51,14 @@ def standardize_signature(signature: object) -> tuple[object, ...]:
     arguments = list(signature) if isinstance(signature, (list, tuple)) else [signature]
     taken: set[str] = set()
 
-    def one(x: Tensor) -> KerasTensor:
-        name = re.sub(r"\W", "_", getattr(x, "name", None) or "inputs").strip("_") or "inputs"
+    def one(x: Tensor, usual: str) -> KerasTensor:
+        name = re.sub(r"\W", "_", getattr(x, "name", None) or usual).strip("_") or "inputs"
         free = next(n for n in (name, *(f"{name}_{i}" for i in range(1, len(taken) + 2))) if n not in taken)
         taken.add(free)
         return _named(x, free)
 
-    return tuple(tree.map_structure(one, arguments))
+    usual = chain(names, repeat("inputs"))
+    return tuple(tree.map_structure(partial(one, usual=n), x) for x, n in zip(arguments, usual, strict=False))
 
 
 def named_outputs(outputs: object) -> dict[str, object]:

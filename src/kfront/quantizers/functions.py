@@ -320,8 +320,8 @@ def fake_quant_with_min_max_vars(
             dy = args[0] if upstream is None else upstream
             below, above = ops.cast(ops.less(x, least), dy.dtype), ops.cast(ops.greater(x, most), dy.dtype)
             within = ops.subtract(1.0, ops.add(below, above))
-            ends = [ops.sum(ops.multiply(dy, part), axis=keep, keepdims=keep is not None) for part in (below, above)]
-            return ops.multiply(dy, within), *ends
+            ends = [ops.sum(ops.multiply(dy, part), axis=keep) for part in (below, above)]
+            return ops.multiply(dy, within), ops.reshape(ends[0], low.shape), ops.reshape(ends[1], high.shape)
 
         return y, grad
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kfront.core.errors import SavingError
@@ -28,33 +28,44 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 Path = tuple[str, ...]
+Visit = Callable[[object, Path], bool]  # whether to look into an object, at a path
 
 
-def walk(root: object, skip: Iterable[object] = ()) -> list[tuple[Path, Any]]:
+def walk(
+    root: object, skip: Iterable[object] = (), there: Callable[[Path], bool] = lambda path: True
+) -> list[tuple[Path, Any]]:
     """Every object with state below `root`, itself first, with its path.
 
     Args:
         root: a model, layer or optimizer.
         skip: objects that are passed over, with all that they hold.
+        there: which paths count: of several names of an object the first of these.
     """
     found: list[tuple[Path, Any]] = []
-    _visit(root, (), found, {id(x) for x in skip})
+    seen = {id(x) for x in skip}
+
+    def enter(obj: object, path: Path) -> bool:
+        if id(obj) in seen or not there(path):
+            return False
+        seen.add(id(obj))
+        found.append((path, obj))
+        return True
+
+    _visit(root, (), enter)
     return found
 
 
-def _visit(obj: object, path: Path, found: list[tuple[Path, object]], seen: set[int]) -> None:
-    if id(obj) in seen:
+def _visit(obj: object, path: Path, enter: Visit) -> None:
+    if not enter(obj, path):
         return
-    seen.add(id(obj))
-    found.append((path, obj))
     for name, child in _children(obj):
         if _has_state(child):
-            _visit(child, (*path, name), found, seen)
+            _visit(child, (*path, name), enter)
         elif _is_container(child):
-            _visit_container(child, (*path, name), found, seen)
+            _visit_container(child, (*path, name), enter)
 
 
-def _visit_container(items: Any, path: Path, found: list[tuple[Path, object]], seen: set[int]) -> None:
+def _visit_container(items: Any, path: Path, enter: Visit) -> None:
     values: Iterable[Any] = items.values() if isinstance(items, dict) else items
     counts: dict[str, int] = {}
     for child in values:
@@ -68,9 +79,9 @@ def _visit_container(items: Any, path: Path, found: list[tuple[Path, object]], s
         counts[name] = number + 1
         below = (*path, f"{name}_{number}" if number else name)
         if name == "container" and not _has_state(child):
-            _visit_container(child, below, found, seen)
+            _visit_container(child, below, enter)
         else:
-            _visit(child, below, found, seen)
+            _visit(child, below, enter)
 
 
 def _has_state(obj: object) -> bool:

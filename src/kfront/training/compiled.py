@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -116,17 +117,29 @@ def _parts(paths: list[tuple[object, ...]]) -> dict[str, list[int]]:
     return parts
 
 
-def _apart(loss: object, weights: object, y_pred: object) -> list[tuple[object, object]]:
-    """Pairs of losses and weights: one, unless the losses are in a list that has not the outputs' structure."""
-    if not isinstance(loss, (list, tuple)) or isinstance(loss, _Joined) or not tree.is_nested(y_pred):
+def _apart(loss: object, weights: object, y_pred: object, top: bool = True) -> list[tuple[object, object]]:
+    """Pairs of losses and weights: one, unless the losses for some part are in a list that has not its structure."""
+    kinds = (dict, list, tuple)
+    if _is_spec(loss) or not isinstance(loss, kinds) or not isinstance(y_pred, kinds):
         return [(loss, weights)]
-    named = any(isinstance(one, str) for one in loss)  # these are of tensors, not of dicts
-    alike = named if isinstance(y_pred, dict) else isinstance(loss, tuple) == isinstance(y_pred, tuple)
-    if alike or (all(map(_is_spec, loss)) and len(loss) == len(tree.flatten(y_pred))):
+    if isinstance(loss, (list, tuple)):
+        named = any(isinstance(one, str) for one in loss)  # these are of tensors, not of dicts
+        alike = named if isinstance(y_pred, dict) else isinstance(loss, tuple) == isinstance(y_pred, tuple)
+        if not alike and not (all(map(_is_spec, loss)) and len(loss) == len(tree.flatten(y_pred))):
+            each = (
+                weights if isinstance(weights, (list, tuple)) and len(weights) == len(loss) else [weights] * len(loss)
+            )
+            found = [(_Joined(one, 0) if top and _is_spec(one) else one, w) for one, w in zip(loss, each, strict=True)]
+            return [pair for one, w in found for pair in _apart(one, w, y_pred, top)]
+    given, outputs = (x if isinstance(x, dict) else dict(enumerate(x)) for x in (loss, y_pred))
+    scales = weights if isinstance(weights, dict) else dict.fromkeys(given, weights)
+    parts = {str(k): _apart(v, scales.get(k), outputs.get(k), False) for k, v in given.items()}
+    if all(part[0][0] is v for part, v in zip(parts.values(), given.values(), strict=True)):
         return [(loss, weights)]
-    each = weights if isinstance(weights, (list, tuple)) and len(weights) == len(loss) else [weights] * len(loss)
-    found = [(_Joined(one, 0) if _is_spec(one) else one, w) for one, w in zip(loss, each, strict=True)]
-    return [pair for one, w in found for pair in _apart(one, w, y_pred)]
+    rows = (
+        list(zip(parts, row, strict=True)) for row in itertools.zip_longest(*parts.values(), fillvalue=(None, None))
+    )
+    return [({k: v[0] for k, v in row}, {k: v[1] for k, v in row}) for row in rows]
 
 
 class CompiledLoss:
@@ -182,7 +195,11 @@ class CompiledLoss:
             if isinstance(spec, _Joined):
                 places = [n for n, other in enumerate(specs) if other is spec]
                 form, name = _part(y_pred, flat[i][0][: -spec.depth] if spec.depth else ())
-                name = name or "_".join(n.rpartition("/")[2] for n in self.names)
+                own = (
+                    p[0] if isinstance(p[0], str) else n.rpartition("/")[2]
+                    for (p, _), n in zip(flat, self.names, strict=True)
+                )
+                name = name or "_".join(dict.fromkeys(own))
                 spec = spec.loss if i == places[0] else None
             scale = scales[i]
             if not _is_scale(scale) or any(scales[n] != scale for n in places):

@@ -23,6 +23,8 @@ import pytest
 SECONDS = 90  # for one test; Keras's longest takes a third of it
 ON_KFRONT = os.environ.get("KERAS_TESTS_SIDE") == "kfront"
 ENGINE = os.environ.get("KERAS_BACKEND", "torch")
+# asked for here: tests change the environment
+OUT = None if "PYTEST_XDIST_WORKER" in os.environ else Path(os.environ["KERAS_TESTS_OUT"])  # where results arrive
 # in Keras's order, in which tests pair them
 DTYPES = "float16 float32 float64 uint8 uint16 uint32 uint64 int8 int16 int32 int64 bfloat16 bool string"
 DTYPES += " float8_e4m3fn float8_e5m2 complex64 complex128"
@@ -173,20 +175,21 @@ def pytest_runtest_makereport(item, call):
 
 
 def _write(nodeid, outcome, told):
-    with Path(os.environ["KERAS_TESTS_OUT"]).open("a") as file:
+    if OUT is None:  # in a worker of xdist
+        return
+    with OUT.open("a") as file:
         file.write(json.dumps({"id": nodeid.removeprefix("t/src/"), "outcome": outcome, **told}) + "\n")
 
 
 def pytest_runtest_logreport(report):
-    """Runs where all results arrive: not in the workers of xdist."""
-    if "PYTEST_XDIST_WORKER" not in os.environ and (report.when == "call" or not report.passed):
+    if report.when == "call" or not report.passed:
         told = {"error": "crash", "message": str(report.longrepr)[-700:]} if report.failed else {}
         _write(report.nodeid, report.outcome, dict(report.user_properties).get("told", told))
 
 
 def pytest_collectreport(report):
     restore()
-    if "PYTEST_XDIST_WORKER" not in os.environ and report.failed:
+    if report.failed:
         message = str(report.longrepr)[-700:]
         error = "PrivateMissing" if "PrivateMissing" in message else "import"
         _write(report.nodeid, "failed", {"error": error, "message": message})

@@ -58,12 +58,14 @@ def polymorphic(signature: tuple[Nested[KerasTensor], ...]) -> list[Array]:
     return tree.map_structure(one, list(signature))
 
 
-def arguments(signature: tuple[Nested[KerasTensor], ...], constraints: Sequence[str] = ()) -> tuple[Array, ...]:
-    """Arguments with symbolic sizes."""
+def arguments(
+    signature: tuple[Nested[KerasTensor], ...], constraints: Sequence[str] = (), shapes: list[Array] | None = None
+) -> tuple[Array, ...]:
+    """Arguments with symbolic sizes, those of `polymorphic` unless there are shapes."""
     scope = export.SymbolicScope(constraints)
 
     def one(x: Array, shape: str) -> Any:
-        dims = export.symbolic_shape(shape, scope=scope)
+        dims = export.symbolic_shape(shape, scope=scope, like=x.shape)
         return jax.ShapeDtypeStruct(dims, get("jax").native_dtype(canonical(x.dtype)))
 
-    return tuple(tree.map_structure(one, list(signature), polymorphic(signature)))
+    return tuple(tree.map_structure(one, list(signature), shapes or polymorphic(signature)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -41,8 +42,8 @@ def strong(x: Array) -> Any:
     return lax.convert_element_type(x, x.dtype) if getattr(x, "weak_type", False) else x
 
 
-with jax.ensure_compile_time_eval():
-    _OUTSIDE = get_opaque_trace_state()
+with ThreadPoolExecutor(1) as _other:  # this thread may be tracing
+    _OUTSIDE = _other.submit(get_opaque_trace_state).result()
 
 
 def trace_now() -> object:
@@ -59,7 +60,6 @@ class JaxVariable(Variable):
     """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
 
     _resident_in: StepState | None = None  # the compiled step that has the value, which is not an attribute then
-    _kf_made_in: object = None  # the trace that it belongs to, whose values it may hold
 
     def __getattr__(self, name: str) -> Any:
         while name == "_value":

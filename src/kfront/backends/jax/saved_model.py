@@ -56,7 +56,7 @@ class JaxArchive(Archive):
     ) -> Closure[Array]:
         given = dict(jax2tf_kwargs or {})
         shapes = given.pop("polymorphic_shapes", None) or polymorphic(signature)
-        read, written = _state(fn, arguments(signature, given.get("polymorphic_constraints", ())))
+        read, written = _state(fn, arguments(signature, given.get("polymorphic_constraints", ()), shapes))
         written = [] if is_static else written
         self._hold(read)
         converted = jax2tf.convert(_pure(fn, read, written), polymorphic_shapes=[None, *shapes], **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ class Archive:
 
     def function(self, fn: Closure[Tensor], signature: tuple[Nested[KerasTensor], ...]) -> Closure[Tensor]:
         """`fn` in TensorFlow's ops."""
-        return lambda *inputs: fn(*inputs)
+        return fn if inspect.isroutine(inspect.unwrap(fn)) else lambda *inputs: fn(*inputs)
 
     def endpoint(
         self, name: str, fn: Closure[Tensor], signature: tuple[Nested[KerasTensor], ...] | None, **options: object
@@ -78,16 +79,19 @@ class Archive:
         """Add a function, which is traced here."""
         if signature is None:
             traced, signature = _as_traced(fn)
+            self.endpoints[name] = _served(traced, signature)
         else:
             specs = tree.map_structure(_spec, signature)
             traced = tf.function(self.function(fn, signature, **options), input_signature=specs, autograph=False)
-            graph = traced.get_concrete_function().graph
+            concrete = traced.get_concrete_function()
+            graph, out = concrete.graph, concrete.structured_outputs
+            nested = isinstance(out, dict) and any(map(tree.is_nested, out.values()))
+            self.endpoints[name] = _served(traced, signature) if nested else traced
             _refuse_python(graph, name)
             self._others.extend(tables_in(graph))
             for v in graph.variables:
                 self._held.setdefault(id(v), (v, v.trainable))
         setattr(self.root, name, traced)
-        self.endpoints[name] = _served(traced, signature)
         return traced
 
     def try_out(self, traced: Any, signature: tuple[Nested[KerasTensor], ...], source: str) -> None:
