@@ -81,3 +81,28 @@ def test_recorded_ops_have_the_names_of_keras_in_summaries(backend):
     for kind in ("Add", "Divide", "Negative", "Greater", "GetItem", "LogicalAnd", "Cast"):
         assert f"({kind})" in printed[0]
     assert "OpCall" not in printed[0]
+
+
+class Wrapped(layers.Layer):
+    """Its config has a layer as it is, and nothing makes one of what a file has in its place."""
+
+    def __init__(self, inner, start=None, **kwargs):
+        super().__init__(**kwargs)
+        self.inner, self.start = inner, start
+
+    def call(self, x):
+        return self.inner(x)
+
+    def get_config(self):
+        return {**super().get_config(), "inner": self.inner, "start": self.start}
+
+
+def test_clones_of_layers_with_layers_in_their_configs(trainable_backend):
+    start = kfront.initializers.RandomUniform(seed=1)
+    deep = Wrapped(Wrapped(layers.Dense(2, kernel_initializer=start)), start)
+    model = kfront.Sequential([kfront.Input((3,)), deep])
+    for new in (kfront.models.clone_model(model), kfront.convert(model, "numpy")):
+        inner = new.layers[0].inner.inner
+        assert isinstance(inner, layers.Dense) and inner is not deep.inner.inner
+        assert type(new.layers[0].start) is type(start)
+        np.testing.assert_array_equal(new.get_weights()[0], model.get_weights()[0])

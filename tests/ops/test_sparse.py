@@ -225,3 +225,20 @@ def test_sparse_classes_in_a_compiled_model(trainable_backend):
     want = b.to_numpy(ops.multi_hot(ops.convert_to_tensor(X), 4)).sum(1)
     np.testing.assert_allclose(b.to_numpy(model(ops.convert_to_tensor(X)))[:, 0], want)
     np.testing.assert_allclose(model.predict(X, verbose=0)[:, 1], want)
+
+
+def test_layers_tell_whether_their_outputs_are_sparse(backend):
+    if not backend.has_sparse:
+        pytest.skip("no sparse tensors")
+
+    class Run(kfront.layers.Layer):
+        def __init__(self, fn):
+            super().__init__()
+            self.fn = fn
+
+        def call(self, x):
+            return self.fn(x)
+
+    x = kfront.Input((3,), sparse=True)
+    for fn, expected in ((ops.negative, True), (lambda x: x * 2, True), (ops.cos, False), (lambda x: x, True)):
+        assert Run(fn)(x).sparse == expected == fn(x).sparse

@@ -291,3 +291,38 @@ def test_a_layer_without_get_config(tmp_path):
     assert again.layers[0].inner.units == 3 and again.layers[0].factor == 2.0
     x = np.ones((1, 2), "float32")
     np.testing.assert_allclose(models.flat(again(x))[0], models.flat(model(x))[0], rtol=1e-6)
+
+
+class Named(kfront.Model):
+    """One Sequential under several names."""
+
+    def __init__(self, *names):
+        super().__init__()
+        self.part = kfront.Sequential([kfront.layers.Dense(2)])
+        for name in names:
+            setattr(self, name, self.part)
+
+    def call(self, x):
+        return self.part(x)
+
+
+def test_weights_under_another_name_of_their_layer(backend, tmp_path):
+    """As in Keras: of the names that a layer has in the model, one that the file has."""
+    x = np.ones((2, 3), "float32")
+    old, new = Named(), Named("a", "b")
+    want = old(x)
+    new(x)
+    old.save_weights(tmp_path / "w.weights.h5")
+    new.load_weights(tmp_path / "w.weights.h5")
+    np.testing.assert_array_equal(backend.to_numpy(new(x)), backend.to_numpy(want))
+    new.save_weights(tmp_path / "a.weights.h5")  # under the first name only
+    with pytest.raises(SavingError, match="layers/sequential"):
+        old.load_weights(tmp_path / "a.weights.h5")
+
+
+def test_refusals_are_of_both_classes_of_keras():
+    config = kfront.saving.serialize_keras_object(kfront.layers.Dense(3))
+    assert kfront.saving.deserialize_keras_object({**config, "registered_name": ""}).units == 3
+    for kind in (TypeError, ValueError):
+        with pytest.raises(kind):
+            kfront.saving.deserialize_keras_object({**config, "config": {"units": -1}})

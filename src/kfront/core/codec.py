@@ -199,6 +199,7 @@ def identity_of(cls: type) -> tuple[str | None, str, str | None]:
 def _object_form(obj: Any) -> dict[str, object]:
     module, name, registered = identity_of(type(obj))
     form = {"module": module, "class_name": name, "config": _config_of(obj), "registered_name": registered}
+    form |= {"live": True} if _live.table is not None else {}
     build = obj.get_build_config() if hasattr(obj, "get_build_config") else None
     if build is not None:
         form["build_config"] = serialize_keras_object(build)
@@ -311,13 +312,11 @@ def _build_object(config: Config, module_objects: Mapping[str, object] | None) -
     inner = {} if inner is None else guard.expect(inner, dict, f"{cls.__name__} config")
     if not all(isinstance(k, str) for k in inner):
         raise SavingError(f"[{cls.__name__}] expected argument names to be strings, got {guard.shown(list(inner))}.")
-    if _written_automatically(cls):
+    if _written_automatically(cls, config.get("live") is True):
         inner = {k: build(v) for k, v in inner.items()}
     try:
         made = cls.from_config(inner) if hasattr(cls, "from_config") else cls(**inner)
-    except SavingError:
-        raise
-    except RecursionError:
+    except (SavingError, RecursionError):
         raise
     except Exception as error:
         name = inner.get("name")
@@ -329,11 +328,12 @@ def _build_object(config: Config, module_objects: Mapping[str, object] | None) -
     return made
 
 
-def _written_automatically(cls: type) -> bool:
-    """Whether the config of a layer class was made from its constructor's arguments, each serialized."""
-    if not issubclass(cls, Operation) or not getattr(cls.get_config, "_automatic", False):
-        return False
-    return getattr(cls.from_config, "_automatic", False)
+def _written_automatically(cls: type, live: bool) -> bool:
+    """Whether the config of a layer class has its constructor's arguments, each serialized; of a live layer also where
+    its class writes the config.
+    """
+    own = issubclass(cls, Operation) and (live or getattr(cls.get_config, "_automatic", False))
+    return own and getattr(cls.from_config, "_automatic", False)
 
 
 def _finish(made: Any, config: Config) -> None:

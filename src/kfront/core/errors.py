@@ -207,8 +207,8 @@ class UnsupportedError(KfrontError, NotImplementedError, ValueError):
     """
 
 
-class SavingError(KfrontError, ValueError):
-    """A file or config does not fit what it is loaded into, or is damaged.
+class SavingError(KfrontError, TypeError, ValueError):
+    """A file or config does not fit what it is loaded into, or is damaged; Keras raises `TypeError` or `ValueError`.
 
     Example:
 

@@ -433,7 +433,7 @@ def resolve_class(config: Config, module_objects: Mapping[str, object] | None = 
     """
     name = expect(config["class_name"], str, "class_name")
     module = config.get("module")
-    registered = config.get("registered_name")
+    registered = config.get("registered_name") or None
     for value, what in ((module, "module"), (registered, "registered_name")):
         if value is not None:
             expect(value, str, what)

@@ -247,13 +247,9 @@ class Op(Declared):
         """Infer; record a node when a KerasTensor that is not `Abstract` is among the operands."""
         out = self.infer(tensors, static)
         leaves = [x for x in tree.flatten((tensors, static)) if isinstance(x, KerasTensor)]
-        if not any(type(x) is not Abstract for x in leaves):
-            return out
-        out = record_op(self, tensors, static, out)
-        if any(x.sparse for x in leaves) and isinstance(out, KerasTensor) and not out.sparse:
-            found = sparse.is_sparse_result(self, tensors[0] if self.listed else tensors, static)
-            object.__setattr__(out, "sparse", found)
-        return out
+        if any(x.sparse for x in leaves) and isinstance(out, Abstract) and not out.sparse:
+            out.sparse = sparse.is_sparse_result(self, tensors[0] if self.listed else tensors, static)
+        return record_op(self, tensors, static, out) if any(type(x) is not Abstract for x in leaves) else out
 
     def named(self, error: KfrontError) -> NoReturn:
         """Raise `error` with the op's name in front of its message, unless it begins with a name."""

@@ -152,8 +152,9 @@ class SeedGenerator:
             return self
         twin = self._twins.get(backend.name)
         if twin is None:
-            with backend_scope(backend):
-                twin = self._twins[backend.name] = _lasting(self._stream(), self.name)
+            with backend_scope(backend), backend.eager():
+                twin = self._twins[backend.name] = SeedGenerator(self._stream(), name=self.name)
+            twin.state._kf_made_in = None  # as `global_seed_generator`
         return twin
 
     def enter_worker(self, worker: tuple[int, ...]) -> None:
@@ -191,16 +192,10 @@ def global_seed_generator() -> SeedGenerator:
     if found is None:
         with _lock:
             seed = _global["seed"]
-        found = _global["generators"][b.name] = _lasting(seed, "global_seed_generator")
+        with b.eager():
+            found = _global["generators"][b.name] = SeedGenerator(seed, name="global_seed_generator")
+        found.state._kf_made_in = None  # no part of the trace in which it is first asked for
     return found
-
-
-def _lasting(seed: int | None, name: str) -> SeedGenerator:
-    """A generator that is no part of the function in which it is first asked for."""
-    with current().eager():
-        made = SeedGenerator(seed, name=name)
-    made.state._kf_made_in = None
-    return made
 
 
 def seed_key(seed: Seed) -> Any:

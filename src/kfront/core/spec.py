@@ -197,7 +197,7 @@ def abstract(x: object) -> Any:
     """The `Abstract` of a KerasTensor, its mask included; anything else as it is."""
     if not isinstance(x, KerasTensor):
         return x
-    out, mask = Abstract(x.shape, x.dtype), x._keras_mask
+    out, mask = Abstract(x.shape, x.dtype, x.sparse), x._keras_mask
     out._keras_mask = None if mask is None else Abstract(mask.shape, mask.dtype)
     return out
 

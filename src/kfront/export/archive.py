@@ -97,8 +97,7 @@ class ExportArchive:
             raise ArgumentTypeError(
                 f"[ExportArchive] expected options among {sorted(self._archive.options)}, got {sorted(kwargs)}."
             )
-        own = inspect.unwrap(fn)
-        given = inspect.signature(own).parameters if inspect.isroutine(own) else {}
+        given = inspect.signature(fn).parameters if inspect.isroutine(inspect.unwrap(fn)) else {}
         names = [n for n, p in given.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
         signature = None if input_signature is None else standardize_signature(input_signature, names)
         with backend_scope(self._kf_backend), inference():

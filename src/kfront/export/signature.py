@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
-from itertools import chain, repeat
 from typing import Any
 
 from kfront.core import tree
@@ -57,8 +55,8 @@ def standardize_signature(signature: object, names: Sequence[str] = ()) -> tuple
         taken.add(free)
         return _named(x, free)
 
-    usual = chain(names, repeat("inputs"))
-    return tuple(tree.map_structure(partial(one, usual=n), x) for x, n in zip(arguments, usual, strict=False))
+    usual = [*names, *["inputs"] * len(arguments)]
+    return tuple(tree.map_structure(lambda x, n=n: one(x, n), a) for a, n in zip(arguments, usual, strict=False))
 
 
 def named_outputs(outputs: object) -> dict[str, object]:

@@ -162,7 +162,7 @@ class TestCase(_Base):
 
     def assertSparse(self, x: object, sparse: bool = True) -> None:
         """The tensor is sparse, or is not."""
-        self.assertEqual(getattr(x, "sparse", False) or "Sparse" in type(x).__name__, sparse)
+        self.assertEqual(getattr(x, "sparse", False) or backends.current().is_sparse(x), sparse)
 
     # -- configs -----------------------------------------------------------------------------------------------------
 

@@ -299,12 +299,11 @@ def fake_quant_with_min_max_vars(
         exact = fake_quant_with_min_max_vars(ops.cast(x, "float32"), min_vals, max_vals, num_bits, narrow_range, axis)
         return ops.cast(exact, kind)
     low, high = ops.cast(min_vals, kind), ops.cast(max_vals, kind)
-    keep: tuple[int, ...] | None = None
     if axis is not None:
         axis = axis % len(x.shape)
-        keep = tuple(i for i in range(len(x.shape)) if i != axis)
         shape = [-1 if i == axis else 1 for i in range(len(x.shape))]
         low, high = ops.reshape(low, shape), ops.reshape(high, shape)
+    keep = tuple(i for i in range(len(x.shape)) if i != axis)
     first, last = float(bool(narrow_range)), float(2**num_bits - 1)
 
     @ops.custom_gradient

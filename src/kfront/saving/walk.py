@@ -28,44 +28,35 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 Path = tuple[str, ...]
-Visit = Callable[[object, Path], bool]  # whether to look into an object, at a path
 
 
-def walk(
-    root: object, skip: Iterable[object] = (), there: Callable[[Path], bool] = lambda path: True
-) -> list[tuple[Path, Any]]:
+def walk(root: object, skip: Iterable[object] = (), there: Callable[[Path], bool] = bool) -> list[tuple[Path, Any]]:
     """Every object with state below `root`, itself first, with its path.
 
     Args:
         root: a model, layer or optimizer.
         skip: objects that are passed over, with all that they hold.
-        there: which paths count: of several names of an object the first of these.
+        there: tells of a path whether it counts: of an object's names the first that does is taken.
     """
-    found: list[tuple[Path, Any]] = []
-    seen = {id(x) for x in skip}
-
-    def enter(obj: object, path: Path) -> bool:
-        if id(obj) in seen or not there(path):
-            return False
-        seen.add(id(obj))
-        found.append((path, obj))
-        return True
-
-    _visit(root, (), enter)
-    return found
+    found: dict[int, tuple[Path, Any]] = {id(x): ((), None) for x in skip}
+    _visit(root, (), found, there)
+    return [x for x in found.values() if x[1] is not None]
 
 
-def _visit(obj: object, path: Path, enter: Visit) -> None:
-    if not enter(obj, path):
+def _visit(obj: object, path: Path, found: dict[int, tuple[Path, object]], there: Callable[[Path], bool]) -> None:
+    if id(obj) in found or (path and not there(path)):
         return
+    found[id(obj)] = (path, obj)
     for name, child in _children(obj):
         if _has_state(child):
-            _visit(child, (*path, name), enter)
+            _visit(child, (*path, name), found, there)
         elif _is_container(child):
-            _visit_container(child, (*path, name), enter)
+            _visit_container(child, (*path, name), found, there)
 
 
-def _visit_container(items: Any, path: Path, enter: Visit) -> None:
+def _visit_container(
+    items: Any, path: Path, found: dict[int, tuple[Path, object]], there: Callable[[Path], bool]
+) -> None:
     values: Iterable[Any] = items.values() if isinstance(items, dict) else items
     counts: dict[str, int] = {}
     for child in values:
@@ -79,9 +70,9 @@ def _visit_container(items: Any, path: Path, enter: Visit) -> None:
         counts[name] = number + 1
         below = (*path, f"{name}_{number}" if number else name)
         if name == "container" and not _has_state(child):
-            _visit_container(child, below, enter)
+            _visit_container(child, below, found, there)
         else:
-            _visit(child, below, enter)
+            _visit(child, below, found, there)
 
 
 def _has_state(obj: object) -> bool:

@@ -154,8 +154,7 @@ class _Plan:
         _build_optimizers(model, reader)
         found = walk(model)
         read = {id(obj) for _, obj in (walk(model, skip) if skip else found)}
-        there = walk(model, there=lambda path: reader.group(self._kf_place(path)) is not None)
-        places = {id(obj): path for path, obj in there}
+        places = {id(obj): p for p, obj in walk(model, there=lambda p: reader.group(self._kf_place(p)) is not None)}
         for path, obj in found:
             path = self._kf_place(places.get(id(obj), path))
             self.visited.update(path[:i] for i in range(len(path) + 1))

@@ -117,10 +117,9 @@ def _parts(paths: list[tuple[object, ...]]) -> dict[str, list[int]]:
     return parts
 
 
-def _apart(loss: object, weights: object, y_pred: object, top: bool = True) -> list[tuple[object, object]]:
+def _apart(loss: object, weights: object, y_pred: object, top: bool = True) -> list[tuple[object, ...]]:
     """Pairs of losses and weights: one, unless the losses for some part are in a list that has not its structure."""
-    kinds = (dict, list, tuple)
-    if _is_spec(loss) or not isinstance(loss, kinds) or not isinstance(y_pred, kinds):
+    if _is_spec(loss) or not (isinstance(loss, (dict, list, tuple)) and isinstance(y_pred, (dict, list, tuple))):
         return [(loss, weights)]
     if isinstance(loss, (list, tuple)):
         named = any(isinstance(one, str) for one in loss)  # these are of tensors, not of dicts
@@ -136,10 +135,8 @@ def _apart(loss: object, weights: object, y_pred: object, top: bool = True) -> l
     parts = {str(k): _apart(v, scales.get(k), outputs.get(k), False) for k, v in given.items()}
     if all(part[0][0] is v for part, v in zip(parts.values(), given.values(), strict=True)):
         return [(loss, weights)]
-    rows = (
-        list(zip(parts, row, strict=True)) for row in itertools.zip_longest(*parts.values(), fillvalue=(None, None))
-    )
-    return [({k: v[0] for k, v in row}, {k: v[1] for k, v in row}) for row in rows]
+    rows = itertools.zip_longest(*parts.values(), fillvalue=(None, None))
+    return [tuple(dict(zip(parts, column, strict=True)) for column in zip(*row, strict=True)) for row in rows]
 
 
 class CompiledLoss:
@@ -195,11 +192,8 @@ class CompiledLoss:
             if isinstance(spec, _Joined):
                 places = [n for n, other in enumerate(specs) if other is spec]
                 form, name = _part(y_pred, flat[i][0][: -spec.depth] if spec.depth else ())
-                own = (
-                    p[0] if isinstance(p[0], str) else n.rpartition("/")[2]
-                    for (p, _), n in zip(flat, self.names, strict=True)
-                )
-                name = name or "_".join(dict.fromkeys(own))
+                own = sorted(y_pred) if isinstance(y_pred, dict) else [n.rpartition("/")[2] for n in self.names]
+                name = name or "_".join(map(str, own))
                 spec = spec.loss if i == places[0] else None
             scale = scales[i]
             if not _is_scale(scale) or any(scales[n] != scale for n in places):
@@ -231,7 +225,8 @@ class CompiledLoss:
         self.asked = True
         if self.single and not tree.is_nested(y_pred):
             y_true = tree.flatten(y_true)[0] if tree.is_nested(y_true) else y_true
-            return self._term(self.terms[0], y_true, y_pred, None if sample_weight is None else _only(sample_weight))
+            weight = None if sample_weight is None else tree.flatten(sample_weight)[0]
+            return self._term(self.terms[0], y_true, y_pred, weight)
         outputs = tree.flatten(y_pred)
         targets = self._targets(y_true, y_pred)
         weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))
@@ -342,10 +337,6 @@ def first_size(x: Tensor) -> Size | None:
     return size if isinstance(size, int) else ops.shape(x)[0]
 
 
-def _only(sample_weight: object) -> Any:
-    return tree.flatten(sample_weight)[0] if tree.is_nested(sample_weight) else sample_weight
-
-
 def _per_output(sample_weight: object, count: int) -> list[object]:
     if sample_weight is None or not tree.is_nested(sample_weight):
         return [sample_weight] * count
@@ -429,7 +420,9 @@ class CompiledMetrics:
             return
         if not tree.is_nested(y_pred) and not tree.is_nested(y_true):
             for m, _, weighted in self.items:
-                m.update_state(y_true, y_pred, _only(sample_weight)) if weighted else m.update_state(y_true, y_pred)
+                m.update_state(y_true, y_pred, tree.flatten(sample_weight)[0]) if weighted else m.update_state(
+                    y_true, y_pred
+                )
             return
         outputs, targets = tree.flatten(y_pred), flat_targets(y_true, y_pred, self.layer_names)
         weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
     from kfront.models.model import Model
 
+    Signature = tuple[Nested[KerasTensor], ...]
+
 
 def write_stablehlo(
     model: Model,
-    signature: tuple[Nested[KerasTensor], ...],
+    signature: Signature,
     path: str,
     *,
     platforms: Sequence[str] | None = None,
@@ -47,7 +49,7 @@ def write_stablehlo(
         file.write(exported.serialize())
 
 
-def polymorphic(signature: tuple[Nested[KerasTensor], ...]) -> list[Array]:
+def polymorphic(signature: Signature) -> list[Array]:
     """Shapes as JAX writes them: all unknown batch sizes are one, every other unknown size is its own."""
     count = iter(range(1 << 20))
 
@@ -58,9 +60,7 @@ def polymorphic(signature: tuple[Nested[KerasTensor], ...]) -> list[Array]:
     return tree.map_structure(one, list(signature))
 
 
-def arguments(
-    signature: tuple[Nested[KerasTensor], ...], constraints: Sequence[str] = (), shapes: list[Array] | None = None
-) -> tuple[Array, ...]:
+def arguments(signature: Signature, constraints: Sequence[str] = (), shapes: object = None) -> tuple[Array, ...]:
     """Arguments with symbolic sizes, those of `polymorphic` unless there are shapes."""
     scope = export.SymbolicScope(constraints)
 

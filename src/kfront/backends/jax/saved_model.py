@@ -74,9 +74,9 @@ class JaxArchive(Archive):
     ) -> Nested[Array]:
         """Add a function, after seeing that TensorFlow can read what JAX wrote."""
         traced = super().endpoint(name, fn, signature, **options)
-        if signature is None:
-            return traced
-        if _NEW.search(traced.get_concrete_function().graph.as_graph_def().SerializeToString()):
+        if signature is not None and _NEW.search(
+            traced.get_concrete_function().graph.as_graph_def().SerializeToString()
+        ):
             self.try_out(traced, signature, f"JAX {jax.__version__}")
         return traced
 

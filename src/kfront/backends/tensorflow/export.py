@@ -83,9 +83,8 @@ class Archive:
         else:
             specs = tree.map_structure(_spec, signature)
             traced = tf.function(self.function(fn, signature, **options), input_signature=specs, autograph=False)
-            concrete = traced.get_concrete_function()
-            graph, out = concrete.graph, concrete.structured_outputs
-            nested = isinstance(out, dict) and any(map(tree.is_nested, out.values()))
+            graph = traced.get_concrete_function().graph
+            nested = isinstance(out := graph.structured_outputs, dict) and any(map(tree.is_nested, out.values()))
             self.endpoints[name] = _served(traced, signature) if nested else traced
             _refuse_python(graph, name)
             self._others.extend(tables_in(graph))
