@@ -29,7 +29,9 @@ def is_sparse(x: object) -> bool:
 def sparse_parts(x: Array) -> tuple[Array, Array, tuple[int, ...]]:
     """(indices of shape (n, rank), values of shape (n,), shape)."""
     if x.n_batch or x.n_dense:
-        x = x.update_layout(n_batch=0, n_dense=0, on_inefficient=None)
+        batch = x.shape[: x.n_batch]  # of which `update_layout` forgets all but the first row where one stands for all
+        whole = [jnp.broadcast_to(part, (*batch, *part.shape[x.n_batch :])) for part in (x.data, x.indices)]
+        x = _class()(whole, shape=x.shape).update_layout(n_batch=0, n_dense=0, on_inefficient=None)
     return x.indices, x.data, x.shape
 
 

@@ -56,8 +56,9 @@ def _of_engine(x: Any, backend: Backend) -> object:
     places, values, shape = backend.sparse_parts(x)
     if len(shape) != 2:
         return backend.to_numpy(x)
-    rows, columns = backend.to_numpy(places).T
-    return csr_matrix((backend.to_numpy(values), (rows, columns)), shape=tuple(map(int, shape)))
+    places, values = backend.to_numpy(places), backend.to_numpy(values)
+    inside = (places < np.array(shape)).all(1)  # JAX pads with places outside
+    return csr_matrix((values[inside], tuple(places[inside].T)), shape=tuple(map(int, shape)))
 
 
 def is_numbers(x: object) -> bool:
