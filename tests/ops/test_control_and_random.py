@@ -32,6 +32,7 @@ def test_loops(backend: Any) -> None:
     assert (int(i), int(total)) == (5, 10)
     assert int(ops.while_loop(lambda i: i < 100, lambda i: i + 1, (ops.array(0),), maximum_iterations=7)[0]) == 7
     assert int(ops.fori_loop(2, 5, lambda i, s: s + i, ops.array(0))) == 9
+    assert int(ops.fori_loop(2, 5, lambda i, s: s + i, ops.array(0, dtype="int64"))) == 9
 
 
 @pytest.mark.parametrize("reverse", [False, True])

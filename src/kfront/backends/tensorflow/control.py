@@ -100,13 +100,14 @@ def fori_loop(
     lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Closure[Tensor], init_val: Nested[Tensor]
 ) -> Nested[Tensor]:
     """Run `body_fun(i, value)` for each i."""
-    start, limit = tf.convert_to_tensor(lower), tf.convert_to_tensor(upper)
-    limit = tf.cast(limit, start.dtype)
+    if not (tf.executing_eagerly() and type(lower) is type(upper) is int):  # whose dtype is that of what they meet
+        lower = tf.convert_to_tensor(lower)
+        upper = tf.cast(upper, lower.dtype)
 
     def step(i: int | Tensor, value: Tensor) -> Pair[Tensor]:
         return i + 1, _tensors(body_fun(i, value))
 
-    return _loop(lambda i, _: i < limit, step, (start, _tensors(init_val)))[1]
+    return _loop(lambda i, _: i < upper, step, (lower, _tensors(init_val)))[1]
 
 
 def scan(
