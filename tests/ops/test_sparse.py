@@ -12,6 +12,8 @@ from kfront.core.errors import UnsupportedError
 
 D = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]], "float32")
 R = D[:, ::-1].copy()
+with np.errstate(divide="ignore", invalid="ignore"):
+    QUOTIENT = D / R
 
 # name -> (what is computed of sparse s, sparse r and dense d, the same in NumPy, whether the result is sparse)
 CASES = {
@@ -31,6 +33,7 @@ CASES = {
     "multiply both": (lambda s, r, d: ops.multiply(s, r), D * R, True),
     "multiply row": (lambda s, r, d: ops.multiply(d[:1], s), D[:1] * D, True),
     "multiply number": (lambda s, r, d: ops.multiply(2, s), 2 * D, True),
+    "divide both": (lambda s, r, d: ops.divide(s, r), QUOTIENT, False),
     "divide": (lambda s, r, d: ops.divide(s, d + 1.0), D / (D + 1), True),
     "matmul": (lambda s, r, d: ops.matmul(s, ops.transpose(d)), D @ D.T, False),
     "matmul from the left": (lambda s, r, d: ops.matmul(ops.transpose(d), s), D.T @ D, False),

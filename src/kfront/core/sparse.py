@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ZEROS: dict[str, Callable[[list[bool]], bool]] = {
     "kept": lambda sparse: sparse[0],  # of one tensor, 0 at 0: computed on the values
     "moved": lambda sparse: sparse[0],  # values stay as they are, at other places; a composed body may be run on it
-    "scaled": lambda sparse: sparse[0],  # the first operand times something
+    "scaled": lambda sparse: sparse[0] and not any(sparse[1:]),  # the first operand times something without zeros
     "joined": all,  # 0 where all operands are
     "absorbed": any,  # 0 where one of the operands is
     "reduced": lambda sparse: sparse[0],  # summed along axes
@@ -152,8 +152,9 @@ def _multiply(b: Backend, operands: Sequence[Tensor]) -> Tensor:
 @_form("divide")
 def _divide(b: Backend, operands: Sequence[Tensor]) -> Any:
     x, y = operands
-    y = b.densify(y) if b.is_sparse(y) else y
-    return _scaled(b, ops.divide, x, y) if b.is_sparse(x) else ops.divide(x, y)
+    if not b.is_sparse(y):
+        return _scaled(b, ops.divide, x, y)
+    return ops.divide(b.densify(x) if b.is_sparse(x) else x, b.densify(y))  # 0 / 0 is no 0
 
 
 @_form("matmul")

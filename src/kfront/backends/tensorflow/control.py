@@ -101,8 +101,7 @@ def fori_loop(
 ) -> Nested[Tensor]:
     """Run `body_fun(i, value)` for each i."""
     if not (tf.executing_eagerly() and type(lower) is type(upper) is int):  # whose dtype is that of what they meet
-        lower = tf.convert_to_tensor(lower)
-        upper = tf.cast(upper, lower.dtype)
+        upper = tf.cast(upper, (lower := tf.convert_to_tensor(lower)).dtype)
 
     def step(i: int | Tensor, value: Tensor) -> Pair[Tensor]:
         return i + 1, _tensors(body_fun(i, value))
