@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -339,3 +341,21 @@ def test_two_steps_share_variables(monkeypatch):
     model = small_model()
     run(model)
     same(model, plain(monkeypatch, run))
+
+
+def test_a_first_draw_in_a_trace_of_the_users() -> None:
+    """The generator for draws without a seed belongs to no trace, though it, and the engine, are first used in one."""
+    code = """
+import jax
+import kfront
+from kfront.core.errors import UnsupportedError
+kfront.config.set_backend("jax")
+try:
+    jax.jit(lambda: kfront.random.normal((2,)))()
+except UnsupportedError:
+    a, b = kfront.random.normal((2,)), kfront.random.normal((2,))
+    assert (a != b).all()
+else:
+    raise AssertionError("the draw would be the same in each call")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -245,3 +245,17 @@ def test_layers_tell_whether_their_outputs_are_sparse(backend):
     x = kfront.Input((3,), sparse=True)
     for fn, expected in ((ops.negative, True), (lambda x: x * 2, True), (ops.cos, False), (lambda x: x, True)):
         assert Run(fn)(x).sparse == expected == fn(x).sparse
+
+
+def test_sparse_tensors_with_rows_of_their_own() -> None:
+    """Batches of rows, one row that stands for all, and padding."""
+    sparse = pytest.importorskip("jax.experimental.sparse")
+    dense = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]], "float32")
+    row = sparse.BCOO((np.array([[1.0, 2.0]], "float32"), np.array([[[0], [2]]])), shape=(2, 3))
+    places = sparse.BCOO((np.array([[1.0, 2.0], [3.0, 4.0]], "float32"), np.array([[[0], [2]]])), shape=(2, 3))
+    with backends.backend_scope("jax"):
+        model = kfront.Sequential([kfront.Input((3,), sparse=True), kfront.layers.Lambda(lambda x: x * 2.0)])
+        for x in (sparse.BCOO.fromdense(dense, n_batch=1), sparse.BCOO.fromdense(dense, nse=6), row, places):
+            want = np.asarray(x.todense())
+            np.testing.assert_array_equal(ops.convert_to_numpy(ops.add(x, x)), 2 * want)
+            np.testing.assert_array_equal(model.predict(x, verbose=0), 2 * want)
