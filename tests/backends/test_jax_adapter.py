@@ -297,6 +297,7 @@ def test_recurrent_sequences_equal_their_composed_form(b, lengths, backwards, fe
             np.testing.assert_allclose(mine, composed, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.sampled(4, table="long")
 @pytest.mark.parametrize(
     ("lengths", "backwards", "features"), [(None, False, 3), ([5, 2], True, 6), ([0, 4], False, 3)]
 )

@@ -69,6 +69,7 @@ def _close(a: np.ndarray, b: np.ndarray, tolerance: float) -> None:
     np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * max(size, 1e-6))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine, op", [k for k in KERNELS if k[1] not in _WITHOUT_ARGUMENTS])
 def test_a_kernel_computes_what_its_plain_form_does(engine: str, op: str) -> None:
     b = get(engine)
@@ -98,6 +99,7 @@ def _same_shares(b: Any, tuned: Any, plain: Any, call: Call) -> None:
         assert abs((out != 0).mean() - (1 - rate)) < 6 * deviation
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_training_by_plain_forms_is_the_same(engine: str) -> None:
     rng = np.random.default_rng(0)
@@ -202,6 +204,7 @@ def _parts(case: str) -> Any:
     return {"fit": cases._FIT, "updates": cases._OPTIMIZERS}[case]
 
 
+@pytest.mark.sampled(4, table="long")
 def test_the_page_of_the_documentation_is_current() -> None:
     root = Path(__file__).parents[2]
     for engine in ("torch", "jax", "tensorflow"):

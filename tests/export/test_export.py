@@ -195,7 +195,7 @@ def needed(format, engine=None):
             pytest.skip(str(error))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("engine, format, name", CASES)
 def test_reloaded_models_predict_the_same(engine, format, name, tmp_path):
     needed(format, engine)
@@ -233,6 +233,7 @@ def twice(carry, x):
     return ops.add(ops.multiply(carry, 2.0), x), None
 
 
+@pytest.mark.sampled(4, table="long")
 @needs["tensorflow"]
 @pytest.mark.parametrize("name", LOOPS)
 def test_loops_are_written_out_for_litert(name, tmp_path):
@@ -470,6 +471,7 @@ def test_exports_replace_older_ones_or_leave_them(tmp_path):
     assert os.listdir(tmp_path) == ["m"]
 
 
+@pytest.mark.sampled(4, table="long")
 @needs["torch"]
 def test_torch_needs_no_other_engine(tmp_path):
     code = f"""

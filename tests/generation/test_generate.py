@@ -49,6 +49,7 @@ def attention(kind):
     return kind, options
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", [layers.MultiHeadAttention, layers.GroupQueryAttention, RotaryAttention])
 @pytest.mark.parametrize("more", [{}, {"sliding_window": 2}, {"use_gate": True, "dropout": 0.1}, {"dtype": "float64"}])
 def test_parts_give_what_the_whole_gives(engine, kind, more):
@@ -172,6 +173,7 @@ class Oracle:
         return choose
 
 
+@pytest.mark.sampled(3)
 def test_greedy(engine):
     want = Oracle().run(RAGGED, 9, Oracle().greedy, (7, 11))
     got = generation.generate(small(), RAGGED, 9, stop=[7, 11])
@@ -190,6 +192,7 @@ def test_greedy_draws_no_random_numbers():
     assert float(kfront.random.uniform(())) == want
 
 
+@pytest.mark.sampled(3)
 def test_portable_random_draws_the_same(engine):
     kfront.config.set_portable_random(True)
     try:
@@ -201,12 +204,14 @@ def test_portable_random_draws_the_same(engine):
     assert got.tolist() == Oracle().run(RAGGED, 9, Oracle().nucleus(draws, 0.8))
 
 
+@pytest.mark.sampled(3)
 def test_contrastive(engine):
     oracle = Oracle(hidden=True)
     want = oracle.run(RAGGED, 8, oracle.contrastive(3, 0.5))
     assert generation.generate(small(True), RAGGED, 8, generation.Contrastive(3, 0.5)).tolist() == want
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("cache", [True, False])
 def test_beam(engine, cache):
     """A beam as wide as there are sequences finds the most probable one."""
@@ -237,6 +242,7 @@ def test_samplers_keep_to_their_sets():
 # ---- models and mistakes ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 def test_weights_may_change(engine):
     model = small()
     first = generation.generate(model, EVEN, 8)

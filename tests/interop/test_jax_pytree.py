@@ -260,6 +260,7 @@ def test_equal_layers_compile_once_and_none_is_kept_alive():
 TRIED = {r.layer if r.tag != "dropout" else r.id: r for r in ROWS if not r.light}.values()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("row", TRIED, ids=lambda r: r.id)
 def test_every_layer(row):
     with world("jax") as b:

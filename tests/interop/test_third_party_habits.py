@@ -53,6 +53,7 @@ for bad in ("from keras.src.layers import no_such", "import keras.src.nothing"):
     run("-c", code, KERAS_BACKEND="numpy")
 
 
+@pytest.mark.sampled(4, table="long")
 def test_classes_of_operations_are_views_of_the_declared_ops(backend):
     code = """
 import copy, pickle
@@ -102,6 +103,7 @@ else: raise AssertionError
     run("-c", code, KERAS_BACKEND="numpy")
 
 
+@pytest.mark.sampled(4, table="long")
 def test_a_layer_for_pipelines_is_written_by_its_constructor(backend):
     """As zea's, which has an Operation of its own before it, and no `get_config`."""
     code = """

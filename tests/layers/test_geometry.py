@@ -84,6 +84,7 @@ def test_methods_with_given_transformations(case: Case, backend: Any, keras_valu
         np.testing.assert_array_equal(backend.to_numpy(boxes["labels"]), want["labels"])
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["RandomFlip", "RandomZoom", "RandomPerspective", "RandomElasticTransform"])
 def test_methods_inside_tf_data(name: str, backend: Any) -> None:
     """They compute on TensorFlow there, with what was drawn on the layer's own engine."""
@@ -182,6 +183,7 @@ def test_nothing_happens_when_not_training(name: str) -> None:
         tree.map_structure(np.testing.assert_array_equal, out, again)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", [n for n in SCENES if n.startswith("Random") and " " not in n])
 def test_seeds(name: str, backend: Any) -> None:
     x = np.random.default_rng(0).uniform(0, 255, (4, 40, 50, 3)).astype("float32")

@@ -127,6 +127,7 @@ def test_formulas(name: str, backend: Any) -> None:
     assert layer.compute_output_shape([v.shape for v in inputs]) == want.shape
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", CASES)
 def test_padded_batches(name: str, backend: Any) -> None:
     """A batch of padded graphs gives what each graph gives alone, whatever stands at padded places."""

@@ -87,6 +87,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.sampled(4, table="long")
 def test_grain_workers(tmp_path):
     """In a process of its own, to which the layer is pickled."""
     pytest.importorskip("grain")

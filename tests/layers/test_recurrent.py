@@ -167,6 +167,7 @@ MASKS = np.array(
 )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 @pytest.mark.parametrize("flags", [{}, {"go_backwards": True}, {"zero_output_for_mask": True}])
 def test_masks_are_exact_where_the_engine_traces(kind: str, flags: dict[str, Any], trainable_backend: Any) -> None:

@@ -80,6 +80,7 @@ def quantize(model: Any, config: Any) -> None:
     model.quantize(config) if isinstance(config, str) else model.quantize(config=config)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", ["attention", "grouped", "wrapped", "block"])
 @pytest.mark.parametrize("mode", CONFIGS)
 def test_files(kind: str, mode: str, tmp_path: Any, backend: Any) -> None:

@@ -52,6 +52,7 @@ def arguments(kind: str) -> list[np.ndarray]:
     return [ONEHOT if kind == "onehot" else LABELS, PROBABILITIES]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("backend", [b for b in BACKENDS if b != "numpy"])
 @pytest.mark.parametrize(("name", "config", "kind"), CASES)
 def test_compiled_equals_eager(backend: str, name: str, config: dict[str, Any], kind: str) -> None:

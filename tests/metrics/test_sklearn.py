@@ -170,6 +170,7 @@ CASES: dict[str, Case] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("case", CASES)
 def test_value(engine: str, case: str) -> None:

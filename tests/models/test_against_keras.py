@@ -38,7 +38,7 @@ def test_every_scenario_has_its_values():
     assert set(VALUES) == set(scenarios.SCENARIOS)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", [n for n in scenarios.SCENARIOS if n not in scenarios.TRAINS])
 def test_scenario(name, backend):
     same(scenarios.run(name, kfront), VALUES[name], name)

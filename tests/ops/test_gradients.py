@@ -73,6 +73,7 @@ def difference(f: Callable[[Any], Any], points: np.ndarray) -> np.ndarray:
     return out
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", list(FUNCTIONS))
 def test_gradients(trainable_backend: Any, name: str) -> None:
     f = FUNCTIONS[name]

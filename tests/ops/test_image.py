@@ -69,6 +69,7 @@ def test_colors_go_back(backend: Any) -> None:
     np.testing.assert_allclose(backend.to_numpy(image.hsv_to_rgb(image.rgb_to_hsv(X))), X, atol=1e-6)
 
 
+@pytest.mark.sampled(4, table="long")
 def test_elastic(backend: Any) -> None:
     ramp = np.broadcast_to(np.arange(60, dtype="float32")[None, :, None], (60, 60, 1))
     out = backend.to_numpy(image.elastic_transform(ramp, 10.0, 3.0, seed=1))

@@ -25,6 +25,7 @@ def independent(size):
     return found
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", calibration.CONFIGS)
 def test_grids_layouts_and_outputs_are_those_of_keras(backend, name):
     _, structure = calibration.model(kfront)
@@ -169,6 +170,7 @@ def test_a_model_is_nearer_than_by_plain_rounding(backend, name):
     assert structure["pre_block_layers"][0].quantization_mode is None
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["gptq", "gptq 2 bits", "gptq ordered groups", "awq groups"])
 def test_files(backend, name, tmp_path):
     model, structure = calibration.quantized(kfront, name, calibration.functional_block)

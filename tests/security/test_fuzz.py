@@ -117,6 +117,7 @@ def _quietly(attempt) -> bool:
     return False
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damaged_files(archives, part):
     rng = np.random.default_rng(part)
@@ -145,6 +146,7 @@ def parts(tmp_path_factory):
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damaged_parts(parts, part, tmp_path):
     rng = np.random.default_rng(400 + part)
@@ -158,6 +160,7 @@ def test_damaged_parts(parts, part, tmp_path):
         (tmp_path / name).write_bytes(parts[name])
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damaged_files_of_other_forms(others, part, tmp_path):
     rng = np.random.default_rng(200 + part)
@@ -172,6 +175,7 @@ def test_damaged_files_of_other_forms(others, part, tmp_path):
         _quietly(lambda: kfront.saving.KerasFileEditor(tmp_path / "x.weights.h5"))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damaged_configs_of_keras_2(part):
     rng = np.random.default_rng(300 + part)
@@ -190,6 +194,7 @@ def test_damaged_configs_of_keras_2(part):
         _quietly(attempt)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damaged_configs(part):
     rng = np.random.default_rng(100 + part)
@@ -226,6 +231,7 @@ def forms():
     return json.loads(json.dumps(out))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damaged_configs_of_every_class(forms, part):
     rng = np.random.default_rng(500 + part)

@@ -125,6 +125,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("door", DOORS)
 def test_texts_that_lie(backend, door, tmp_path):
     texts, write, enter = DOORS[door]

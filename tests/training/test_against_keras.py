@@ -61,12 +61,13 @@ HOST = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", [n for n in scenarios.SCENARIOS if n not in HOST])
 def test_scenario(name, trainable_backend):
     same(scenarios.run(name, kfront), VALUES[name], name)
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", sorted(HOST))
 def test_host_scenario(name):
     chosen = next(n for n in ("torch", "jax", "tensorflow") if n in kfront.backends.installed())

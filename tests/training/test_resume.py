@@ -43,6 +43,7 @@ def needs(data):
             pytest.importorskip(module)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("data", resumed.DATA)
 def test_every_kind_of_data(data, tmp_path):
     needs(data)
@@ -61,6 +62,7 @@ STATES = [("schedule", "torch"), ("schedule", "jax"), ("float16", "torch"), ("fl
 STATES += [("loop", "torch"), ("loop", "jax"), ("loop", "tensorflow")]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("variant", "engine"), STATES)
 def test_every_kind_of_state(variant, engine, tmp_path):
     if engine not in kfront.backends.installed():

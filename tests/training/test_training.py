@@ -383,6 +383,7 @@ def test_repeated_fits_hold_no_memory(trainable_backend):
     assert objects() - before < 200
 
 
+@pytest.mark.sampled(4, table="long")
 def test_models_are_released(trainable_backend):
     import weakref
 

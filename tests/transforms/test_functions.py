@@ -142,6 +142,7 @@ def test_jit_warns_of_many_constants(caplog):
     assert sum("give what changes as arrays" in r.message for r in caplog.records) == 1
 
 
+@pytest.mark.sampled(4, table="long")
 def test_torch_compiles_transforms_as_one_graph():
     """`fullgraph=True`: no graph breaks. Tracing is what is tested, so nothing is generated."""
     torch = pytest.importorskip("torch")

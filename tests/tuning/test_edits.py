@@ -23,6 +23,7 @@ def convolutional():
     return model
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "edit",
     [
