@@ -17,7 +17,7 @@ from kfront.core.typing import Config, CustomObjects
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.input_spec import InputSpec
-from kfront.models.graph import Graph, clone_graph, input_dtype, place_of
+from kfront.models.graph import Graph, clone_graph, input_dtype, place_of, warn_unused
 from kfront.models.graph_config import deserialize_functional, serialize_functional
 from kfront.models.model import Model
 
@@ -165,14 +165,17 @@ class Functional(Model):
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: object) -> Any:
         """Run the graph.
 
         Args:
             inputs: in the structure of the model's inputs; a list for a flat structure, or a dict by input names.
             training: whether layers behave as in training.
             mask: masks of the inputs.
+            **kwargs: not used; a warning tells them.
         """
+        if kwargs:
+            warn_unused(self.name, kwargs)
         if mask is not None:
             self._kf_set_masks(inputs, mask)
         if self._kf_single and type(inputs) in self._kf_backend.types:

@@ -17,7 +17,7 @@ from kfront.core.typing import Backend, Config, CustomObjects, Nested, Shape, Sh
 from kfront.layers.base import Layer
 from kfront.layers.foreign import TorchModuleWrapper
 from kfront.layers.input_layer import Input, InputLayer
-from kfront.models.graph import Graph, input_dtype, place_of
+from kfront.models.graph import Graph, input_dtype, place_of, warn_unused
 from kfront.models.graph_config import deserialize_sequential
 from kfront.models.model import Model
 
@@ -185,20 +185,21 @@ class Sequential(Model):
             self._kf_sequence, self._kf_head, self._kf_tail = sequence, None, None
             raise
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: object) -> Any:
         """Apply the layers in order.
 
         Args:
             inputs: a tensor.
             training: whether layers behave as in training.
             mask: mask of the input.
+            **kwargs: not used; a warning tells them.
         """
+        if kwargs:
+            warn_unused(self.name, kwargs)
+        x = inputs if self._kf_head is None else self._kf_in_dtype(inputs)
         if mask is not None:
             state.any_mask_seen = True
-            self._kf_backend.set_mask(inputs, mask)
-        x = inputs
-        if self._kf_head is not None:
-            x = self._kf_in_dtype(x)
+            self._kf_backend.set_mask(x, _alone(mask))
         for layer in self._kf_sequence:
             x = layer(x)
         return x
@@ -212,6 +213,7 @@ class Sequential(Model):
             if head.name not in x:
                 raise ArgumentError(f"[{self.name}] expected the input {head.name!r}, got a dict with {sorted(x)}.")
             x = x[head.name]
+        x = _alone(x)
         want, shape = head.dtype, head.batch_shape
         if hasattr(x, "shape") and len(x.shape) != len(shape):
             x = _ranked(x, shape, b)
@@ -320,6 +322,13 @@ class Sequential(Model):
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:
         """A model from its config; the saving gate checks what it names."""
         return deserialize_sequential(cls, config, custom_objects)
+
+
+def _alone(x: Any) -> Any:
+    """The tensor in a list or tuple of one, as a functional model takes it."""
+    while isinstance(x, (list, tuple)) and len(x) == 1 and (hasattr(x[0], "shape") or isinstance(x[0], (list, tuple))):
+        x = x[0]
+    return x
 
 
 def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Tensor:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -287,7 +289,26 @@ class Trainer(Layer):
         self._kf_update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
-    def _kf_update_metrics(self, y: Tensor, y_pred: object, sample_weight: object) -> None:
+    def compiled_loss(
+        self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: object = None
+    ) -> Tensor:
+        """The total loss of a batch, in the form of Keras 2: `compute_loss` is today's.
+
+        Args:
+            y: targets.
+            y_pred: outputs.
+            sample_weight: weights of the samples.
+            regularization_losses: not used; `losses` are added anyway.
+        """
+        warnings.warn(f"[{self.name}] `compiled_loss` is from Keras 2; call `compute_loss`.", stacklevel=2)
+        return self.compute_loss(y=y, y_pred=y_pred, sample_weight=sample_weight)
+
+    @property
+    def compiled_metrics(self) -> SimpleNamespace:
+        """The metrics of `compile` for steps in the form of Keras 2, which call `update_state`."""
+        return SimpleNamespace(update_state=self._kf_update_metrics)
+
+    def _kf_update_metrics(self, y: Tensor, y_pred: object, sample_weight: object = None) -> None:
         compiled = self._compile_metrics
         if compiled is not None:
             if compiled.items is None:

@@ -38,3 +38,24 @@ weight = abs(data(8, seed=6))
 show("weighted", model.fit(x, y, sample_weight=weight, batch_size=4, shuffle=False, verbose=0).history)
 show("evaluate", model.evaluate(x, y, verbose=0, return_dict=True))
 show("weights", model.get_weights())
+
+
+class Older(keras.Model):
+    """A step in the form of Keras 2."""
+
+    def train_step(self, batch):
+        x, y, weight = batch
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compiled_loss(y, y_pred, sample_weight=weight, regularization_losses=self.losses)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        self.compiled_metrics.update_state(y, y_pred, sample_weight=weight)
+        return {"loss": loss} | {m.name: m.result() for m in self.metrics if m.name != "loss"}
+
+
+model = fill(Older(inputs, keras.layers.Dense(1, kernel_regularizer="l2")(inputs)))
+model.compile(keras.optimizers.SGD(0.1), "mse", metrics=["mae"], weighted_metrics=["mse"])
+history = model.fit(x, y, sample_weight=weight, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+show("as in Keras 2", history)
+show("weights of it", model.get_weights())
