@@ -136,7 +136,11 @@ from keras.src.backend import compute_output_spec, standardize_data_format
 from keras.src.layers.attention.multi_head_attention import _build_attention_equation, _build_proj_equation
 from keras.src.layers.convolutional.base_conv import BaseConv
 from keras.src.layers.core.einsum_dense import _analyze_einsum_string, _analyze_quantization_info
-from keras.src.ops.operation_utils import compute_conv_output_shape
+from keras.src.layers.convolutional.base_conv_transpose import BaseConvTranspose
+from keras.src.layers.convolutional.base_depthwise_conv import BaseDepthwiseConv
+from keras.src.layers.convolutional.base_separable_conv import BaseSeparableConv
+from keras.src.ops.node import Node
+from keras.src.ops.operation_utils import compute_conv_output_shape, compute_pooling_output_shape
 from keras.src.utils.argument_validation import standardize_tuple
 assert _build_proj_equation(3, bound_dims=2, output_dims=1) == ("abcde,def->abcf", "f", 4)
 assert _build_attention_equation(5, attn_axes=(2,)) == ("abfde,abcde->abdcf", "abdcf,abfde->abcde", 5)
@@ -148,6 +152,15 @@ assert standardize_tuple(2, 3, "strides") == (2, 2, 2) and standardize_data_form
 assert compute_output_spec(keras.ops.matmul, keras.Input((3, 4)), keras.Input((4, 5))).shape == (None, 3, 5)
 assert isinstance(keras.layers.Conv2D(2, 3), BaseConv)
 assert BaseConv(1, 2, 3)(keras.ops.ones((1, 5, 1))).shape == (1, 3, 2)
+sequence = keras.ops.ones((2, 8, 3))
+assert BaseConvTranspose(1, 2, 3, strides=2)(sequence).shape == (2, 17, 2)
+separable, depthwise = BaseSeparableConv(1, 2, 4, 3, padding="same"), BaseDepthwiseConv(1, 2, 3)
+assert separable(sequence).shape == (2, 8, 4) and [w.shape for w in separable.weights[:2]] == [(3, 3, 2), (1, 6, 4)]
+assert depthwise(sequence).shape == (2, 6, 6) and BaseDepthwiseConv(rank=2, depth_multiplier=1, kernel_size=2).rank == 2
+assert issubclass(keras.layers.Conv2DTranspose, BaseConvTranspose) and not isinstance(separable, BaseDepthwiseConv)
+assert issubclass(keras.layers.SeparableConv1D, BaseSeparableConv)
+assert compute_pooling_output_shape((None, 3, 9), (2,), (2,), "same", "channels_first") == (None, 3, 5)
+assert isinstance(keras.Input((2,))._keras_history.operation._inbound_nodes[0], Node)
 class Scale(keras.layers.Layer):
     def build(self, shape): self.w = self.add_weight(shape=shape[-1:])
     def call(self, x): return x * self.w

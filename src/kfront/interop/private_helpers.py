@@ -26,7 +26,7 @@ from kfront.core.symbolic import SymbolicScope
 from kfront.core.typing import DTypeLike, Seed, Shape, Tensor
 from kfront.core.variable import StatelessScope
 from kfront.interop.private_names import LAZY
-from kfront.layers import conv
+from kfront.layers import conv, separable_conv
 from kfront.layers.base import Layer
 from kfront.layers.einsum_dense import EinsumDense, Equation
 from kfront.layers.preprocess import data_layer
@@ -169,11 +169,16 @@ def conv_output_shape(
     dilation_rate: int | Sequence[int] = 1,
 ) -> Shape:
     """The shape that a convolution gives."""
-    rank = len(kernel_size)
-    steps, dilation = (int_tuple("conv", n, v, rank) for n, v in (("strides", strides), ("dilation", dilation_rate)))
     kernel = (*kernel_size, input_shape[-1 if data_format == "channels_last" else 1], filters)
     inputs, weight = (Abstract(tuple(s), "float32") for s in (input_shape, kernel))
-    return shapes_nn.conv(inputs, weight, steps, padding, data_format, dilation)
+    return shapes_nn.conv(inputs, weight, strides, padding, data_format, dilation_rate)
+
+
+def pooling_output_shape(
+    input_shape: Shape, pool_size: object, strides: object, padding: str = "valid", data_format: str = "channels_last"
+) -> Shape:
+    """The shape that pooling gives."""
+    return shapes_nn.pool(Abstract(tuple(input_shape), "float32"), pool_size, strides, padding, data_format)
 
 
 def einsum_shapes(equation: str, bias_axes: str | None, input_shape: Shape, output_shape: Shape) -> tuple[Any, ...]:
@@ -268,16 +273,23 @@ class Activations(dict[str, Any]):
 all_activations = Activations({name: getattr(activations, name) for name in dir(activations)})
 
 
-class BaseConv(conv.BaseConv, metaclass=abc.ABCMeta):
-    """The base of convolution layers whose rank is an argument; those of kfront count as its subclasses."""
+def _of_any_rank(base: Any, *ahead: str) -> type:
+    """A base of convolution layers whose rank is the first argument, before others that it has `ahead` of kfront's."""
 
-    def __init__(self, rank: int, *args: Any, **kwargs: object) -> None:
+    def start(self: Layer, rank: int, *args: object, **kwargs: object) -> None:
         object.__setattr__(self, "rank", rank)
-        super().__init__(*args, **kwargs)
+        base.__init__(self, *args[len(ahead) :], **dict(zip(ahead, args, strict=False)), **kwargs)
+
+    made = abc.ABCMeta(base.__name__, (base,), {"__init__": start, "__module__": __name__})
+    for layer in base.__subclasses__():  # those of kfront count as its subclasses
+        made.register(layer)
+    return made
 
 
-for _layer in (conv.Conv1D, conv.Conv2D, conv.Conv3D):
-    BaseConv.register(_layer)
+BaseConv = _of_any_rank(conv.BaseConv)
+BaseConvTranspose = _of_any_rank(conv.BaseConvTranspose)
+BaseDepthwiseConv = _of_any_rank(separable_conv.BaseDepthwiseConv, "depth_multiplier")
+BaseSeparableConv = _of_any_rank(separable_conv.BaseSeparableConv, "depth_multiplier")
 
 
 class LazyModule:

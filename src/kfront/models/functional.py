@@ -17,7 +17,7 @@ from kfront.core.typing import Config, CustomObjects
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.input_spec import InputSpec
-from kfront.models.graph import Graph, clone_graph, input_dtype, place_of, warn_unused
+from kfront.models.graph import Graph, clone_graph, input_dtype, place_of
 from kfront.models.graph_config import deserialize_functional, serialize_functional
 from kfront.models.model import Model
 
@@ -175,7 +175,7 @@ class Functional(Model):
             **kwargs: not used; a warning tells them.
         """
         if kwargs:
-            warn_unused(self.name, kwargs)
+            self._kf_warn_unused(kwargs)
         if mask is not None:
             self._kf_set_masks(inputs, mask)
         if self._kf_single and type(inputs) in self._kf_backend.types:
@@ -187,13 +187,6 @@ class Functional(Model):
             flat = [self._kf_fit(x, i) for i, x in enumerate(self._kf_flatten_inputs(inputs))]
         out = self._kf_graph.run(flat)
         return out[0] if self._kf_single_out else tree.pack_sequence_as(self._kf_result_struct, out)
-
-    def _kf_set_masks(self, inputs: object, mask: object) -> None:
-        b = self._kf_backend
-        for x, m in zip(tree.flatten(inputs), tree.flatten(mask), strict=True):
-            if m is not None and b.is_tensor(x):
-                state.any_mask_seen = True
-                b.set_mask(x, m)
 
     def _kf_flatten_inputs(self, inputs: object) -> list[object]:
         by_key = isinstance(self._inputs_struct, dict)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -159,11 +158,6 @@ class Graph:
 
     def __getstate__(self) -> Config:
         return {**self.__dict__, "_kf_plan": None}
-
-
-def warn_unused(name: str, arguments: Config) -> None:
-    """Warn of arguments of a call that a model of layers does nothing with."""
-    warnings.warn(f"[{name}] expected inputs, training and mask, got {', '.join(arguments)}: not used.", stacklevel=2)
 
 
 def _node_of(x: KerasTensor) -> Node:

@@ -14,6 +14,7 @@ from kfront.core import codec, guard, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 from kfront.core.registry import CustomObjectScope, serializable
 from kfront.core.spec import Abstract
+from kfront.core.state import state
 from kfront.core.typing import Config, CustomObjects, Nested, Tensor
 from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
@@ -276,6 +277,16 @@ class Model(Stateless, Trainer, Layer):
         if self._kf_build_shapes is None:
             self._kf_remember_shapes(named)
         return out
+
+    def _kf_set_masks(self, inputs: object, mask: object) -> None:
+        b = self._kf_backend
+        for x, m in zip(tree.flatten(inputs), tree.flatten(mask), strict=True):
+            if m is not None and b.is_tensor(x):
+                state.any_mask_seen = True
+                b.set_mask(x, m)
+
+    def _kf_warn_unused(self, arguments: Config) -> None:
+        warnings.warn(f"[{self.name}] expected inputs, training and mask, got {[*arguments]}: not used.", stacklevel=2)
 
     def _kf_remember_shapes(self, named: dict[str, object]) -> None:
         first = next(iter(named.values()), None)

@@ -12,12 +12,11 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
-from kfront.core.state import state
 from kfront.core.typing import Backend, Config, CustomObjects, Nested, Shape, ShapeLike, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.foreign import TorchModuleWrapper
 from kfront.layers.input_layer import Input, InputLayer
-from kfront.models.graph import Graph, input_dtype, place_of, warn_unused
+from kfront.models.graph import Graph, input_dtype, place_of
 from kfront.models.graph_config import deserialize_sequential
 from kfront.models.model import Model
 
@@ -195,11 +194,10 @@ class Sequential(Model):
             **kwargs: not used; a warning tells them.
         """
         if kwargs:
-            warn_unused(self.name, kwargs)
+            self._kf_warn_unused(kwargs)
         x = inputs if self._kf_head is None else self._kf_in_dtype(inputs)
         if mask is not None:
-            state.any_mask_seen = True
-            self._kf_backend.set_mask(x, _alone(mask))
+            self._kf_set_masks(x, mask)
         for layer in self._kf_sequence:
             x = layer(x)
         return x
@@ -213,13 +211,13 @@ class Sequential(Model):
             if head.name not in x:
                 raise ArgumentError(f"[{self.name}] expected the input {head.name!r}, got a dict with {sorted(x)}.")
             x = x[head.name]
-        x = _alone(x)
-        want, shape = head.dtype, head.batch_shape
-        if hasattr(x, "shape") and len(x.shape) != len(shape):
-            x = _ranked(x, shape, b)
+        flat = tree.flatten(x)
+        x = flat[0] if len(flat) == 1 and hasattr(flat[0], "shape") else x  # of a list of one
+        if hasattr(x, "shape") and len(x.shape) != len(head.batch_shape):
+            x = _ranked(x, head.batch_shape, b)
         if isinstance(x, KerasTensor) or not b.is_tensor(x) or is_text(x) or x.dtype == self._kf_head_dtype:
             return x
-        return b.cast(x, want)
+        return b.cast(x, head.dtype)
 
     def compute_output_shape(self, input_shape: ShapeLike) -> Any:
         """The shape of the output for an input shape."""
@@ -322,13 +320,6 @@ class Sequential(Model):
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:
         """A model from its config; the saving gate checks what it names."""
         return deserialize_sequential(cls, config, custom_objects)
-
-
-def _alone(x: Any) -> Any:
-    """The tensor in a list or tuple of one, as a functional model takes it."""
-    while isinstance(x, (list, tuple)) and len(x) == 1 and (hasattr(x[0], "shape") or isinstance(x[0], (list, tuple))):
-        x = x[0]
-    return x
 
 
 def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Tensor:

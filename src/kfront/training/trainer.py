@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -290,7 +289,7 @@ class Trainer(Layer):
         return self.get_metrics_result()
 
     def compiled_loss(
-        self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: object = None
+        self, y: object, y_pred: object, sample_weight: object = None, regularization_losses: object = None
     ) -> Tensor:
         """The total loss of a batch, in the form of Keras 2: `compute_loss` is today's.
 
@@ -300,7 +299,6 @@ class Trainer(Layer):
             sample_weight: weights of the samples.
             regularization_losses: not used; `losses` are added anyway.
         """
-        warnings.warn(f"[{self.name}] `compiled_loss` is from Keras 2; call `compute_loss`.", stacklevel=2)
         return self.compute_loss(y=y, y_pred=y_pred, sample_weight=sample_weight)
 
     @property
