@@ -176,6 +176,25 @@ assert result.wasSuccessful(), result.failures + result.errors
     run("-c", code, KERAS_BACKEND="torch")
 
 
+@pytest.mark.parametrize("method", ["call", "_merge_function"])
+def test_merging_layers_of_ones_own_derive_from_keras_private_base(trainable_backend, method):
+    code = f"""
+import kfront; kfront.install_as_keras()
+import keras
+from keras.src.layers.merging.base_merge import Merge
+class Minus(Merge):
+    def {method}(self, inputs): return inputs[0] - inputs[1]
+inputs = [keras.Input((5, 4)), keras.Input((5, 4))]
+model = keras.Model(inputs, Minus()(inputs))
+assert model.output_shape == (None, 5, 4)
+data = [keras.ops.ones((2, 5, 4)), keras.ops.full((2, 5, 4), 3.0)]
+assert float(keras.ops.mean(model(data))) == float(keras.ops.mean(Minus()(data))) == -2.0
+assert float(keras.ops.mean(Minus()([data[0], data[1][:, 0]]))) == -2.0  # of fewer axes
+"""
+    code = code if method == "_merge_function" else code.rpartition("assert")[0]
+    run("-c", code, KERAS_BACKEND=trainable_backend.name)
+
+
 def test_a_checkpoint_has_keras_steps(tmp_path, trainable_backend):
     seen = []
 
