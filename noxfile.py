@@ -12,7 +12,7 @@ mlx                              the backend of plugins/kfront-mlx: its tests, a
 docs [-- quick]                  the examples in docstrings and documents, and the site, in build/site/html
 tuning                           searches for hyper-parameters: a hundred kills, memory, better than by hand
 packages [-- -k NAME]            published packages written for Keras, run on kfront
-survey -- ENGINE [PACKAGE]       classes of published packages, on Keras and on kfront
+survey -- ENGINE [PACKAGE]       classes and examples of published packages, on Keras and on kfront
 keras-tests -- ENGINE [PART]     the tests that the installed Keras brings, on Keras and on kfront
 keras-next                       what the newest pre-release of Keras has and kfront has not
 """
@@ -260,14 +260,15 @@ def packages(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def survey(session: nox.Session) -> None:
-    """What the classes of published packages do on Keras and on kfront: `-- torch`, `-- jax ncps` one of them."""
+    """What classes and examples of published packages do on Keras and on kfront: `-- torch`, `-- jax ncps` for one."""
     sys.path.insert(0, str(HERE))
     from tests.interop.packages import SURVEYED  # the table; here, so that other sessions do without it
 
     python, words = _shared(session), session.posargs or ["torch"]
     for package in SURVEYED:  # each in a folder of its own, beside the Keras and the engines that are there
         folder = HERE / "build" / "survey" / package.name
-        if not folder.exists() and (package.name in words or len(words) == 1):
+        wanted = package.name != "keras" and (package.name in words or len(words) == 1)
+        if wanted and not folder.exists():
             install = ("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder))
             session.run(python, *install, package.name, *package.requires, external=True)
     session.run(python, "-m", "tests.interop.survey.run", *words, env=TEST_ENV, external=True)

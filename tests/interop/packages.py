@@ -78,11 +78,12 @@ PACKAGES = (
         "wandb", "wandb", requires=("click", "gitpython", "platformdirs", "pydantic", "cwevals", "opentelemetry-sdk")
     ),
 )
-# whose public classes `nox -s survey` calls on Keras and on kfront
+# whose public classes and examples `nox -s survey` runs on Keras and on kfront; of Keras itself, the examples
 SURVEYED = (
     Package("deel-lip", "deel.lip"),
     Package("hls4ml", "hls4ml", requires=("quantizers", "pydigitalwavetools")),
     Package("kdp", "kdp", requires=("loguru",)),
+    Package("keras", "keras"),
     Package("keras-aug", "keras_aug"),
     Package("keras-cv-attention-models", "keras_cv_attention_models", requires=("ftfy", "wcwidth")),
     Package("keras-geometric", "keras_geometric"),

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 from tests.interop.keras_tests.run import Row, rows
 from tests.interop.packages import SURVEYED, Package
-from tests.interop.survey.run import TABLE, alike, compare, facts_of
+from tests.interop.survey.run import SIDE, TABLE, alike, compare, facts_of
 
 PACKAGE = """
 import keras
 
 class Scale(keras.layers.Layer):
-    def build(self, shape): self.scale = self.add_weight(shape=shape[-1:], name="scale")
+    \'\'\'Scales.
+
+    ```python
+    layer = Scale()
+    y = layer(ops.ones((1, 2)))
+    ```
+    >>> y.shape
+    (1, 2)
+    >>> [keras.random.uniform((2,)), None, 0.125,
+    ...  "text"]
+    >>> missing
+    \'\'\'
+    def build(self, shape): self.scale = self.add_weight(shape[-1:], "ones", name="scale")
     def call(self, x): return x * self.scale
 
 class Noise(keras.layers.Layer):
@@ -37,7 +54,12 @@ def test_a_side_makes_and_calls_the_public_classes(tmp_path):
     (tmp_path / "pack" / "parts.py").write_text(PACKAGE)
     (tmp_path / "pack" / "broken.py").write_text("import keras.no_such_module")
     (tmp_path / "pack" / "tests" / "__init__.py").write_text("raise SystemExit")
-    facts = facts_of("kfront", "numpy", Package("pack", "pack"), tmp_path)
+    scale = "layer = Scale()\ny = layer(ops.ones((1, 2)))\n"
+    typed = 'y.shape\n[keras.random.uniform((2,)), None, 0.125,\n "text"]'
+    code = tmp_path / "code"
+    own = "from pack.parts import Scale\n"
+    code.write_text(json.dumps({"one": own + scale, "both": own + scale + typed, "missing": "missing"}))
+    facts = facts_of("kfront", "numpy", Package("pack", "pack"), tmp_path, code)
     assert facts["pack.parts imports"] is True and facts["pack.broken imports"]["error"] == "ModuleNotFoundError"
     assert {k.split()[0] for k in facts if " made" in k} == {
         f"pack.parts.{n}" for n in ["Scale", "Noise", "Picky", "Absolute"]
@@ -48,6 +70,37 @@ def test_a_side_makes_and_calls_the_public_classes(tmp_path):
     assert facts["pack.parts.Scale 2d symbolic"] == ["(2, 4)"] and facts["pack.parts.Scale 2d again"] is True
     assert facts["pack.parts.Noise 1d"] == {"random": ['["float32 [4]"]']}
     assert facts["pack.parts.Absolute one_hot"][0]["size"] == pytest.approx(0.325)
+    y = {"tensor": "float32 [1, 2]", "finite": 2, "size": 1.0, "mean": 1.25}
+    assert facts["one"] == {"gives": ["list"], "names": {"Scale": "type", "layer": ["Scale", [2]], "y": y}}
+    random = ["list", ["tuple", 1, 2], ["list", "float32 [2]", None, 0.125, "text"]]
+    assert facts["both"]["random"]["gives"] == random and facts["missing"]["error"] == "NameError"
+
+
+def test_the_examples_of_docstrings_are_found(tmp_path):
+    found = """
+import json, sys, types
+sys.argv[1:] = ["kfront"]
+sys.path.insert(0, FOLDER)
+from kfront.interop.as_keras import install_as_keras
+install_as_keras()
+import examples
+package = types.ModuleType("pack")
+exec(PACKAGE, package.__dict__)
+print(json.dumps(examples.found_in([package], "pack")))
+"""
+    given = f"FOLDER, PACKAGE = {str(SIDE.parent)!r}, {PACKAGE!r}"
+    env = {**os.environ, "KERAS_BACKEND": "numpy"}
+    done = subprocess.run([sys.executable, "-c", given + found], env=env, capture_output=True, text=True)
+    examples = json.loads(done.stdout)
+    first, second = (
+        "layer = Scale()\ny = layer(ops.ones((1, 2)))\n",
+        'y.shape\n[keras.random.uniform((2,)), None, 0.125,\n "text"]\nmissing',
+    )
+    assert examples == {
+        "pack.Scale example 0": first,
+        "pack.Scale example 1": second,
+        "pack.Scale examples": f"{first}\n{second}",
+    }
 
 
 @pytest.mark.parametrize(

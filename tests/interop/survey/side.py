@@ -1,7 +1,8 @@
-"""What the public classes of a package do on one side: `side.py keras|kfront MODULE OUT` writes facts as JSON.
+"""What the public classes of a package do on one side: `side.py keras|kfront MODULE OUT EXAMPLES` writes facts as JSON.
 
 `run.py` starts it, in a process of its own. Every module is imported; every public class is made, by its defaults and
-`GUESSES` for what has none, and called on `inputs()`, with the same weights on both sides.
+`GUESSES` for what has none, and called on `inputs()`, with the same weights on both sides. Then the examples of its
+docstrings are run: Keras's side writes what they are to the file EXAMPLES, the other reads them.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ import inspect
 import json
 import pkgutil
 import re
-import signal
 import sys
 import warnings
+from pathlib import Path
 
 if sys.argv[1] == "kfront":
     from kfront.interop.as_keras import install_as_keras
 
     install_as_keras()
+import examples
 import keras
 import numpy as np
+from limits import failed, limited, observed
 
 NOT_LIBRARY = re.compile(r"(^|_)(tests?|examples?|benchmarks?|cli|scripts?|main)($|_)")  # of a part of a module's name
+OF_KERAS = re.compile(r"^(_|src$)")  # of what is not public in Keras
 COUNTED = re.compile(r"_\d+(?=/|$)")  # how many of a name there were before
-SECONDS, IMPORTS = 20, 90  # for one call, for one module
+IMPORTS = 90  # seconds for one module
 KINDS = {"Layer": keras.Layer, "Loss": keras.Loss, "Metric": keras.Metric, "Optimizer": keras.Optimizer}
 KINDS |= {"Callback": keras.callbacks.Callback, "Initializer": keras.Initializer}
 KINDS |= {"Regularizer": keras.Regularizer, "Constraint": keras.constraints.Constraint}
@@ -54,38 +58,6 @@ OBJECTS = {  # made anew for each object that takes one
 }
 
 
-class LateError(BaseException):
-    """Something takes too long; no `except Exception` of a package keeps it."""
-
-
-def _late(*_):
-    raise LateError
-
-
-def limited(function, *args, seconds=SECONDS):
-    """The result of a call that takes no longer."""
-    signal.alarm(seconds)
-    try:
-        return function(*args)
-    finally:
-        signal.alarm(0)
-
-
-def failed(error):
-    """The fact that something fails."""
-    if isinstance(error, KeyboardInterrupt):
-        raise error
-    return {"error": type(error).__name__, "message": str(error).partition("\n")[0][:160]}
-
-
-def observed(function, *args):
-    """The fact that a function gives, or how it fails."""
-    try:
-        return limited(function, *args)
-    except BaseException as error:
-        return failed(error)
-
-
 # ---- what is there ---------------------------------------------------------------------------------------------------
 
 
@@ -99,7 +71,7 @@ def modules(name, facts):
     facts[f"{name} imports"] = True
     yield module
     for inner in pkgutil.iter_modules(getattr(module, "__path__", ())):
-        if not NOT_LIBRARY.search(inner.name):
+        if not (OF_KERAS if name == "keras" else NOT_LIBRARY).search(inner.name):
             yield from modules(f"{name}.{inner.name}", facts)
 
 
@@ -256,14 +228,16 @@ def of_class(cls):
 
 
 def main():
-    _, _, package, out = sys.argv
+    _, side, package, out, code = sys.argv
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGALRM, _late)
     facts = {}
-    for cls, name in classes(package, facts).items():
-        facts |= {f"{name} {what}": fact for what, fact in of_class(cls).items()}
-    with open(out, "w") as file:
-        json.dump(facts, file)
+    if package != "keras":  # whose classes are what the conformance suite compares (`--areas keras`)
+        for cls, name in classes(package, facts).items():
+            facts |= {f"{name} {what}": fact for what, fact in of_class(cls).items()}
+    if side == "keras":
+        Path(code).write_text(json.dumps(examples.found_in(modules(package, {}), package)))
+    facts |= examples.facts_of(json.loads(Path(code).read_text()), _as_fact)
+    Path(out).write_text(json.dumps(facts))
 
 
 if __name__ == "__main__":
