@@ -79,18 +79,16 @@ class Archive:
         """Add a function, which is traced here."""
         if signature is None:
             traced, signature = _as_traced(fn)
-            self.endpoints[name] = _served(traced, signature)
         else:
             specs = tree.map_structure(_spec, signature)
             traced = tf.function(self.function(fn, signature, **options), input_signature=specs, autograph=False)
             graph = traced.get_concrete_function().graph
-            nested = isinstance(out := graph.structured_outputs, dict) and any(map(tree.is_nested, out.values()))
-            self.endpoints[name] = _served(traced, signature) if nested else traced
             _refuse_python(graph, name)
             self._others.extend(tables_in(graph))
             for v in graph.variables:
                 self._held.setdefault(id(v), (v, v.trainable))
         setattr(self.root, name, traced)
+        self.endpoints[name] = _served(traced, signature)  # traced here too: saving happens outside of the scopes
         return traced
 
     def try_out(self, traced: Any, signature: tuple[Nested[KerasTensor], ...], source: str) -> None:
