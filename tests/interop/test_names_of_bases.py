@@ -3,6 +3,7 @@
 So all that kfront's bases have beside Keras's names begins with `_kf_`.
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -17,8 +18,9 @@ import kfront
 pytest.importorskip("keras")
 torch = pytest.importorskip("torch")
 SCRIPT = str(pathlib.Path(__file__).with_name("names_of_bases.py"))
-# of the newest Keras, of torch's optimizers, and of what TensorFlow reads
+# of the newest Keras, of Keras on TensorFlow, of torch's optimizers, and of what TensorFlow reads
 KNOWN = {
+    *("compiled_loss", "compiled_metrics"),
     *("lora_enabled", "quantization_config", "quantization_summary", "state_sync", "stop_evaluating"),
     "stop_predicting",
     *("variable_serialization_spec", "compute_loss_and_updates", "jax_state_sync", "param_groups", "input_names"),
@@ -42,7 +44,9 @@ def test_names_that_keras_leaves_free_are_free(tmp_path):
     assert taken == set(), "give these names the prefix `_kf_`"
 
 
-@pytest.mark.parametrize("name", ["_backend", "_state", "_ready", "_steps", "_graph", "_head", "_logs", "_run"])
+@pytest.mark.parametrize(
+    "name", ["_backend", "_state", "_ready", "_steps", "_graph", "_head", "_logs", "_run", "compiled_metrics"]
+)
 def test_a_layer_and_a_model_have_attributes_of_any_name(trainable_backend, name):
     class Own(kfront.layers.Layer):
         def __init__(self, **kwargs):
@@ -66,3 +70,19 @@ def test_a_layer_and_a_model_have_attributes_of_any_name(trainable_backend, name
     net.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
     assert getattr(net.own, name) == "mine"
     assert [w.shape for w in net.weights] == [(2, 1), (1,)]
+
+
+def test_of_classes_that_are_mixed_none_keeps_a_value_where_another_has_a_method():
+    """Bases that do not know of each other, such as `DropoutRNNCell` and `Layer`."""
+    for name in kfront.layers.__all__:
+        getattr(kfront.layers, name)  # namespaces are lazy
+    mixed, waiting = set(), [kfront.layers.Layer]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        bases = [b for b in cls.__mro__ if b.__module__.startswith("kfront.") and "_kf_unbound" not in vars(b)]
+        for one, other in itertools.combinations(bases, 2):
+            shared = vars(one).keys() & vars(other).keys() if other not in one.__mro__ else ()
+            differ = [n for n in shared if callable(vars(one)[n]) != callable(vars(other)[n])]
+            mixed |= {(n, one.__name__, other.__name__) for n in differ}
+    assert mixed == set()

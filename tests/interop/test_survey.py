@@ -71,8 +71,8 @@ def test_a_side_makes_and_calls_the_public_classes(tmp_path):
     assert facts["pack.parts.Noise 1d"] == {"random": ['["float32 [4]"]']}
     assert facts["pack.parts.Absolute one_hot"][0]["size"] == pytest.approx(0.325)
     y = {"tensor": "float32 [1, 2]", "finite": 2, "size": 1.0, "mean": 1.25}
-    assert facts["one"] == {"gives": ["list"], "names": {"Scale": "type", "layer": ["Scale", [2]], "y": y}}
-    random = ["list", ["tuple", 1, 2], ["list", "float32 [2]", None, 0.125, "text"]]
+    assert facts["one"] == {"gives": [], "names": {"Scale": "type", "layer": ["Scale", [2]], "y": y}}
+    random = [["tuple", 1, 2], ["list", "float32 [2]", None, 0.125, "text"]]
     assert facts["both"]["random"]["gives"] == random and facts["missing"]["error"] == "NameError"
 
 

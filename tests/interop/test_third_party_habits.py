@@ -176,6 +176,27 @@ assert result.wasSuccessful(), result.failures + result.errors
     run("-c", code, KERAS_BACKEND="torch")
 
 
+def test_cells_of_ones_own_with_dropout_are_called_symbolically(trainable_backend):
+    code = """
+import kfront; kfront.install_as_keras()
+import keras
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+class Cell(DropoutRNNCell, keras.layers.Layer):
+    state_size, dropout, recurrent_dropout = 3, 0.5, 0.0
+    def call(self, inputs, states, training=False):
+        mask = self.get_dropout_mask(inputs) if training else None
+        out = states[0] + (inputs if mask is None else inputs * mask)
+        return out, [out]
+cell = Cell()
+out, (state,) = cell(keras.KerasTensor((2, 3)), [keras.KerasTensor((2, 3))])
+assert out.shape == state.shape == (2, 3)
+assert keras.layers.RNN(cell)(keras.Input((5, 3))).shape == (None, 3)
+dropped = keras.layers.RNN(cell)(keras.ops.ones((1, 5, 3)), training=True)
+assert set(keras.ops.convert_to_numpy(dropped).ravel()) <= {0.0, 10.0}  # one mask for all steps
+"""
+    run("-c", code, KERAS_BACKEND=trainable_backend.name)
+
+
 @pytest.mark.parametrize("method", ["call", "_merge_function"])
 def test_merging_layers_of_ones_own_derive_from_keras_private_base(trainable_backend, method):
     code = f"""

@@ -130,3 +130,10 @@ def test_an_int_may_be_an_array_of_one(name: str, backend: Any) -> None:
         np.testing.assert_array_equal(ops.convert_to_numpy(call(two)), expected)
     with pytest.raises((TypeError, ValueError)):
         call(ops.convert_to_tensor([[1, 1]]) if name != "repeat" else "two")
+
+
+@pytest.mark.parametrize("value", [1 + 2j, [[1 + 3j, 2]], (1j, 2.0)], ids=str)
+def test_complex_numbers_of_python_have_the_precision_of_floats(value: Any, backend: Any) -> None:
+    found = ops.convert_to_tensor(value)
+    assert kfront.backend.standardize_dtype(found.dtype) == "complex64"
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), value)

@@ -42,7 +42,7 @@ class Owner:
     # what layers made alike differ in, and what a call leaves behind
     _kf_of_instance = frozenset({"name", "_path", "_kf_init_args", "_kf_build_shapes"})
     _kf_of_run = frozenset(
-        {"_kf_ready", "_kf_training", "_kf_plain_arguments", "_kf_makes_mask", "_kf_told", "_kf_masks"}
+        {"_kf_ready", "_kf_training", "_kf_plain_arguments", "_kf_makes_mask", "_kf_told", "_kf_dropout_masks"}
     )
 
     def _kf_architecture(self) -> Config:

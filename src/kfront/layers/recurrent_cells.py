@@ -45,32 +45,32 @@ class DropoutRNNCell:
     dropout: float
     recurrent_dropout: float
     seed_generator: SeedGenerator | None = None
-    _kf_masks: tuple[Any, Any] = (None, None)
+    _kf_dropout_masks: tuple[Any, Any] = (None, None)
 
     def get_dropout_mask(self, step_input: Tensor) -> Any:
         """The mask of the inputs, made on first use; None without dropout."""
-        return self._mask(0, self.dropout, step_input)
+        return self._kf_dropout_mask(0, self.dropout, step_input)
 
     def get_recurrent_dropout_mask(self, step_input: Tensor) -> Any:
         """The mask of the states, made on first use; None without recurrent dropout."""
-        return self._mask(1, self.recurrent_dropout, step_input)
+        return self._kf_dropout_mask(1, self.recurrent_dropout, step_input)
 
-    def _mask(self, which: int, rate: float, like: Tensor) -> Any:
+    def _kf_dropout_mask(self, which: int, rate: float, like: Tensor) -> Any:
         if not rate:
             return None
-        masks = list(self._kf_masks)
+        masks = list(self._kf_dropout_masks)
         if masks[which] is None:
             masks[which] = dropout(ops.ones_like(like), rate, None, self.seed_generator)
-            self.__dict__["_kf_masks"] = tuple(masks)
+            self.__dict__["_kf_dropout_masks"] = tuple(masks)
         return masks[which]
 
     def reset_dropout_mask(self) -> None:
         """Forget the mask of the inputs: the next sequence gets a new one."""
-        self.__dict__["_kf_masks"] = (None, self._kf_masks[1])
+        self.__dict__["_kf_dropout_masks"] = (None, self._kf_dropout_masks[1])
 
     def reset_recurrent_dropout_mask(self) -> None:
         """Forget the mask of the states."""
-        self.__dict__["_kf_masks"] = (self._kf_masks[0], None)
+        self.__dict__["_kf_dropout_masks"] = (self._kf_dropout_masks[0], None)
 
 
 def _clipped_rate(cell: BaseCell, name: str, rate: object) -> float:

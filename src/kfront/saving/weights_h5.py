@@ -154,7 +154,9 @@ class _Plan:
         _build_optimizers(model, reader)
         found = walk(model)
         read = {id(obj) for _, obj in (walk(model, skip) if skip else found)}
-        places = {id(obj): p for p, obj in walk(model, there=lambda p: reader.group(self._kf_place(p)) is not None)}
+        there = lambda path: reader.group(self._kf_place(path)) is not None  # noqa: E731
+        lacking = any(own_variables(obj) and not there(path) for path, obj in found)
+        places = {id(obj): path for path, obj in walk(model, there=there)} if lacking else {}
         for path, obj in found:
             path = self._kf_place(places.get(id(obj), path))
             self.visited.update(path[:i] for i in range(len(path) + 1))

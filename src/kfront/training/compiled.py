@@ -419,10 +419,9 @@ class CompiledMetrics:
         if not self.items:
             return
         if not tree.is_nested(y_pred) and not tree.is_nested(y_true):
+            weight = tree.flatten(sample_weight)[:1]
             for m, _, weighted in self.items:
-                m.update_state(y_true, y_pred, tree.flatten(sample_weight)[0]) if weighted else m.update_state(
-                    y_true, y_pred
-                )
+                m.update_state(y_true, y_pred, *(weight if weighted else ()))
             return
         outputs, targets = tree.flatten(y_pred), flat_targets(y_true, y_pred, self.layer_names)
         weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))

@@ -70,6 +70,13 @@ def _also_with_state(step: F) -> F:
     return cast("F", run)
 
 
+class _CompiledMetrics:
+    """The metrics of `compile` for steps in the form of Keras 2, which call `update_state`; a model may set its own."""
+
+    def __get__(self, model: Trainer, owner: object) -> SimpleNamespace:
+        return SimpleNamespace(update_state=getattr(model, "_kf_update_metrics", None))
+
+
 class Trainer(Layer):
     """The training side of a model; mixed into `Model`."""
 
@@ -301,10 +308,7 @@ class Trainer(Layer):
         """
         return self.compute_loss(y=y, y_pred=y_pred, sample_weight=sample_weight)
 
-    @property
-    def compiled_metrics(self) -> SimpleNamespace:
-        """The metrics of `compile` for steps in the form of Keras 2, which call `update_state`."""
-        return SimpleNamespace(update_state=self._kf_update_metrics)
+    compiled_metrics = _CompiledMetrics()
 
     def _kf_update_metrics(self, y: Tensor, y_pred: object, sample_weight: object = None) -> None:
         compiled = self._compile_metrics

@@ -105,14 +105,15 @@ def _run(name, code, seed, as_fact):
     def run():
         for part in ast.parse(code).body:
             if isinstance(part, ast.Expr):
-                values.append(eval(compile(ast.Expression(part.value), name, "eval"), names))
+                value = eval(compile(ast.Expression(part.value), name, "eval"), names)
+                values.append(_shown(value, as_fact))  # now: it may be the state of a metric, which changes
             else:
                 exec(compile(ast.Module([part], []), name, "exec"), names)
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         limited(run, seconds=SECONDS)
         held = {k: v for k, v in names.items() if k not in given and k[0] != "_" and not inspect.ismodule(v)}
-        return _shown({"gives": values, "names": held}, as_fact)
+        return {"gives": values, "names": _shown(held, as_fact)}
 
 
 def _shown(value, as_fact, depth=0):

@@ -67,7 +67,7 @@ class NumpyBackend(Backend):
         out = _array(x)
         if dtype is not None:
             return self.cast(out, dtype)
-        if isinstance(x, (bool, int, float, list, tuple)) and not _has_arrays(x):
+        if isinstance(x, (bool, int, float, complex, list, tuple)) and not _has_arrays(x):
             return _narrow(out)
         return out
 

@@ -331,7 +331,8 @@ def _sequence(x: object, narrow: bool = True) -> Tensor:
         return out.astype(config.floatx()) if config.floatx() != "bfloat16" else _array(out, "bfloat16")
     if out.dtype == np.int64 and not any(isinstance(v, (np.ndarray, np.integer)) for v in leaves):
         return out.astype(np.int32) if out.size == 0 or (abs(out) < 2**31).all() else out
-    return out
+    plain = out.dtype == np.complex128 and not any(isinstance(v, (np.ndarray, np.complex64)) for v in leaves)
+    return out.astype(np.complex64) if plain else out
 
 
 def _shared(x: object) -> Tensor | None:

@@ -100,7 +100,7 @@ def fori_loop(
     lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Closure[Tensor], init_val: Nested[Tensor]
 ) -> Nested[Tensor]:
     """Run `body_fun(i, value)` for each i."""
-    if not (tf.executing_eagerly() and type(lower) is type(upper) is int):  # whose dtype is that of what they meet
+    if not (tf.executing_eagerly() and type(lower) is type(upper) is int):  # plain ints take any dtype
         upper = tf.cast(upper, (lower := tf.convert_to_tensor(lower)).dtype)
 
     def step(i: int | Tensor, value: Tensor) -> Pair[Tensor]:

@@ -165,6 +165,8 @@ class TorchBackend(Backend):
             array = array.astype(numpy_dtype(standardize(None)))
         elif array.dtype == np.int64 and _plain_leaf(x) and (not array.size or np.abs(array).max() < 1 << 31):
             array = array.astype(np.int32)
+        elif array.dtype == np.complex128 and _plain_leaf(x):
+            array = array.astype(np.complex64)
         elif not array.size and not hasattr(x, "dtype"):
             array = array.astype(numpy_dtype(standardize(None)))
         return _from_numpy(array)
@@ -410,10 +412,10 @@ def _holds_tensor(x: object) -> bool:
 
 
 def _plain_leaf(x: object) -> bool:
-    """Whether the first leaf of nested lists is a Python number, as NumPy's float64 is one."""
+    """Whether the first leaf of nested lists is a Python number, as NumPy's float64 and complex128 are."""
     while isinstance(x, (list, tuple)) and x:
         x = x[0]
-    return isinstance(x, (bool, int, float))
+    return isinstance(x, (bool, int, float, complex))
 
 
 def _plain_dtype(x: object) -> torch.dtype:
