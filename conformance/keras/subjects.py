@@ -50,7 +50,7 @@ class Subject(NamedTuple):
         tag: tells its subjects apart.
         made: the call that makes an instance, or the call of the function.
         uses: what is done with the instance.
-        family: "layer", "object" or "function".
+        family: "layer", "object", "function", or "model", of which only overrides are looked at.
         random: whether results are drawn.
     """
 

@@ -274,6 +274,21 @@ def _functions() -> Iterator[Subject]:
     yield _function(k.Input((3,)))
 
 
+def _models() -> Iterator[Subject]:
+    x = k.Input((3,))
+    said, called = {"verbose": 0}, (Use("", (X,)), Use("", (k.Input((3,)),)), Use("summary", (), {"print_fn": repr}))
+    told = (Use("get_config"), Use("to_json"), Use("save", ("model.keras",)), Use("save_weights", ("a.weights.h5",)))
+    trained = (
+        Use("compile", ("sgd", "mse"), {"metrics": ["mae"]}),
+        Use("fit", (X, Y), {"validation_data": (X, Y), **said}),
+        *(Use("evaluate", (X, Y), said), Use("predict", (X,), said), Use("predict_on_batch", (X,))),
+        *(Use("train_on_batch", (X, Y)), Use("test_on_batch", (X, Y)), Use("load_weights", ("a.weights.h5",))),
+    )
+    sequential = k.Sequential([k.Input((3,)), k.layers.Dense(3)])
+    yield Subject("Sequential", "dense", sequential, (*called, *told, *trained, *told), "model")
+    yield Subject("Model", "sum", k.Model(x, k.layers.add([x, x])), (*called, *told), "model")
+
+
 OBJECTS: list[Subject] = [
-    *(*_losses(), *_metrics(), *_optimizers(), *_initializers(), *_small(), *_callbacks(), *_functions()),
+    *(*_losses(), *_metrics(), *_optimizers(), *_initializers(), *_small(), *_callbacks(), *_functions(), *_models()),
 ]

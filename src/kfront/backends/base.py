@@ -636,6 +636,15 @@ class Backend:
         """`fn(*tensors)`, a list of tensors, computed once more for the gradient instead of kept."""
         return fn(*tensors)
 
+    def one_batch(self, data: object, kind: str) -> object:
+        """What a function in Keras's form takes for a batch: a list, or an iterator.
+
+        Args:
+            data: (x,), (x, y) or (x, y, sample_weight).
+            kind: "train", "test" or "predict".
+        """
+        return [data]
+
     def compile_step(self, fn: Closure[Tensor], state: Callable[[], Sequence[object]], jit: bool | str) -> Any:
         """A callable like `fn` that runs compiled where that pays.
 

@@ -163,7 +163,7 @@ class Attention(OptionLayer):
                 f"{tuple(key)}; project one of them, or pass another key."
             )
 
-    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
+    def _calculate_scores(self, query: Tensor, key: Tensor) -> Tensor:
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
             return scores if self.scale is None else ops.multiply(scores, read(self.scale))
@@ -184,21 +184,32 @@ class Attention(OptionLayer):
         query, value, *rest = self._checked(inputs)
         key = rest[0] if rest else value
         query_mask, value_mask = self._masks(mask, len(inputs))
-        scores = self._scores(query, key)
-        allowed = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), -2)
-        if use_causal_mask:
-            causal = causal_mask(scores)
-            allowed = causal if allowed is None else ops.logical_and(allowed, causal)
-        if allowed is not None:
-            low = -65504.0 if dtype_of(scores) == "float16" else -1e9
-            scores = ops.where(allowed, scores, ops.add(scores, low))
-        weights = ops.softmax(scores, axis=-1)
-        if training and self.dropout > 0:
-            weights = dropout(weights, self.dropout, None, self.seed_generator)
-        out = ops.matmul(weights, value)
+        scores = self._calculate_scores(query, key)
+        allowed = self._calculate_score_mask(scores, value_mask, use_causal_mask)
+        out, weights = self._apply_scores(scores, value, scores_mask=allowed, training=training)
         if query_mask is not None:
             out = ops.where(ops.expand_dims(ops.cast(query_mask, "bool"), -1), out, ops.zeros_like(out))
         return (out, weights) if return_attention_scores else out
+
+    # steps that published subclasses override, under the names that they have there
+
+    def _calculate_score_mask(self, scores: Tensor, v_mask: Tensor | None, use_causal_mask: bool) -> Tensor | None:
+        allowed = None if v_mask is None else ops.expand_dims(ops.cast(v_mask, "bool"), -2)
+        if not use_causal_mask:
+            return allowed
+        causal = causal_mask(scores)
+        return causal if allowed is None else ops.logical_and(allowed, causal)
+
+    def _apply_scores(
+        self, scores: Tensor, value: Tensor, scores_mask: Tensor | None = None, training: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        if scores_mask is not None:
+            low = -65504.0 if dtype_of(scores) == "float16" else -1e9
+            scores = ops.where(scores_mask, scores, ops.add(scores, low))
+        weights = ops.softmax(scores, axis=-1)
+        if training and self.dropout > 0:
+            weights = dropout(weights, self.dropout, None, self.seed_generator)
+        return ops.matmul(weights, value), weights
 
     def _masks(self, mask: object, count: int) -> tuple[Any, Any]:
         if mask is None:
@@ -279,6 +290,6 @@ class AdditiveAttention(Attention):
                 name="scale", shape=(known_axis(self.name, value),), initializer="glorot_uniform"
             )
 
-    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
+    def _calculate_scores(self, query: Tensor, key: Tensor) -> Tensor:
         terms = ops.tanh(ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3)))
         return ops.sum(terms if self.scale is None else ops.multiply(terms, read(self.scale)), axis=-1)

@@ -208,7 +208,8 @@ class BaseConvLSTM(OfCell):
         return [ops.zeros((batch_size, *self._state_shape), dtype=self.compute_dtype)] * 2
 
     def _first_states(self, sequences: Tensor, initial_state: Any) -> Any:
-        if initial_state is None and not self._carried:
+        own = type(self).get_initial_state is not BaseConvLSTM.get_initial_state
+        if initial_state is None and not self._carried and not own:
             return None  # zeros, made when the sizes are known
         if initial_state is None:
             return super()._first_states(sequences, None)

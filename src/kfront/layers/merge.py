@@ -51,16 +51,17 @@ class Merge(OptionLayer):
         """Check the input shapes."""
         self.compute_output_shape(input_shape)
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
-        return self._merge_function(inputs)  # type: ignore[attr-defined]  # what subclasses written for Keras have
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:  # which published subclasses override
+        raise ArgumentError(f"[{self.name}] expected a method `call` or `_merge_function` of {type(self).__name__}.")
+
+    def _kf_masks_of(self, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        if not state.any_mask_seen:
+            return [None] * len(inputs)
+        return [_spread(self._kf_backend.get_mask(x), x) for x in inputs]
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
-        inputs = _of_one_rank(self, inputs)
-        if not state.any_mask_seen:
-            return self._merge(inputs, [None] * len(inputs))
-        masks = [self._kf_backend.get_mask(x) for x in inputs]
-        return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
+        return self._merge_function(_of_one_rank(self, inputs))
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The broadcast shape."""
@@ -138,7 +139,7 @@ class Add(Merge):
     6.0
     """
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:
         return functools.reduce(ops.add, inputs)
 
 
@@ -164,7 +165,7 @@ class Subtract(Merge):
 
     _count = 2
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:
         return ops.subtract(inputs[0], inputs[1])
 
 
@@ -188,7 +189,8 @@ class Multiply(Merge):
     8.0
     """
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:
+        masks = self._kf_masks_of(inputs)
         known = [m for m in masks if m is not None]
         if not known:
             return functools.reduce(ops.multiply, inputs)
@@ -222,7 +224,7 @@ class Average(Merge):
     3.0
     """
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:
         return ops.divide(functools.reduce(ops.add, inputs), len(inputs))
 
 
@@ -231,7 +233,8 @@ class _Extreme(Merge):
 
     _pick: Any = None
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:
+        masks = self._kf_masks_of(inputs)
         out, have = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             best = self._pick(out, x)
@@ -317,9 +320,9 @@ class Concatenate(Merge):
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
-        return self._merge(inputs, ())
+        return self._merge_function(inputs)
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:
         return ops.concatenate(inputs, axis=self.axis)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
@@ -423,9 +426,9 @@ class Dot(Merge):
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
-        return self._merge(inputs, ())
+        return self._merge_function(inputs)
 
-    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    def _merge_function(self, inputs: Sequence[Tensor]) -> Tensor:
         x, y = inputs
         a, b = self._axes_for([tuple(x.shape), tuple(y.shape)])
         if self.normalize:

@@ -112,9 +112,11 @@ class BaseSpatialDropout(Dropout):
         """The layer's output, see the class."""
         if not training or self.rate == 0:
             return inputs
+        return dropout(inputs, self.rate, self._get_noise_shape(inputs), self.seed_generator)
+
+    def _get_noise_shape(self, inputs: Tensor) -> Sequence[int | None]:  # which published subclasses override
         ones = (1,) * self.rank
-        shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
-        return dropout(inputs, self.rate, shape, self.seed_generator)
+        return (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
 
     def get_config(self) -> Config:
         """Constructor arguments."""

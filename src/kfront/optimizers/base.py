@@ -98,7 +98,7 @@ class Optimizer(Configurable, StateOwner):
         self._version = 0
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
-        self._kf_scales_loss = loss_scale_factor is not None
+        self._kf_scales_loss = loss_scale_factor is not None or type(self).scale_loss is not Optimizer.scale_loss
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._kf_check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
         self.built = False

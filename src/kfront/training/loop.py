@@ -104,6 +104,7 @@ def fit(model: Trainer, data: Data, plan: Plan, validation: Validation) -> Histo
     asked = plan.steps
     plan = plan._replace(steps=_within(plan.steps, config.max_steps_per_epoch()))
     model.stop_training = False
+    model._kf_steps().begin("train")
     model._initial_epoch = None  # a callback that resumes a run may set it in `on_train_begin`
     with model._kf_backend.active_distributor.together():
         progress = Progress.of(model, data, callbacks)
@@ -282,12 +283,21 @@ class _Validator:
         """Results as ``val_…``, empty when this epoch has no validation."""
         if not self.plan.due(epoch):
             return {}
+        if type(self.model).evaluate is not self.model._kf_steps()._default("evaluate"):
+            return {f"val_{k}": v for k, v in self.by_its_own().items()}
         if self.data is None:
             self.data = _validation_data(self.model, self.plan)
             if self.progress is not None:
                 self.progress.validates_on(self.data)
         values = evaluate(self.model, self.data, Plan(1, 0, self.plan.steps, 0, self.callbacks), nested=True)
         return {f"val_{k}": v for k, v in values.items()}
+
+    def by_its_own(self) -> Config:
+        """What the model's own `evaluate` gives."""
+        plan = self.plan
+        x, y, weight = _validation_arrays(plan)
+        more = {"batch_size": plan.batch_size, "steps": plan.steps, "callbacks": self.callbacks, "return_dict": True}
+        return self.model.evaluate(x=x, y=y, sample_weight=weight, verbose=0, **more)
 
     def close(self) -> None:
         """Release the data."""
@@ -366,14 +376,16 @@ def _run_grouped(
     return step
 
 
-def _validation_data(model: Trainer, validation: Validation) -> Data:
+def _validation_arrays(validation: Validation) -> tuple[object, object, object]:
     v = validation.data
-    if isinstance(v, (tuple, list)) and len(v) in (2, 3):
-        x, y, w = (*v, None)[:3]
-    elif isinstance(v, (tuple, list)) and len(v) == 1:
-        x, y, w = v[0], None, None
-    else:
-        x, y, w = v, None, None
+    if not isinstance(v, (tuple, list)) or len(v) not in (1, 2, 3):
+        return v, None, None
+    x, y, weight, *_ = *v, None, None
+    return x, y, weight
+
+
+def _validation_data(model: Trainer, validation: Validation) -> Data:
+    x, y, w = _validation_arrays(validation)
     return make_data(x, y, w, validation.batch_size, False, model._kf_backend)
 
 
@@ -393,6 +405,7 @@ def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str,
     model._kf_prepare(*first, train=False)
     if not nested:
         model._kf_steps().refresh()
+    model._kf_steps().begin("test")
     model.reset_metrics()
     model.stop_evaluating = False
     callbacks.on_test_begin()

@@ -17,7 +17,7 @@ from kfront.core.typing import AnyCallable, Backend, Config, T, Tensor
 from kfront.layers.call_signature import call_info
 from kfront.losses.base import whole_of_replicas
 from kfront.training.compiled import first_size
-from kfront.utils.data_utils import pack_x_y_sample_weight
+from kfront.utils.data_utils import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
@@ -41,6 +41,10 @@ class StepMaker:
         self.takes_training = call_info(type(model)).training
         self.regularized = True
         self._made: dict[object, Any] = {}
+        self.functions: dict[str, AnyCallable] = {}  # in Keras's form, as `model.train_function` has them, by kind
+        self._forms: dict[str, AnyCallable] = {}  # those of them that are ours
+        kinds = ("train", "test", "predict")
+        self._remade = [k for k in kinds if getattr(type(model), (n := f"make_{k}_function")) is not self._default(n)]
         self.train_variables: list[Variable] = []
         self.other_variables: list[Variable] = []
         self._looked: Any = None
@@ -189,6 +193,7 @@ class StepMaker:
 
     def predict_function(self, force: bool = False) -> AnyCallable:
         """``f(x)`` that gives the outputs of a batch."""
+        self.begin("predict")
         if not force and "predict" in self._made:
             return self._made["predict"]
         if self._seen is None:
@@ -209,7 +214,7 @@ class StepMaker:
     def _make_single(self, kind: str) -> AnyCallable | None:
         model, cls = self.model, type(self.model)
         own = (f"{kind}_step", "get_metrics_result", "reset_metrics", "metrics")
-        foreign = any(getattr(cls, n) is not self._default(n) for n in own)
+        foreign = any(getattr(cls, n) is not self._default(n) for n in own) or self._given(kind) is not None
         if foreign or model._run_eagerly or not all(type(m).__module__.startswith("kfront.") for m in model.metrics):
             return None
         raw, variables = self._raw(kind)
@@ -229,8 +234,50 @@ class StepMaker:
         found = self._made.get(kind)
         if found is None:
             self.refresh()
-            found = self._made[kind] = self._make(kind)
+            found = self._made[kind] = self._given(kind) or self.program(("own", kind), lambda: self._make(kind))
         return found
+
+    def begin(self, kind: str) -> None:
+        """Before a loop: a `make_train_function`, or its kin, of the model's own has its turn."""
+        if kind in self._remade:
+            getattr(self.model, f"make_{kind}_function")()
+
+    def set_function(self, kind: str, function: AnyCallable | None) -> None:
+        """Run this for each batch, in place of the step: it takes batches as Keras gives them on the engine."""
+        for key in (kind, f"{kind}-single", f"{kind}-loop"):
+            self._made.pop(key, None)
+        self.functions.pop(kind, None)
+        if function is not None:
+            self.functions[kind] = function
+
+    def make_function(self, kind: str, force: bool) -> AnyCallable:
+        """The step in Keras's form, ``f(batches)`` or, on JAX, ``f(state, batches)``, unless there is a function."""
+        if force:
+            self._made.pop(("own", kind), None)
+        if force or kind not in self.functions:
+            self._forms[kind] = lambda *given: self._in_keras_form(kind, *given)
+            self.set_function(kind, self._forms[kind])
+        return self.functions[kind]
+
+    def _in_keras_form(self, kind: str, *given: Any) -> object:
+        def run(data: object) -> object:
+            x, y, weight = unpack_x_y_sample_weight(data)
+            step = self.program(("own", kind), lambda: self._make(kind))
+            logs = step(x) if kind == "predict" else step(x, y, weight)
+            return self.model.get_metrics_result() if logs is None else logs
+
+        data = next(iter(given[-1]))
+        return run(data) if len(given) == 1 else self.with_state(kind, given[0], lambda: run(data))
+
+    def _given(self, kind: str) -> AnyCallable | None:
+        """A function of the model's own, set by hand or by `make_train_function` and its kin, for a batch."""
+        found, backend = self.functions.get(kind), self.model._kf_backend
+        if found is None or found is self._forms.get(kind):
+            return None
+        batches = backend.one_batch
+        if backend.steps_take_state:
+            return self._with_state(lambda state, data: found(state, batches(data, kind)), kind)
+        return lambda x, y=None, weight=None: found(batches(pack_x_y_sample_weight(x, y, weight), kind))
 
     def program(self, key: object, make: Callable[[], T]) -> T:
         """What `make` makes for the model as it is: kept under a key until a step would be remade."""
@@ -246,8 +293,9 @@ class StepMaker:
             self.refresh()
             model = self.model
             raw, variables = self._raw(kind)
-            if model._run_eagerly:
-                found = _eager_loop(raw)
+            given = self._given(kind)
+            if model._run_eagerly or given is not None:
+                found = _eager_loop(given or raw)
             else:
                 made = model._kf_backend.compile_loop(raw, variables, model.jit_compile, model.steps_per_execution)
                 found = self._or_eagerly(made, _eager_loop(raw))
@@ -319,7 +367,7 @@ class StepMaker:
         per_call = self.model.steps_per_execution
         last = (steps or 0) % per_call or (per_call if remainder else 0)  # batches that are run one by one
         usual = per_call > 1 and last > (remainder > 0)
-        if not remainder and not usual:
+        if (not remainder and not usual) or "train" in self.functions:
             return
         expect = getattr(self.train_function() if per_call == 1 else self.loop_function("train"), "expect", None)
         if expect is None:
@@ -390,12 +438,16 @@ class StepMaker:
 
     def default_with_state(self, kind: str, state: Any, data: object) -> Any:
         """The usual step in that form, for an override that passes its arguments on."""
+        return self.with_state(kind, state, lambda: getattr(self._trainer, f"{kind}_step")(self.model, data))
+
+    def with_state(self, kind: str, state: Sequence[Sequence[Tensor]], run: Callable[[], object]) -> object:
+        """What `run` gives for the values in `state`, and the values after it."""
         lists = self._groups(kind)
         for group, values in zip(lists, state, strict=True):
             for v, value in zip(group, values, strict=True):
                 if v._value is not value:
                     v.assign(value)
-        logs = getattr(self._trainer, f"{kind}_step")(self.model, data)
+        logs = run()
         new = tuple([v._value for v in g] for g in lists)
         return logs, new[1] if kind == "predict" else new
 

@@ -77,6 +77,19 @@ class _CompiledMetrics:
         return SimpleNamespace(update_state=getattr(model, "_kf_update_metrics", None))
 
 
+class _StepFunction:
+    """`train_function` and its kin: what is run for a batch, None before it is made; `compile` forgets it."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __get__(self, model: Trainer | None, owner: object) -> AnyCallable | _StepFunction | None:
+        return self if model is None else model._kf_steps().functions.get(self.kind)
+
+    def __set__(self, model: Trainer, function: AnyCallable | None) -> None:
+        model._kf_steps().set_function(self.kind, function)
+
+
 class Trainer(Layer):
     """The training side of a model; mixed into `Model`."""
 
@@ -101,6 +114,9 @@ class Trainer(Layer):
     _loss_tracker: Any = None
     _kf_compile_arguments: Config | None = None
     _run_eagerly: bool = False
+    train_function = _StepFunction("train")
+    test_function = _StepFunction("test")
+    predict_function = _StepFunction("predict")
 
     def _kf_architecture(self) -> Config:
         """As of a layer: how the model is trained is no part of it."""
@@ -349,16 +365,23 @@ class Trainer(Layer):
         return self(x, training=False) if self._kf_steps().takes_training else self(x)
 
     def make_train_function(self, force: bool = False) -> AnyCallable:
-        """The function that runs one training step, compiled as `compile` says."""
-        return self._kf_steps().train_function(force)
+        """Set `train_function` to the training step, compiled as `compile` says, unless it is set.
+
+        An override may set another function, which `fit` then runs for each batch: on torch and NumPy
+        ``f([data]) -> logs``, on TensorFlow ``f(iterator) -> logs``, on JAX ``f(state, iterator) -> (logs, state)``.
+
+        Args:
+            force: whether to make it anew.
+        """
+        return self._kf_steps().make_function("train", force)
 
     def make_test_function(self, force: bool = False) -> AnyCallable:
-        """The function that runs one evaluation step."""
-        return self._kf_steps().test_function(force)
+        """Set `test_function` to the evaluation step, as `make_train_function` does."""
+        return self._kf_steps().make_function("test", force)
 
     def make_predict_function(self, force: bool = False) -> AnyCallable:
-        """The function that runs one prediction step."""
-        return self._kf_steps().predict_function(force)
+        """Set `predict_function` to the prediction step, as `make_train_function` does."""
+        return self._kf_steps().make_function("predict", force)
 
     # -- building on data ---------------------------------------------------------------------------------------------
 
@@ -584,6 +607,7 @@ class Trainer(Layer):
 
     def _kf_one_step(self, kind: str, batch: tuple[object, object, object], return_dict: bool) -> Any:
         steps = self._kf_steps()
+        steps.begin(kind)
         single = steps.single_function(kind)
         if single is not None:
             logs = single(*batch)

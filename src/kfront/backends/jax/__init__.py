@@ -238,6 +238,10 @@ class JaxBackend(Backend):
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)
 
+    def one_batch(self, data: object, kind: str) -> object:
+        """An iterator; see `Backend.one_batch`."""
+        return iter([data])
+
     def compile_step(
         self, fn: Closure[Array], state: Callable[[], Sequence[Variable]], jit: bool | str
     ) -> Closure[Array]:

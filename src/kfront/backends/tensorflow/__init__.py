@@ -283,6 +283,10 @@ class TensorFlowBackend(Backend):
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)
 
+    def one_batch(self, data: object, kind: str) -> object:
+        """An iterator of a data set, which graphs take, but a list for predictions; see `Backend.one_batch`."""
+        return [data] if kind == "predict" else iter(tf.data.Dataset.from_tensors(data))
+
     def compile_step(
         self, fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str
     ) -> Closure[Tensor]:

@@ -41,6 +41,10 @@ class HostLayer(DataLayer):
         """Run the layer on the host; KerasTensors are recorded."""
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return Layer._kf_run(self, *args, **kwargs)
+        if not self.built and not getattr(type(self).build, "_empty", False):  # of a subclass
+            shape = lambda x: tuple(np.shape(x))  # noqa: E731
+            whole = [isinstance(x, list) and not _tensors(x) for x in args]
+            self.build(*(shape(x) if w else tree.map_structure(shape, x) for x, w in zip(args, whole, strict=True)))
         return self.call(*args, **kwargs)
 
     def on_host(self, inputs: TensorLike) -> Any:
