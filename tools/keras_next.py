@@ -25,9 +25,9 @@ KNOWN: dict[str, str] = {
     "*.train_step": "`state`: that of Keras's trainer on JAX, whose subclasses are called with it",
     "*.test_step": "as `train_step`",
     "*.predict_step": "as `train_step`",
-    "optimizers.*.build": "`variables` as in the base class",
+    "optimizers.*.build": "`var_list` as in the other optimizers",
+    "Optimizer.build": "as `optimizers.Optimizer`",
     "optimizers.Adadelta.update_step": "`gradient` as in the other optimizers",
-    "optimizers.Muon.transpose_last_axis": "`x` as in the other methods",
     "layers.RandomGrayscale": "arguments of the methods as in the other image layers",
 }
 

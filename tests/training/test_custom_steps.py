@@ -317,3 +317,24 @@ def test_results_that_are_listed(backend):
     model.compile(loss="mse", metrics=["mae", "mse"], weighted_metrics=["mae"])
     listed, named = (model.evaluate(x, x, verbose=0, return_dict=d) for d in (False, True))
     assert sorted(listed) == sorted(named.values()) and set(named) == {"loss", "mae", "mse", "weighted_mae"}
+
+
+class Halved(kfront.optimizers.SGD):
+    """Says in `apply_gradients`, as optimizers of Keras 2 do, what is done with gradients."""
+
+    def apply_gradients(self, grads_and_vars):
+        return super().apply_gradients([(g * 0.5, v) for g, v in grads_and_vars])
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_an_optimizers_own_apply_gradients_is_asked(trainable_backend, eager):
+    x, y = np.ones((4, 3), "float32"), np.ones((4, 2), "float32")
+    trained = []
+    for optimizer in (Halved(0.2), kfront.optimizers.SGD(0.1)):
+        dense = kfront.layers.Dense(2, kernel_initializer="ones")
+        model = kfront.Sequential([kfront.Input((3,)), dense])
+        model.compile(optimizer, "mse", run_eagerly=eager)
+        model.fit(x, y, batch_size=2, verbose=0)
+        trained.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    np.testing.assert_allclose(*trained, rtol=1e-6)
+    assert not np.allclose(trained[0][:6], 1)

@@ -99,6 +99,7 @@ class Optimizer(Configurable, StateOwner):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self._kf_scales_loss = loss_scale_factor is not None or type(self).scale_loss is not Optimizer.scale_loss
+        self._kf_takes_pairs = type(self).apply_gradients is not Optimizer.apply_gradients
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._kf_check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
         self.built = False

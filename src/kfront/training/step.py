@@ -140,7 +140,10 @@ class StepMaker:
         with b.no_grad():
             if masks is not None:
                 _set_masks(y_pred, masks, b)
-            optimizer.apply(gradients, self.train_variables)
+            if optimizer._kf_takes_pairs:  # in an override, as Keras asks it on TensorFlow
+                optimizer.apply_gradients(zip(gradients, self.train_variables, strict=True))
+            else:
+                optimizer.apply(gradients, self.train_variables)
             logs = self._track(model, x, y, y_pred, weight, loss)
         if state.add_loss_used:  # losses added in a trace are invalid outside it, and keep the step's graph alive
             model._clear_losses()
