@@ -1,4 +1,4 @@
-"""Methods that a subclass overrides: which of them are called, in making, calling, training, saving and cloning.
+"""Methods that a subclass overrides: which of them are called, in making, calling, training and cloning.
 
 Each public method is overridden alone, by one that calls the class's own; then all at once, in training.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from operator import attrgetter
@@ -116,8 +115,8 @@ class _Watched:
         return arrays, self.package.Model(inputs, self.make()(*args, **kwargs))
 
     def trained(self) -> Facts:
-        """What is called in `predict`, `fit`, saving and cloning."""
-        if os.environ.get("KERAS_BACKEND") == "numpy" or self.package.config.backend() == "numpy":
+        """What is called in `fit`, `evaluate` and `predict`, and of layers in cloning."""
+        if self.package.config.backend() == "numpy":  # which does not train
             return {}
         if self.subject.family == "layer":
             arrays, model = self.model()

@@ -186,22 +186,18 @@ class StepMaker:
 
     # -- compiled functions -------------------------------------------------------------------------------------------
 
-    def train_function(self, force: bool = False) -> AnyCallable:
+    def train_function(self) -> AnyCallable:
         """``f(x, y, weight)`` that trains on a batch; returns logs, or None when results are read from the metrics."""
-        return self._function("train", force)
+        return self._function("train")
 
-    def test_function(self, force: bool = False) -> AnyCallable:
+    def test_function(self) -> AnyCallable:
         """``f(x, y, weight)`` that evaluates a batch."""
-        return self._function("test", force)
+        return self._function("test")
 
-    def predict_function(self, force: bool = False) -> AnyCallable:
+    def predict_function(self) -> AnyCallable:
         """``f(x)`` that gives the outputs of a batch."""
         self.begin("predict")
-        if not force and "predict" in self._made:
-            return self._made["predict"]
-        if self._seen is None:
-            self.refresh()
-        return self._function("predict", force)
+        return self._function("predict")
 
     def single_function(self, kind: str) -> AnyCallable | None:
         """``f(x, y, weight)`` for a batch on its own: metrics are reset first, and their results are what it returns.
@@ -231,9 +227,7 @@ class StepMaker:
         compiled = model._kf_backend.compile_step(single, variables, model.jit_compile)
         return None if compiled is single else self._distributed(self._or_eagerly(compiled, single), kind)
 
-    def _function(self, kind: str, force: bool = False) -> AnyCallable:
-        if force:
-            self._made.pop(kind, None)
+    def _function(self, kind: str) -> AnyCallable:
         found = self._made.get(kind)
         if found is None:
             self.refresh()
