@@ -25,8 +25,8 @@ ENGINES = ("numpy", "torch", "jax", "tensorflow")
 HELD = {
     "numpy": KINDS,
     "torch": KINDS,
-    "jax": ("attributes", "config", "masks", "dtypes", "symbolic", "overrides"),
-    "tensorflow": ("attributes", "config", "masks", "dtypes", "symbolic", "overrides"),
+    "jax": ("attributes", "config", "masks", "dtypes", "symbolic", "overrides", "quantized"),
+    "tensorflow": ("attributes", "config", "masks", "dtypes", "symbolic", "overrides", "quantized"),
 }
 SHARE = 90  # one case in so many is run when quick
 

@@ -14,7 +14,19 @@ from .subjects import subjects
 
 __all__ = ["KINDS", "kind", "probes_of", "stamp"]
 
-KINDS = ("attributes", "config", "weights", "options", "masks", "inputs", "dtypes", "symbolic", "errors", "overrides")
+KINDS = (
+    "attributes",
+    "config",
+    "weights",
+    "options",
+    "masks",
+    "inputs",
+    "dtypes",
+    "symbolic",
+    "errors",
+    "overrides",
+    "quantized",
+)
 FORM = 3  # raised when facts are written in another form: what is kept is then asked again
 
 

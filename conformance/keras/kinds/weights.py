@@ -21,7 +21,7 @@ def probes(subject: Subject) -> Iterator[Probe]:
     """Weights of a layer after its first call."""
     yield Probe("weights", lambda package: _weights(package, subject))
     yield Probe("statistics", lambda package: _statistics(package, subject))
-    yield Probe("files", lambda package: _stored(package, subject))
+    yield Probe("files", lambda package: stored(package, _layer(package, subject)))
 
 
 def _layer(package: Any, subject: Subject) -> Any:
@@ -34,12 +34,13 @@ def _weights(package: Any, subject: Subject) -> Facts:
     layer = _layer(package, subject)
     facts: Facts = {}
     for group in ("weights", "trainable_weights", "non_trainable_weights", "variables", "trainable_variables"):
-        facts[group] = [_described(package, v) for v in getattr(layer, group)]
+        facts[group] = [described(package, v) for v in getattr(layer, group)]
     facts["losses"] = normal(len(layer.losses), package)
     return facts
 
 
-def _described(package: Any, v: Any) -> list[Any]:
+def described(package: Any, v: Any) -> list[Any]:
+    """Name, path, shape, dtype of a Variable, and whether it is trained."""
     dtype = package.backend.standardize_dtype(v.dtype)
     return [v.name, v.path, list(v.shape), dtype, bool(v.trainable)]
 
@@ -68,14 +69,13 @@ def _told(values: np.ndarray) -> Any:
     return {"drawn": [values.size, float(values.mean()), float(values.std()), float(np.abs(values).max())]}
 
 
-def _stored(package: Any, subject: Subject) -> Facts:
+def stored(package: Any, layer: Any) -> Facts:
     """Paths, shapes and dtypes in the file of a model that holds the layer."""
     import os
     import tempfile
 
     import h5py
 
-    layer = _layer(package, subject)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "a.weights.h5")
         model = package.Sequential([layer])

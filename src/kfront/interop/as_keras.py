@@ -52,6 +52,8 @@ class _Keras(ModuleType):
         return KERAS_API
 
     def __getattr__(self, name: str) -> Any:
+        if name == "src":  # there without an import of its own, as in Keras
+            return importlib.import_module(ROOT)
         try:
             return getattr(kfront, name)
         except AttributeError:

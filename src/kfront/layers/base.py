@@ -648,13 +648,13 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             return
         if (masks := self.compute_mask(inputs, previous)) is None:
             return
-        b = self._kf_backend
-        for x, m in zip(tree.flatten(outputs), tree.flatten(masks), strict=False):
-            if m is None or x is inputs:
-                continue
-            if isinstance(x, KerasTensor):
+        b, flat = self._kf_backend, tree.flatten(outputs)
+        if all(self._kf_mask_of(x) is not None for x in flat):  # of layers inside, or of an input that is handed on
+            return
+        for x, m in zip(flat, tree.flatten(masks), strict=False):
+            if m is not None and isinstance(x, KerasTensor):
                 x._keras_mask = m
-            elif b.is_tensor(x):
+            elif m is not None and b.is_tensor(x):
                 state.any_mask_seen = True
                 b.set_mask(x, m)
 

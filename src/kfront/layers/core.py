@@ -123,8 +123,7 @@ class Dense(Quantizable):
         """The layer's output, see the class."""
         bias = self.bias
         if self._special:
-            outputs = self._special_product(inputs, training)
-            outputs = outputs if bias is None else ops.add(outputs, read(bias))
+            outputs = self._special_outputs(inputs, bias, training)
         else:
             outputs = linear(inputs, read(self.kernel), read(bias))
         activation = self.activation
@@ -192,6 +191,7 @@ class Embedding(Quantizable):
     _adapted = "embeddings"
     _embeddings = second_name("embeddings")
     _modes = ("int8", "int4")
+    _takes_vectors = False
     embeddings: Any = None
 
     def __init__(

@@ -243,14 +243,12 @@ class EinsumDense(Quantizable):
         """The layer's output, see the class."""
         bias = self.bias
         if self._special:
-            outputs = self._special_product(inputs, training)
-            outputs = outputs if bias is None else ops.add(outputs, read(bias))
+            outputs = self._special_outputs(inputs, bias, training)
         elif self._contracted:
             outputs = self._as_dense(inputs, read(self.kernel), bias)
         else:
             outputs = ops.einsum(self.equation, inputs, read(self.kernel))
-            if bias is not None:
-                outputs = ops.add(outputs, read(bias))
+            outputs = outputs if bias is None else ops.add(outputs, read(bias))
         activation = self.activation
         if activation is None or activation is _linear_activation:
             return outputs

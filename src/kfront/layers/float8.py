@@ -47,14 +47,14 @@ class Float8:
             self.pairs[name] = (pair[0], pair[1])
 
     def through(self, name: str, x: Tensor, training: bool) -> Tensor:
-        """`x` as float8 keeps it; in training the scale and history move on."""
+        """`x` as float8 keeps it; in training scale and history move on, for the next step."""
         scale, history = self.pairs[name]
         dtype = x.dtype
 
         @ops.custom_gradient
         def pretend(x: Tensor, scale: TensorLike, history: object) -> Any:
             new = _moved(x, scale, history, E4M3[1]) if training else (scale, history)
-            y = quantize_and_dequantize(x, scale if not training else new[0], E4M3[0], dtype)
+            y = quantize_and_dequantize(x, scale, E4M3[0], dtype)
 
             def grad(*args: object, upstream: Tensor | None = None) -> Any:
                 return args[0] if upstream is None else upstream, *new
@@ -73,7 +73,7 @@ class Float8:
             def grad(*args: Any, upstream: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
                 dy = args[0] if upstream is None else upstream
                 new = _moved(dy, scale, history, E5M2[1])
-                return quantize_and_dequantize(dy, new[0], E5M2[0], dtype), *new
+                return quantize_and_dequantize(dy, scale, E5M2[0], dtype), *new
 
             return ops.multiply(x, 1), grad
 

@@ -312,6 +312,7 @@ class Quantizable(LoraLayer):
     threshold: float | None = None  # of ternary weights
     _zero_name = "kernel_zero"  # of the zero points that calibration gives
     _float8: Any = None
+    _takes_vectors = True  # not numbers, of which nothing can be rounded
     _special = False  # whether the product needs more than the weight
 
     def _set_quantization(self, config: object) -> None:
@@ -383,7 +384,7 @@ class Quantizable(LoraLayer):
     @property
     def inputs_quantizer(self) -> Any:
         """What quantizes the inputs of a quantized layer; None where they stay as they are."""
-        return self._inputs_quantizer() if self.quantization_mode is not None else None
+        return self._inputs_quantizer() if self.quantization_mode is not None and self._takes_vectors else None
 
     def _quantize(self, config: Any, statistics: Statistics | None = None) -> None:
         name = self._adapted
@@ -554,6 +555,14 @@ class Quantizable(LoraLayer):
     def _input_scale(self, scale: Any, rank: int) -> Tensor:
         """A scale of inputs, of size 1 on these axes, in a shape that broadcasts against the product."""
         return scale
+
+    def _special_outputs(self, x: Tensor, bias: Variable | None, training: bool | None) -> Tensor:
+        y = self._special_product(x, training)
+        if bias is None:
+            return y
+        term, plain = read(bias), self._float8 is None or self.compute_dtype != "float32"
+        # in float8 rounded, so that engines can fuse the sum, as in Keras
+        return ops.add(y, term if plain else ops.cast(ops.cast(term, "bfloat16"), "float32"))
 
     def _special_product(self, x: Tensor, training: bool | None) -> Tensor:
         """The product where more is to be done than reading the weight: float8, or quantized inputs."""

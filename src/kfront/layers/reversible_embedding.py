@@ -57,6 +57,7 @@ class ReversibleEmbedding(Embedding):
     """
 
     _kf_normalise = normalisers(reverse_dtype=lambda layer, name, value: None if value is None else standardize(value))
+    _takes_vectors = True  # on the way back
     reverse_embeddings: Any = None
     tie_weights: bool
     reverse_dtype: str | None

@@ -138,10 +138,10 @@ class LossScaleOptimizer(Optimizer):
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss times the current scale."""
-        if self.dynamic_scale is None:
-            return loss * self.initial_scale
         if isinstance(loss, (int, float)):
             loss = self._kf_backend.convert(loss, "float32")
+        if self.dynamic_scale is None:
+            return loss * self.initial_scale
         scale = self._kf_backend.foreach.number(self.dynamic_scale)
         if scale is None:
             scale = self._kf_backend.cast(read(self.dynamic_scale), self._kf_backend.dtype_name(loss.dtype))
