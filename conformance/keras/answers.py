@@ -16,7 +16,7 @@ from ..suite import process_of
 from .probing import Facts
 from .tables import stamp
 
-__all__ = ["ENDED", "ask", "kept_answers"]
+__all__ = ["ENDED", "ask", "kept_answers", "version_of_keras"]
 
 ENDED: dict[str, Facts] = {"": {"ended": True}}  # the answer of a process that the question ended
 LIMIT = 1800.0  # seconds for the probes of one kind and one subject, on a machine that is busy
@@ -37,11 +37,17 @@ def ask(engine: str, kind: str, subject: str) -> dict[str, Facts]:
     return answers
 
 
+@functools.cache
+def version_of_keras() -> str:
+    """The version of the distribution that brings Keras: `keras`, or a pre-release under a name of its own."""
+    return importlib.metadata.version(importlib.metadata.packages_distributions()["keras"][0])
+
+
 def kept_answers(engine: str) -> pathlib.Path:
     """The folder of what the installed Keras has answered on an engine."""
     default = pathlib.Path.home() / ".cache" / "kfront" / "keras-answers"
     folder = pathlib.Path(os.environ.get("KFRONT_KERAS_ANSWERS", default))
-    return folder / f"{importlib.metadata.version('keras')}-{engine}"
+    return folder / f"{version_of_keras()}-{engine}"
 
 
 class _Side:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import inspect
 import json
 import os
@@ -22,6 +21,7 @@ from typing import NamedTuple
 import kfront
 
 from . import acting, compare, normal, probing
+from .answers import version_of_keras
 from .tables import stamp
 
 __all__ = ["Record", "differences_of", "folder", "records"]
@@ -81,7 +81,7 @@ def stamp_of(kind: str, name: str) -> str:
     found = attrgetter(name)(kfront)
     classes = inspect.getmro(found) if isinstance(found, type) else (found,)
     modules = {c.__module__ for c in classes if c.__module__.partition(".")[0] == "kfront"}
-    about = (importlib.metadata.version("keras"), stamp(kind, name), _source(normal.__name__))
+    about = (version_of_keras(), stamp(kind, name), _source(normal.__name__))
     return _digest([*about, *(_source(m.__name__) for m in (acting, compare, probing)), *map(_source, sorted(modules))])
 
 

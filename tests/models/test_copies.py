@@ -106,3 +106,24 @@ def test_clones_of_layers_with_layers_in_their_configs(trainable_backend):
         assert isinstance(inner, layers.Dense) and inner is not deep.inner.inner
         assert type(new.layers[0].start) is type(start)
         np.testing.assert_array_equal(new.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("way", ["file", "config", "json", "clone"])
+def test_a_layer_in_several_places_of_a_sequential_is_one_in_each_copy(way, backend, tmp_path):
+    shared, act = layers.Dense(3, name="shared"), layers.ReLU(name="act")
+    model = kfront.Sequential([kfront.Input((3,)), shared, act, shared, act])
+    x = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
+    if way == "file":
+        model.save(tmp_path / "a.keras")
+        copy = kfront.models.load_model(tmp_path / "a.keras")
+    elif way == "config":
+        copy = kfront.Sequential.from_config(model.get_config())
+    else:
+        json = kfront.models.model_from_json
+        copy = json(model.to_json()) if way == "json" else kfront.models.clone_model(model)
+    assert [layer.name for layer in copy.layers] == ["shared", "act", "shared", "act"]
+    assert copy.layers[0] is copy.layers[2] is not shared
+    copy.set_weights(model.get_weights())
+    np.testing.assert_allclose(
+        kfront.ops.convert_to_numpy(copy(x)), kfront.ops.convert_to_numpy(model(x)), rtol=1e-6, atol=1e-6
+    )

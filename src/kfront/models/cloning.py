@@ -107,7 +107,8 @@ def _unbuilt(layer: Layer) -> Any:
 
 
 def _clone_sequential(model: Sequential, input_tensors: object, make: Callable[[Any], Any]) -> Any:
-    layers = [make(layer) for layer in model.layers]
+    made = {i: make(layer) for i, layer in {id(layer): layer for layer in model.layers}.items()}
+    layers = [made[id(layer)] for layer in model.layers]
     head = []
     if input_tensors is not None:
         head = [tree.flatten(input_tensors)[0]]

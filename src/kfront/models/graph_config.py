@@ -356,11 +356,13 @@ def deserialize_sequential(cls: type, config: Config, custom_objects: CustomObje
     with guard.loading(cls.__name__, config, custom_objects):
         guard.expect(config, dict, cls.__name__)
         model = cls(name=guard.expect(config.get("name"), (str, type(None)), "name"))
+        made: dict[str, tuple[object, Layer]] = {}
         for data in _layer_list(config, "Sequential"):
             layer = build(data)
             if not isinstance(layer, Layer):
                 raise SavingError(f"[Sequential] expected layers, got {guard.shown(layer)}.")
-            model.add(layer)
+            told, first = made.setdefault(layer.name, (data, layer))
+            model.add(first if told == data else layer)  # equal configs are of one layer in several places
         shape = config.get("build_input_shape")
         if shape is not None and not model.built:
             dims = guard.expect(shape, (list, tuple), "build_input_shape")

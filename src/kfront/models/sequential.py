@@ -77,7 +77,7 @@ class Sequential(Model):
             self._kf_tail = layer._inbound_nodes[0].outputs[0]
             self._tracker.track(place_of(self._tracker, layer, 0), layer)
             return
-        if any(one.name == layer.name for one in self._kf_sequence):
+        if any(one.name == layer.name and one is not layer for one in self._kf_sequence):
             raise ArgumentError(
                 f"[{self.name}] expected unique layer names, got {layer.name!r} twice; pass `name=` to one of them."
             )
@@ -109,7 +109,8 @@ class Sequential(Model):
                 except NotImplementedError:  # of a layer that cannot tell its output's shape: there is no graph
                     self._kf_tail = None
             self.built = True
-        self._tracker.track(self._kf_place(layer), layer)
+        if not self._kf_holds(layer):
+            self._tracker.track(self._kf_place(layer), layer)
         self._kf_sequence.append(layer)
         self.__dict__["_kf_graph_cache"] = None
 
@@ -117,12 +118,16 @@ class Sequential(Model):
         kind = type(layer)
         return place_of(self._tracker, layer, sum(type(one) is kind for one in self._kf_sequence))
 
+    def _kf_holds(self, layer: Layer) -> bool:
+        return any(one is layer for one in self._kf_sequence)
+
     def pop(self, rebuild: bool = True) -> Any:
         """Remove and return the last layer."""
         if not self._kf_sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer to pop, got an empty model.")
         layer = self._kf_sequence.pop()
-        self._tracker.forget(self._kf_place(layer))
+        if not self._kf_holds(layer):
+            self._tracker.forget(self._kf_place(layer))
         self._kf_connect()
         return layer
 
