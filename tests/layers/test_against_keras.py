@@ -50,7 +50,7 @@ def built(case: Case, b: Any) -> tuple[Any, Any]:
     return layer, layer(*args, **call)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_values(case: Case, backend: Any, reference: dict[str, Any]) -> None:
     want = reference[case.id]

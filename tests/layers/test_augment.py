@@ -39,7 +39,7 @@ def everything(batch: int = 3) -> dict[str, Any]:
     }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_range_shape_and_layouts(name: str, backend: Any) -> None:
     """Results lie in the range of values; one image is a batch of one."""

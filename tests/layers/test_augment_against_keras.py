@@ -55,7 +55,7 @@ def check(name: str, got: np.ndarray, want: np.ndarray) -> None:
         np.testing.assert_allclose(got, want, rtol=0, atol=scale * LOOSE.get(name, 2e-6))
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_values(case: Case, backend: Any, keras_values: dict[str, Any]) -> None:
     want = keras_values[case.id]

@@ -43,7 +43,7 @@ def made(case: Case, **more: Any) -> Any:
     return layer
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_values(case: Case, backend: Any, keras_values: dict[str, Any]) -> None:
     want = keras_values[case.id]
@@ -84,7 +84,7 @@ def test_methods_with_given_transformations(case: Case, backend: Any, keras_valu
         np.testing.assert_array_equal(backend.to_numpy(boxes["labels"]), want["labels"])
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", ["RandomFlip", "RandomZoom", "RandomPerspective", "RandomElasticTransform"])
 def test_methods_inside_tf_data(name: str, backend: Any) -> None:
     """They compute on TensorFlow there, with what was drawn on the layer's own engine."""
@@ -156,7 +156,7 @@ SCENES = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SCENES)
 def test_boxes_and_masks_keep_to_the_pixels(name: str, backend: Any) -> None:
     out = SCENES[name](bounding_box_format="xyxy")(_scene(), training=True)
@@ -183,7 +183,7 @@ def test_nothing_happens_when_not_training(name: str) -> None:
         tree.map_structure(np.testing.assert_array_equal, out, again)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", [n for n in SCENES if n.startswith("Random") and " " not in n])
 def test_seeds(name: str, backend: Any) -> None:
     x = np.random.default_rng(0).uniform(0, 255, (4, 40, 50, 3)).astype("float32")

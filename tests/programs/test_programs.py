@@ -97,7 +97,7 @@ def _same(got: str, want: str) -> bool:
     return all(abs(float(x) - float(y)) <= ATOL + RTOL * abs(float(y)) for x, y in pairs)
 
 
-@pytest.mark.sampled(8, by="program")
+@pytest.mark.sampled(12, by="program")
 @pytest.mark.parametrize(("engine", "program"), CASES)
 def test_a_program_prints_what_it_prints_on_keras(printed, engine, program):
     want, got = (printed[engine, side][program] for side in ("Keras", "kfront"))

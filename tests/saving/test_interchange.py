@@ -118,14 +118,14 @@ def _close(got, want, tolerance=1e-5):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=tolerance)
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(6, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_a_model_from_keras(backend, from_keras, name):
     model = kfront.saving.load_model(from_keras / f"{name}.keras")
     _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(6, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_weights_from_keras(backend, from_keras, name):
     want = _arrays(from_keras / f"{name}.npz")
@@ -135,7 +135,7 @@ def test_weights_from_keras(backend, from_keras, name):
         _close(models.predict(model, name), want)
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(6, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("form", models.FORMS)
 def test_other_forms_from_keras(backend, from_keras, form, name):
@@ -143,7 +143,7 @@ def test_other_forms_from_keras(backend, from_keras, form, name):
     _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(6, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("form", models.FORMS)
 def test_other_forms_to_keras(forms_to_keras, form, name):
@@ -214,7 +214,7 @@ def _goes_on(from_keras, optimizer):
     assert models.continue_training(model) == pytest.approx(want, rel=1e-5)
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(6, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_model_to_keras(to_keras, engine, name):
@@ -274,7 +274,7 @@ def _layout(path):
     return out
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(6, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_weights_file_has_keras_layout(from_keras, to_keras, name):
     assert _layout(to_keras / ENGINES[0] / f"{name}.weights.h5") == _layout(from_keras / f"{name}.weights.h5")
@@ -313,7 +313,7 @@ def _same(got, want, path=""):
         yield f"{path}: {got!r} instead of {want!r}"
 
 
-@pytest.mark.sampled(4, by="name")
+@pytest.mark.sampled(6, by="name")
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_config_is_what_keras_writes(from_keras, to_keras, name):
     got, want = _config(to_keras / ENGINES[0] / f"{name}.keras"), _config(from_keras / f"{name}.keras")

@@ -61,7 +61,7 @@ def _errors(exchanged, own):
 
 
 @pytest.mark.parametrize("form", models.LAYER_FORMS)
-@pytest.mark.sampled(4, by="i")
+@pytest.mark.sampled(6, by="i")
 @pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
 def test_keras_reads_the_layer(exchanged, i, module, case, form):
     errors = _errors(exchanged, f"own{i}.{form}")
@@ -71,7 +71,7 @@ def test_keras_reads_the_layer(exchanged, i, module, case, form):
     _compare(_arrays(exchanged / f"kfront{i}.{form}.read.npz"), _arrays(exchanged / f"kfront{i}.npz"))
 
 
-@pytest.mark.sampled(4, by="i")
+@pytest.mark.sampled(6, by="i")
 @pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
 def test_the_layer_of_keras_is_read(backend, exchanged, i, module, case):
     _errors(exchanged, f"own{i}.keras")
@@ -79,7 +79,7 @@ def test_the_layer_of_keras_is_read(backend, exchanged, i, module, case):
     _compare(models.layer_outputs(kfront, model, module, case), _arrays(exchanged / f"own{i}.keras.npz"))
 
 
-@pytest.mark.sampled(4, by="i")
+@pytest.mark.sampled(6, by="i")
 @pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
 def test_the_layer_of_keras_is_read_from_legacy_files(exchanged, i, module, case):
     _errors(exchanged, f"own{i}.h5")

@@ -27,7 +27,7 @@ def test_models_between_engines(backend, other, name, tmp_path):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("other", TRAINABLE)
 @pytest.mark.parametrize("optimizer", models.OPTIMIZERS)
 def test_training_state_between_engines(trainable_backend, other, optimizer, tmp_path):

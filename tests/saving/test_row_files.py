@@ -75,7 +75,7 @@ def exchanged(tmp_path_factory: Any) -> Any:
     return folder, want, json.loads((folder / "errors.json").read_text())
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("row", CASES, ids=lambda r: r.layer)
 def test_both_ways(backend: Any, exchanged: Any, row: Any) -> None:
     folder, want, errors = exchanged

@@ -11,6 +11,7 @@ import numpy as np
 from kfront.callbacks.base import Callback, Logs
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
+from kfront.core.options import not_negative
 from kfront.utils.io_utils import print_msg
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        self.patience, self.verbose, self.baseline = patience, verbose, baseline
+        self.patience, self.verbose, self.baseline = not_negative(self, "patience", patience), verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: list[np.ndarray] | None = None

@@ -495,3 +495,4 @@ def between(low: float, high: float) -> Check:
 register_option("units", "filters", check=positive)
 register_option("kernel_size", "pool_size", check=each_rank)
 register_option("data_format", check=data_format)
+register_option("label_smoothing", "rho", check=from_0_to_1)

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.options import normalisers
+from kfront.core.options import from_0_to_1, normalisers
 from kfront.core.typing import (
     Config,
     ConstraintLike,
@@ -148,7 +148,7 @@ class BatchNormalization(_Affine):
     _kf_normalise = normalisers(
         axis=_one_axis,
         epsilon=lambda layer, name, value: float(value),
-        momentum=lambda layer, name, value: float(value),
+        momentum=lambda layer, name, value: from_0_to_1(layer, name, float(value)),
     )
     synchronized: bool
     renorm: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kfront.core.options import normalisers, number
+from kfront.core.options import above_zero, normalisers, number
 from kfront.core.typing import Config, DTypeLike
 from kfront.losses import classification, regression
 from kfront.losses.base import FunctionLoss
@@ -109,6 +109,8 @@ class Huber(FunctionLoss, function=regression.huber):
     >>> float(loss([[0.0, 0.0]], [[1.0, 3.0]]))
     1.5
     """
+
+    _kf_normalise = normalisers(delta=above_zero)
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import DataError, ShapeError
+from kfront.core.options import from_0_to_1
 from kfront.core.registry import serializable
 from kfront.core.shapes import axis_of
 from kfront.core.spec import KerasTensor
@@ -21,6 +22,7 @@ from kfront.ops.primitives.dtypes import dtype_of
 
 
 def _smooth(y_true: Tensor, amount: float, classes: int) -> Tensor:
+    from_0_to_1("crossentropy", "label_smoothing", amount)
     return ops.add(ops.multiply(y_true, 1.0 - amount), amount / classes)
 
 

@@ -17,7 +17,7 @@ from kfront.backends import backend_scope, current, get
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from kfront.core.naming import auto_name, name_scope
-from kfront.core.options import Configurable, above_zero, from_0_to_1, normalisers, number, or_none, real
+from kfront.core.options import Configurable, above_zero, from_0_to_1, normalisers, not_negative, number, or_none, real
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable, read
@@ -61,7 +61,9 @@ class Optimizer(Configurable, StateOwner):
     array([0.5, 1.5], dtype=float32)
     """
 
-    _kf_normalise = normalisers(beta_1=from_0_to_1, beta_2=from_0_to_1)
+    _kf_normalise = normalisers(
+        beta_1=from_0_to_1, beta_2=from_0_to_1, momentum=from_0_to_1, initial_accumulator_value=not_negative
+    )
     loss_scale_factor: float | None = None
     # what is done to gradients first, with processes that work together
     _kf_reduction: Callable[[list[Tensor], list[Variable]], list[Tensor]] | None = None

@@ -49,7 +49,6 @@ class Ftrl(Optimizer):
     beta: float
     _kf_normalise = normalisers(
         learning_rate_power=number("<= 0", lambda x: x <= 0),
-        initial_accumulator_value=not_negative,
         l1_regularization_strength=not_negative,
         l2_regularization_strength=not_negative,
         l2_shrinkage_regularization_strength=not_negative,

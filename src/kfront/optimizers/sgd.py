@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from kfront.core.options import from_0_to_1, normalisers
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -39,7 +38,6 @@ class SGD(Optimizer):
 
     momentum: float
     nesterov: bool
-    _kf_normalise = normalisers(momentum=from_0_to_1)
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from kfront.backends import backend_scope, current
 from kfront.core.dtypes import is_float, standardize
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.options import positive, whole
+from kfront.core.shapes import axis_of
 from kfront.core.typing import AnyCallable, Tensor, TensorLike
 from kfront.ops.primitives.dtypes import dtype_of, limits
 
@@ -212,7 +213,7 @@ def pack_int4(arr: Tensor | np.ndarray, axis: int = 0, dtype: str = "int8") -> t
     x = ops.convert_to_tensor(arr)
     if dtype_of(x) != dtype:
         raise DTypeError(f"[pack_int4] expected a tensor of dtype {dtype}, got {dtype_of(x)}.")
-    axis = axis % len(x.shape)
+    axis = axis_of(axis, len(x.shape))
     size = x.shape[axis]
     if size % 2:
         x = ops.pad(x, [(0, int(i == axis)) for i in range(len(x.shape))])
@@ -244,7 +245,7 @@ def unpack_int4(packed: Tensor, orig_len: int, axis: int = 0, dtype: str = "int8
     x = ops.convert_to_tensor(packed)
     if dtype_of(x) != dtype:
         raise DTypeError(f"[unpack_int4] expected a tensor of dtype {dtype}, got {dtype_of(x)}.")
-    axis = axis % len(x.shape)
+    axis = axis_of(axis, len(x.shape))
     four = ops.cast(4, dtype)
     low = ops.right_shift(ops.left_shift(x, four), four)  # arithmetic for int8: the sign comes along
     both = ops.stack([low, ops.right_shift(x, four)], axis=axis + 1)
@@ -300,7 +301,7 @@ def fake_quant_with_min_max_vars(
         return ops.cast(exact, kind)
     low, high = ops.cast(min_vals, kind), ops.cast(max_vals, kind)
     if axis is not None:
-        axis = axis % len(x.shape)
+        axis = axis_of(axis, len(x.shape))
         shape = [-1 if i == axis else 1 for i in range(len(x.shape))]
         low, high = ops.reshape(low, shape), ops.reshape(high, shape)
     keep = tuple(i for i in range(len(x.shape)) if i != axis)

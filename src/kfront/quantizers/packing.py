@@ -6,6 +6,7 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import DTypeError
+from kfront.core.shapes import axis_of
 from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.dtypes import dtype_of
 
@@ -113,7 +114,7 @@ def unpack_ternary(packed: TensorLike, orig_len: int, axis: int = 0) -> Tensor:
 
 def _packed(digits: Tensor, axis: int, count: int, base: int, fill: int = 0) -> tuple[Tensor, int]:
     """Numbers of `count` digits of that base along an axis, the lowest first, and the size of the axis before."""
-    axis = axis % len(digits.shape)
+    axis = axis_of(axis, len(digits.shape))
     size = digits.shape[axis]
     pads = [(0, -size % count if i == axis else 0) for i in range(len(digits.shape))]
     digits = ops.pad(digits, pads, constant_values=fill)
@@ -124,7 +125,7 @@ def _packed(digits: Tensor, axis: int, count: int, base: int, fill: int = 0) -> 
 
 def _unpacked(packed: Tensor, size: int, axis: int, count: int, base: int) -> Tensor:
     """The digits of numbers along an axis, the lowest first."""
-    axis = axis % len(packed.shape)
+    axis = axis_of(axis, len(packed.shape))
     weights = np.array([base**i for i in range(count)], "int32").reshape(-1, *[1] * (len(packed.shape) - axis - 1))
     digits = ops.mod(ops.floor_divide(ops.expand_dims(packed, axis + 1), weights), base)
     whole = ops.reshape(digits, (*packed.shape[:axis], -1, *packed.shape[axis + 1 :]))
