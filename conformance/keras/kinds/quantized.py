@@ -64,11 +64,8 @@ def _changed(package: Any, subject: Subject, changes: list[Callable[[Any], None]
 def _shown(package: Any, layer: Any) -> dict[str, Facts]:
     shown = attributes(package, layer)
     for name in ("kernel", "embeddings"):
-        weight = getattr(layer, name, None)
-        if weight is not None and layer.quantization_mode in (
-            None,
-            "float8",
-        ):  # the weight itself, of low rank a tensor
+        weight, whole = getattr(layer, name, None), layer.quantization_mode in (None, "float8")
+        if weight is not None and whole:  # not stored in few bits; of low rank it is a tensor in Keras
             shown[name] = normal(package.ops.convert_to_tensor(weight), package)
     return {"attribute": shown, "config": {k: normal(v, package) for k, v in layer.get_config().items()}}
 

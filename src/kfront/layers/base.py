@@ -640,16 +640,16 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
 
     def _kf_pass_mask(self, named: Mapping[str, object], info: CallInfo, outputs: object) -> None:
         """Give the outputs of a call with these arguments their masks."""
-        own = self._kf_computes_mask
         name, inputs = next(iter(named.items()))
         given = named.get(info.masks.get(name, ""))
         previous = self._kf_mask_of(inputs) if given is None else given
-        if previous is None and not own:
+        if previous is None and not self._kf_computes_mask:
             return
         if (masks := self.compute_mask(inputs, previous)) is None:
             return
         b, flat = self._kf_backend, tree.flatten(outputs)
-        if all(self._kf_mask_of(x) is not None for x in flat):  # of layers inside, or of an input that is handed on
+        kept = self._layers or any(x is one for one in tree.flatten(inputs) for x in flat)  # set within, or handed on
+        if kept and all(self._kf_mask_of(x) is not None for x in flat):
             return
         for x, m in zip(flat, tree.flatten(masks), strict=False):
             if m is not None and isinstance(x, KerasTensor):

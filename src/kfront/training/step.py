@@ -136,10 +136,9 @@ class StepMaker:
 
         if not self.train_variables:
             self._refresh()
-        if not self.train_variables:
-            warnings.warn(
-                f"[{model.name}] expected weights to train, got none; see `trainable` of its layers.", stacklevel=2
-            )
+            if not self.train_variables:
+                text = f"[{model.name}] expected weights to train, got none; see `trainable` of its layers."
+                warnings.warn(text, stacklevel=2)
         _, (loss, y_pred, masks), gradients = b.value_and_grad(forward, self.train_variables, self.other_variables)
         with b.no_grad():
             if masks is not None:

@@ -322,7 +322,6 @@ class AsItIs(layers.Layer):
 
 
 show("as it is", AsItIs()(ops.convert_to_tensor(np.ones(2))))
-names = []
 for i, colour in enumerate(("dark", "light")):
     os.makedirs(FOLDER / "pictures" / colour, exist_ok=True)
     for j in range(3):
