@@ -145,6 +145,29 @@ def test_number_of_boxes(number: int, backend: Any) -> None:
     assert type(layer).from_config(layer.get_config()).fill_value == -7
 
 
+@pytest.mark.parametrize("kind", [list, np.array, np.float32])
+def test_boxes_of_several_counts(kind: Any, backend: Any) -> None:
+    corners = [[], [[1, 1, 4, 5]], [[0, 2, 6, 8], [1, 1, 4, 5], [2, 2, 3, 3]]]
+    boxes = {"boxes": [kind(b) for b in corners], "labels": [kind(c) for c in ([], [1], [2, 3, 0])]}
+    layer = layers.Resizing(4, 4, bounding_box_format="xyxy")
+    out = host(layer({"images": np.zeros((3, 8, 8, 3), "float32"), "bounding_boxes": boxes}))["bounding_boxes"]
+    assert out["labels"].tolist() == [[-1, -1, -1], [1, -1, -1], [2, 3, 0]] and out["boxes"].dtype == np.float32
+    want = [[[0] * 4] * 3, [[0.5, 0.5, 2, 2.5], *[[0] * 4] * 2], [[0, 1, 3, 4], [0.5, 0.5, 2, 2.5], [1, 1, 1.5, 1.5]]]
+    np.testing.assert_allclose(out["boxes"], want, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in DEFAULTS if n not in ("CutMix", "Rescaling")])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_boxes_hold_large_coordinates(name: str, policy: str, backend: Any) -> None:
+    boxes = {"boxes": np.array([[[0, 0, 1001, 4]]] * 4), "labels": np.ones((4, 1)) * 1001}
+    data = {"images": np.zeros((4, 8, 1024, 3), "float32"), "bounding_boxes": boxes}
+    out = host(make(name, bounding_box_format="xyxy", dtype=policy)(data, training=False))["bounding_boxes"]
+    assert out["boxes"].dtype == out["labels"].dtype == np.float32
+    assert out["labels"][0, 0] == 1001 or name in ("CenterCrop", "RandomCrop", "Resizing")
+    if name not in ("CenterCrop", "RandomCrop", "Resizing"):
+        np.testing.assert_array_equal(out["boxes"][0, 0], [0, 0, 1001, 4])
+
+
 def test_pipeline(backend: Any) -> None:
     pipeline = layers.Pipeline([layers.Rescaling(1 / 255), layers.RandomInvert((1, 1), value_range=(0, 1))])
     x = pictures("bytes", (4, 4))

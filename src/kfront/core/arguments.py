@@ -20,6 +20,8 @@ __all__ = ["check", "check_count", "is_no_tensor", "is_whole", "settled"]
 
 def is_whole(value: object) -> bool:
     """Whether a value is an int, or an array or tensor of one, as TensorFlow's graphs have for sizes."""
+    if type(value) is int:  # first: the compiler of torch knows sizes as such, and no `ndim` of them
+        return True
     if hasattr(type(value), "__index__"):
         return not getattr(value, "ndim", 0)
     return getattr(value, "ndim", None) == 0 and "int" in str(getattr(value, "dtype", ""))

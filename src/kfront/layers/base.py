@@ -139,7 +139,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
     autocast: bool
     supports_masking: bool = False
     supports_jit: bool = True
-    _kf_uncast: frozenset[str] = frozenset()  # keys of inputs in a dict that keep their dtypes
+    _kf_uncast: frozenset[str] = frozenset()  # keys of inputs in a dict that are float32 where the others are halves
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         backend = current()

@@ -43,10 +43,10 @@ def convert_inputs(
     """
     if not layer.__dict__.get("_convert_input_args", True):  # set by layers that take tensors of other engines
         return args, kwargs
-    b, dtype = layer._kf_backend, layer.input_dtype
-    casts = layer.autocast and dtype is not None and is_float(dtype)
+    b, compute = layer._kf_backend, layer.input_dtype or "int32"
+    casts = layer.autocast and is_float(compute)
 
-    def one(x: Any, casts: bool = casts) -> Any:
+    def one(x: Any, dtype: str = compute) -> Any:
         if isinstance(x, KerasTensor):
             if not casts or not is_float(x.dtype) or x.dtype == dtype:
                 return x
@@ -70,15 +70,20 @@ def convert_inputs(
 
     def first(x: object) -> Any:
         if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
-            return one(b.convert(x, dtype if casts and has_float(x) else None))
+            return one(b.convert(x, compute if casts and has_float(x) else None))
         if isinstance(x, dict) and layer._kf_uncast:
-            kept = lambda v: one(v, False)  # noqa: E731
+            kept = lambda v: one(v, at_least_single(compute))  # noqa: E731
             return {k: tree.map_structure(kept if k in layer._kf_uncast else one, v) for k, v in x.items()}
         return tree.map_structure(one, x)
 
     if args:
         args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
     return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}
+
+
+def at_least_single(dtype: str | None) -> str:
+    """The dtype of numbers that a half does not hold, beside inputs of this dtype."""
+    return "float64" if dtype == "float64" else "float32"
 
 
 @functools.cache

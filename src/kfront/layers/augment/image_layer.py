@@ -21,6 +21,7 @@ from kfront.core.options import Check, normalisers
 from kfront.core.rng import SeedGenerator, check_seed, make_default_seed
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import LayerOptions, Seed, Tensor
+from kfront.layers.inputs import at_least_single
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import uniform
@@ -47,6 +48,8 @@ _METHODS = {
     "labels": "transform_labels",
     "segmentation_masks": "transform_segmentation_masks",
 }
+
+_FILLING = {"boxes": 0, "labels": -1}  # what images with fewer boxes than others have in place of more
 
 
 def _where_traced(method: Callable[..., object]) -> Callable[..., object]:
@@ -200,6 +203,8 @@ class ImageLayer(DataLayer):
                 f"[{self.name}] expected `bounding_box_format` for inputs with bounding boxes, got None; make the "
                 f"layer as {type(self).__name__}(..., bounding_box_format='xyxy') or in the format they have."
             )
+        if data.get("bounding_boxes") is not None:
+            data = {**data, "bounding_boxes": self._dense_boxes(data["bounding_boxes"])}
         done = {k: apply(m, data[k]) for k, m in _METHODS.items() if k in data}
         return {k: done.get(k, v) for k, v in data.items()}
 
@@ -225,6 +230,17 @@ class ImageLayer(DataLayer):
                 "one dict with the key 'images'."
             )
         return len(shape) == 4
+
+    def _dense_boxes(self, bounding_boxes: Boxes) -> Boxes:
+        """Boxes in a dtype that holds coordinates, and their labels: tensors with as many for each image.
+
+        Args:
+            bounding_boxes: tensors, ragged ones, or lists with other numbers of boxes for each image: missing boxes
+                are 0, and labelled -1.
+        """
+        found = {k: _dense(v, _FILLING[k]) if k in _FILLING else v for k, v in bounding_boxes.items()}
+        boxes = found.get("boxes")
+        return found if boxes is None else {**found, "boxes": ops.cast(boxes, at_least_single(self.compute_dtype))}
 
     # -- helpers of subclasses ----------------------------------------------------------------------------------------
 
@@ -289,6 +305,26 @@ class RandomImageLayer(ImageLayer):
         if isinstance(self._images(data), KerasTensor):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), dtype)
         return uniform(shape, low, high, dtype=dtype, seed=self.generator if seed is None else seed)
+
+
+def _dense(x: object, filling: int) -> Tensor:
+    """A tensor of what is ragged, or a list of arrays of several lengths, filled at the end."""
+    to_tensor = getattr(x, "to_tensor", None)  # of TensorFlow's ragged tensors
+    if to_tensor is not None:
+        return to_tensor(filling)
+    if not isinstance(x, (list, tuple)):
+        return ops.convert_to_tensor(x)
+    rows = [ops.convert_to_tensor(row) for row in x]
+    if not rows or not rows[0].shape:
+        return ops.convert_to_tensor(x)
+    longest = max(rows, key=lambda row: row.shape[0])
+
+    def filled(row: Tensor) -> Tensor:
+        missing = (longest.shape[0] - row.shape[0], *longest.shape[1:])
+        more = ops.full(missing, filling, dtype=dtype_of(longest))
+        return ops.concatenate([row, more]) if row.shape[0] else more
+
+    return ops.stack([filled(row) if row.shape[0] < longest.shape[0] else row for row in rows])
 
 
 def _first(x: Tensor) -> Tensor:

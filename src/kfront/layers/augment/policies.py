@@ -165,8 +165,7 @@ class RandAugment(BasePolicy):
         """The boxes, moved as the images are."""
         if not training or transformation is None or isinstance(bounding_boxes["boxes"], KerasTensor):
             return bounding_boxes
-        boxes = {**bounding_boxes, "boxes": self._computed(bounding_boxes["boxes"])}
-        return self._each("transform_bounding_boxes", boxes, transformation, len(_GEOMETRY))
+        return self._each("transform_bounding_boxes", self._dense_boxes(bounding_boxes), transformation, len(_GEOMETRY))
 
 
 def _alpha(layer: AugMix, name: str, value: object) -> Any:

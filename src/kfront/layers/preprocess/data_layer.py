@@ -19,6 +19,7 @@ from kfront.core.spec import KerasTensor
 from kfront.core.typing import Backend, LayerOptions, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import build_arguments, call_info
+from kfront.layers.inputs import at_least_single
 from kfront.layers.options import OptionLayer
 
 _process = {"forked": False}
@@ -43,7 +44,9 @@ class DataLayer(OptionLayer):
     A copy of the layer in a worker process draws random numbers of its own, the same in each run.
     """
 
-    _kf_uncast = frozenset({"labels", "bounding_boxes"})  # halves hold no larger coordinates and class numbers
+    _kf_uncast = frozenset(
+        {"labels", "bounding_boxes"}
+    )  # at least float32: halves hold no large coordinates and class numbers
     _home: tuple[int, ...]  # number of the process that it draws for
     autograph_info__ = True  # tells `tf.data` that this is no Python code to be rewritten
 
@@ -93,10 +96,10 @@ class DataLayer(OptionLayer):
 
     def _run_as_guest(self, guest: Backend, args: Any, kwargs: Any) -> Any:
         info = call_info(type(self))
-        dtype = self.compute_dtype
-        cast = self.autocast and dtype is not None and is_float(dtype)
+        compute = self.compute_dtype or "int32"
+        cast = self.autocast and is_float(compute)
 
-        def convert(x: Tensor, cast: bool = cast) -> Any:
+        def convert(x: Tensor, dtype: str = compute) -> Any:
             if not guest.is_tensor(x) and not hasattr(x, "__array__"):
                 return x
             x = guest.convert(x)
@@ -105,7 +108,7 @@ class DataLayer(OptionLayer):
         def converted(x: object) -> Any:
             if not isinstance(x, dict):
                 return tree.map_structure(convert, x)
-            kept = lambda v: convert(v, False)  # noqa: E731
+            kept = lambda v: convert(v, at_least_single(compute))  # noqa: E731
             return {k: tree.map_structure(kept if k in self._kf_uncast else convert, v) for k, v in x.items()}
 
         args, kwargs = tuple(converted(a) for a in args), {k: converted(v) for k, v in kwargs.items()}
