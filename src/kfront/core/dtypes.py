@@ -42,6 +42,11 @@ def is_int(dtype: str) -> bool:
     return dtype in INTS
 
 
+def at_least_single(dtype: DTypeLike) -> str:
+    """float64 for float64, float32 for everything else: halves and integers would lose too much on the way."""
+    return "float64" if dtype == "float64" else "float32"
+
+
 def standardize(dtype: object) -> str:
     """The name of a dtype given as a name, Python type, NumPy dtype or an engine's dtype; None means floatx.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kfront.core import tree
-from kfront.core.dtypes import is_float
+from kfront.core.dtypes import at_least_single, is_float
 from kfront.core.spec import KerasTensor, is_text
 from kfront.core.state import state
 from kfront.core.typing import Backend, TensorLike
@@ -43,7 +43,7 @@ def convert_inputs(
     """
     if not layer.__dict__.get("_convert_input_args", True):  # set by layers that take tensors of other engines
         return args, kwargs
-    b, compute = layer._kf_backend, layer.input_dtype or "int32"
+    b, compute = layer._kf_backend, layer.input_dtype or ""
     casts = layer.autocast and is_float(compute)
 
     def one(x: Any, dtype: str = compute) -> Any:
@@ -79,11 +79,6 @@ def convert_inputs(
     if args:
         args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
     return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}
-
-
-def at_least_single(dtype: str | None) -> str:
-    """The dtype of numbers that a half does not hold, beside inputs of this dtype."""
-    return "float64" if dtype == "float64" else "float32"
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core.arguments import is_whole
-from kfront.core.dtypes import FLOATS
+from kfront.core.dtypes import FLOATS, at_least_single
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.typing import Scalar, Size, Tensor, TensorLike
 from kfront.ops import primitives as p
@@ -59,8 +59,8 @@ def pair(name: str, length: int = 2, least: int | None = None) -> Callable[[Any]
 
 
 def compute_dtype(x: TensorLike) -> str:
-    """float64 for float64, float32 for everything else: halves and integers would lose too much on the way."""
-    return "float64" if p.dtype_of(x) == "float64" else "float32"
+    """The dtype in which images are computed, see `at_least_single`."""
+    return at_least_single(p.dtype_of(x))
 
 
 def half_away(x: TensorLike) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from kfront import ops
 from kfront.backends import backend_scope, current
-from kfront.core.dtypes import is_float, standardize
+from kfront.core.dtypes import at_least_single, is_float, standardize
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.options import positive, whole
 from kfront.core.shapes import axis_of
@@ -74,7 +74,7 @@ def abs_max_quantize(
     given = dtype_of(x)
     if not is_float(given):
         raise DTypeError(f"[abs_max_quantize] expected a floating tensor, got dtype {given}.")
-    x = ops.cast(x, "float64" if given == "float64" else "float32")
+    x = ops.cast(x, at_least_single(given))
     largest = ops.max(ops.abs(x), axis=axis, keepdims=axis is not None)
     scale = ops.divide(value_range[1], ops.add(largest, epsilon))
     return _rounded(ops.multiply(x, scale), value_range, standardize(dtype)), ops.cast(scale, given)

@@ -56,6 +56,5 @@ class MaxNumBoundingBoxes(ImageLayer):
         batch, _, *rest = ops.shape(x)
         filling = ops.full((batch, self.max_number, *rest), self.fill_value, dtype=dtype_of(x))
         fitted = ops.concatenate([x, filling], axis=1)[:, : self.max_number]
-        return ops.reshape(
-            fitted, (x.shape[0] or -1, self.max_number, *rest)
-        )  # the number of boxes is known, whatever it was
+        # the number of boxes is known, whatever it was
+        return ops.reshape(fitted, (x.shape[0] or -1, self.max_number, *rest))

@@ -15,13 +15,12 @@ import numpy as np
 from kfront import ops
 from kfront.backends import backend_scope, current
 from kfront.core import tree
-from kfront.core.dtypes import is_float
+from kfront.core.dtypes import at_least_single, is_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Check, normalisers
 from kfront.core.rng import SeedGenerator, check_seed, make_default_seed
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import LayerOptions, Seed, Tensor
-from kfront.layers.inputs import at_least_single
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import uniform
@@ -81,7 +80,9 @@ class ImageLayer(DataLayer):
     Call arguments:
         data: images of shape (batch, height, width, channels) or (height, width, channels), channels before the others
             in the layout "channels_first"; or a dict with "images" and any of "labels", "bounding_boxes" (a dict with
-            "boxes" and "labels") and "segmentation_masks". Other entries are handed on.
+            "boxes" and "labels") and "segmentation_masks". Other entries are handed on. Boxes and their labels may be
+            ragged, or lists for each image: those that are missing are 0, with the label -1. Boxes become float32
+            (float64 with such a policy).
         training: whether random layers act.
     """
 
@@ -232,15 +233,13 @@ class ImageLayer(DataLayer):
         return len(shape) == 4
 
     def _dense_boxes(self, bounding_boxes: Boxes) -> Boxes:
-        """Boxes in a dtype that holds coordinates, and their labels: tensors with as many for each image.
-
-        Args:
-            bounding_boxes: tensors, ragged ones, or lists with other numbers of boxes for each image: missing boxes
-                are 0, and labelled -1.
-        """
+        """Boxes in a dtype that holds coordinates, and their labels: tensors with as many for each image."""
         found = {k: _dense(v, _FILLING[k]) if k in _FILLING else v for k, v in bounding_boxes.items()}
-        boxes = found.get("boxes")
-        return found if boxes is None else {**found, "boxes": ops.cast(boxes, at_least_single(self.compute_dtype))}
+        if "boxes" in found:
+            boxes = ops.cast(found["boxes"], at_least_single(self.compute_dtype))
+            empty = tuple(boxes.shape[-1:]) == (0,)  # a tensor of empty lists
+            found["boxes"] = ops.reshape(boxes, (*boxes.shape, 4)) if empty else boxes
+        return found
 
     # -- helpers of subclasses ----------------------------------------------------------------------------------------
 

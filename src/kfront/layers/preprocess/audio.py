@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from kfront import initializers, ops
+from kfront.core.dtypes import at_least_single
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import Option, normalisers, one_of, positive, real
 from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor, VariableLike
@@ -133,7 +134,7 @@ class MelSpectrogram(DataLayer):
                 f"[{self.name}] expected signals of shape (samples,) or (batch, samples), got rank {rank}."
             )
         dtype = self.compute_dtype
-        wide = "float64" if dtype == "float64" else "float32"
+        wide = at_least_single(dtype)
         x = ops.cast(inputs, wide)
         x = ops.expand_dims(x, 0) if rank == 1 else x
         real, imag = ops.stft(x, self.sequence_length, self.sequence_stride, self.fft_length, window=self._window())
@@ -187,7 +188,7 @@ class MelSpectrogram(DataLayer):
         rising, falling = (frequencies - low) / (middle - low), (high - frequencies) / (high - middle)
         filters = np.maximum(0.0, np.minimum(rising, falling))
         table = np.concatenate([np.zeros((1, num_mel_bins)), filters])  # no share of the constant part
-        return ops.convert_to_tensor(table.astype("float64" if dtype == "float64" else "float32"), dtype=dtype)
+        return ops.convert_to_tensor(table.astype(at_least_single(dtype)), dtype=dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, mel bands, frames)."""

@@ -14,12 +14,11 @@ import numpy as np
 
 from kfront.backends import backend_scope, current, get, owner_of
 from kfront.core import tree
-from kfront.core.dtypes import is_float
+from kfront.core.dtypes import at_least_single, is_float
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Backend, LayerOptions, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import build_arguments, call_info
-from kfront.layers.inputs import at_least_single
 from kfront.layers.options import OptionLayer
 
 _process = {"forked": False}
@@ -44,9 +43,7 @@ class DataLayer(OptionLayer):
     A copy of the layer in a worker process draws random numbers of its own, the same in each run.
     """
 
-    _kf_uncast = frozenset(
-        {"labels", "bounding_boxes"}
-    )  # at least float32: halves hold no large coordinates and class numbers
+    _kf_uncast = frozenset({"labels", "bounding_boxes"})  # halves hold no large coordinates and class numbers
     _home: tuple[int, ...]  # number of the process that it draws for
     autograph_info__ = True  # tells `tf.data` that this is no Python code to be rewritten
 
@@ -96,7 +93,7 @@ class DataLayer(OptionLayer):
 
     def _run_as_guest(self, guest: Backend, args: Any, kwargs: Any) -> Any:
         info = call_info(type(self))
-        compute = self.compute_dtype or "int32"
+        compute = self.compute_dtype or ""
         cast = self.autocast and is_float(compute)
 
         def convert(x: Tensor, dtype: str = compute) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from kfront.core import shapes, shapes_nn
-from kfront.core.dtypes import result_type, to_float
+from kfront.core.dtypes import at_least_single, result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.typing import Tensor, TensorLike
@@ -30,8 +30,7 @@ def _real_rule(*dtypes: object) -> tuple[object, object]:
 
 def transform_dtype(*dtypes: object) -> str:
     """The dtype in which a transform of real tensors is computed."""
-    d = to_float(result_type(*dtypes))
-    return d if d == "float64" else "float32"
+    return at_least_single(to_float(result_type(*dtypes)))
 
 
 @op(2, _pair_rule, shapes_nn.transform, name="fft", home="math", call_args=("x",), class_name="FFT")
