@@ -30,6 +30,7 @@ def warm(*engines):
     for engine in engines:
         kfront.backends.get(engine)
     if "torch" in engines:  # the first step imports more
+        importlib.import_module("kfront.backends.torch.distribution")  # with DTensor and the compiler: over a second
         with kfront.backend_scope("torch"):
             model = kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(1)])
             model.predict(kfront.ops.zeros((1, 2)), verbose=0)
