@@ -105,7 +105,7 @@ def building(bench: Bench) -> Iterator[Row]:
         return run
 
     native = lambda: [bench.native.dense(64, 64) for _ in range(100)]  # noqa: E731
-    yield bench.ratio("build 100 Dense", native, make, 4.0, settle=gc.collect)
+    yield bench.ratio("build 100 Dense", native, make, 2.5, settle=gc.collect)
 
 
 _FIT = ("mlp", "cnn", "lstm", "text", "transformer")

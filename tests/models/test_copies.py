@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from tests.conftest import ENGINES, TRAINABLE
@@ -127,3 +130,24 @@ def test_a_layer_in_several_places_of_a_sequential_is_one_in_each_copy(way, back
     np.testing.assert_allclose(
         kfront.ops.convert_to_numpy(copy(x)), kfront.ops.convert_to_numpy(model(x)), rtol=1e-6, atol=1e-6
     )
+
+
+class Holder(kfront.Model):
+    """Layers in a list and in a dict."""
+
+    def __init__(self):
+        super().__init__()
+        self.several, self.by_name = [], {}
+        for i in range(2):
+            self.several.append(layers.Dense(2))
+            self.by_name[f"dense_{i}"] = layers.Dense(2)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"])
+def test_copies_hold_each_layer_once(copied, backend):
+    model = Holder()
+    twin = copied(model)
+    held = [{name: [key for key, _ in items] for name, items in m._tracker.items.items()} for m in (model, twin)]
+    assert held[0] == held[1] == {"several": ["0", "1"], "by_name": ["dense_0", "dense_1"]}
+    twin.several.pop()
+    assert [len(m.layers) for m in (model, twin)] == [4, 3]

@@ -18,12 +18,24 @@ Shape = tuple[int | None, ...]
 _KEPT = ("dtype", "ragged", "shape", "sparse")
 
 
+def is_plain(shape: object) -> bool:
+    """Whether it is a tuple of ints that are not negative, as nearly every shape is."""
+    if type(shape) is not tuple:
+        return False
+    for d in shape:  # noqa: SIM110  (`all` takes twice as long)
+        if type(d) is not int or d < 0:
+            return False
+    return True
+
+
 def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     """`shape` as a tuple of ints and None.
 
     Raises:
         ShapeError: if it is not a sequence of non-negative ints and None.
     """
+    if is_plain(shape):
+        return shape
     try:
         out = tuple([d if d is None else operator.index(d) for d in shape])
     except (TypeError, ValueError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from kfront.core.operators import VariableBase
+
 
 class _Structure:
     """Counts the changes of all owners, so that what is made of them can be kept meanwhile.
@@ -74,6 +76,20 @@ class Tracker:
         """A tracked container changed."""
         self._file(attribute, list(self._search(value, "")))
 
+    def added(self, attribute: str, key: object, value: object, container: object) -> None:
+        """A tracked container has one more item, as its last; the others are not searched again."""
+        found = list(self._search(value, str(key), (container,)))
+        entry = self.items.get(attribute, [])
+        known = dict(entry)
+        if any(k in known for k, _ in found):  # the container of a copy is filled, which has its tracker already
+            self.refresh(attribute, container)
+        elif found:
+            had = set(map(id, known.values()))
+            self.items[attribute] = [*entry, *found]
+            self._kinds = None
+            structure.version += 1
+            self.changed(attribute, [(k, x) for k, x in found if id(x) not in had], ())
+
     def forget(self, attribute: str) -> None:
         """The attribute is gone, or holds something else."""
         self._file(attribute, [])
@@ -116,7 +132,7 @@ class Tracker:
 
 def _identity(value: object) -> Any:
     """What is tracked for an attribute: the Variable, where an engine knows its storage as something else."""
-    return getattr(value, "_handle", value)
+    return value._handle if isinstance(value, VariableBase) else value
 
 
 def _wrap(value: Any, tracker: Tracker, attribute: str) -> Any:
@@ -127,13 +143,18 @@ def _wrap(value: Any, tracker: Tracker, attribute: str) -> Any:
 
 def _reporting(base: type, name: str) -> Callable[..., Any]:
     original = getattr(base, name)
+    one = (base, name) in ((list, "append"), (dict, "__setitem__"))  # adds one item at the end, if any
 
     def method(self: Any, *args: object, **kwargs: object) -> Any:
+        size = len(self)
         out = original(self, *args, **kwargs)
         tracker = getattr(self, "_tracker", None)
         if tracker is not None:
             structure.changes += 1
-            tracker.refresh(self._attribute, self)
+            if one and len(self) > size:
+                tracker.added(self._attribute, args[0] if len(args) > 1 else size, args[len(args) - 1], self)
+            else:
+                tracker.refresh(self._attribute, self)
         return out
 
     method.__name__, method.__doc__ = name, original.__doc__

@@ -15,6 +15,7 @@ from kfront.core.errors import ArgumentTypeError, DTypeError
 from kfront.core.mesh import Region
 from kfront.core.options import Configurable, normalisers
 from kfront.core.rng import SeedGenerator, make_default_seed, passing_generator
+from kfront.core.spec import is_plain
 from kfront.core.typing import Config, DTypeLike, Seed, Tensor
 
 IntShape: TypeAlias = int | Sequence[int]
@@ -22,6 +23,8 @@ IntShape: TypeAlias = int | Sequence[int]
 
 def plain_shape(shape: IntShape) -> tuple[int, ...]:
     """`shape` as a tuple of Python ints."""
+    if is_plain(shape):
+        return shape  # type: ignore[return-value]
     return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(int, shape))
 
 

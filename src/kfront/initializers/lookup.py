@@ -45,6 +45,8 @@ def get(identifier: InitializerLike | type[Initializer] | TensorLike) -> Any:
     >>> type(kfront.initializers.get("he_normal")).__name__
     'HeNormal'
     """
+    if isinstance(identifier, Initializer):
+        return identifier
     return _values(identifier) if hasattr(identifier, "__array__") else _lookup.get(identifier)
 
 

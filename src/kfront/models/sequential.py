@@ -12,6 +12,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
+from kfront.core.tracking import structure
 from kfront.core.typing import Backend, Config, CustomObjects, Nested, Shape, ShapeLike, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.foreign import TorchModuleWrapper
@@ -45,13 +46,20 @@ class Sequential(Model):
     (None, 2)
     """
 
+    _kf_sequence: list[Any]
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         Layer.__init__(self, trainable=trainable, name=name)
-        self._kf_sequence: list[Any] = []
+        self._kf_set_sequence([])
         self._kf_tail: Any = None
         self._kf_head: Any = None
         for layer in [layers] if isinstance(layers, Layer) else layers or ():
             self.add(layer)
+
+    def _kf_set_sequence(self, layers: list[Layer]) -> None:
+        """The layers in order; the model owns each under a name (`_kf_place`), so that the list is not tracked too."""
+        self.__dict__["_kf_sequence"] = layers
+        structure.changes += 1
 
     # -- editing ------------------------------------------------------------------------------------------------------
 
@@ -77,7 +85,7 @@ class Sequential(Model):
             self._kf_tail = layer._inbound_nodes[0].outputs[0]
             self._tracker.track(place_of(self._tracker, layer, 0), layer)
             return
-        if any(one.name == layer.name and one is not layer for one in self._kf_sequence):
+        if layer.name in [one.name for one in self._kf_sequence] and not self._kf_holds(layer):
             raise ArgumentError(
                 f"[{self.name}] expected unique layer names, got {layer.name!r} twice; pass `name=` to one of them."
             )
@@ -112,20 +120,21 @@ class Sequential(Model):
         if not self._kf_holds(layer):
             self._tracker.track(self._kf_place(layer), layer)
         self._kf_sequence.append(layer)
+        structure.changes += 1
         self.__dict__["_kf_graph_cache"] = None
 
     def _kf_place(self, layer: Layer) -> str:
-        kind = type(layer)
-        return place_of(self._tracker, layer, sum(type(one) is kind for one in self._kf_sequence))
+        return place_of(self._tracker, layer, list(map(type, self._kf_sequence)).count(type(layer)))
 
     def _kf_holds(self, layer: Layer) -> bool:
-        return any(one is layer for one in self._kf_sequence)
+        return id(layer) in map(id, self._kf_sequence)
 
     def pop(self, rebuild: bool = True) -> Any:
         """Remove and return the last layer."""
         if not self._kf_sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer to pop, got an empty model.")
         layer = self._kf_sequence.pop()
+        structure.changes += 1
         if not self._kf_holds(layer):
             self._tracker.forget(self._kf_place(layer))
         self._kf_connect()
@@ -141,7 +150,7 @@ class Sequential(Model):
 
     def _kf_replaced(self, old: Layer, new: Layer) -> None:
         if old in self._kf_sequence:
-            self._kf_sequence = [new if one is old else one for one in self._kf_sequence]
+            self._kf_set_sequence([new if one is old else one for one in self._kf_sequence])
             self._kf_connect()
 
     @property
@@ -181,12 +190,14 @@ class Sequential(Model):
         head = Input(batch_shape=tuple(input_shape), dtype=dtype)._keras_history.operation
         self._kf_start_with(head)
         self._kf_tail = head._inbound_nodes[0].outputs[0]
-        sequence, self._kf_sequence = self._kf_sequence, []
+        sequence = self._kf_sequence
+        self._kf_set_sequence([])
         try:
             for layer in sequence:
                 self._kf_append(layer)
         except Exception:
-            self._kf_sequence, self._kf_head, self._kf_tail = sequence, None, None
+            self._kf_set_sequence(sequence)
+            self._kf_head = self._kf_tail = None
             raise
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: object) -> Any:

@@ -22,7 +22,7 @@ from kfront.backends.torch import elementwise, index, nn, random, sparse, transf
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
-from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
+from kfront.backends.torch.common import DTYPES, NAMES, PLAIN_ARRAYS, WIDER, current_device, native, on_device
 from kfront.backends.torch.decoding import DecodeLoop
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
@@ -122,7 +122,9 @@ class TorchBackend(Backend):
         if kind in _SCALARS:
             to = _SCALARS[kind](x) if dtype is None else native(dtype)
             return torch.tensor(x, dtype=to, device=current_device())
-        if isinstance(x, Tensor):
+        if kind is np.ndarray:
+            x = _from_numpy(x)
+        elif isinstance(x, Tensor):
             x = x if x.dtype not in WIDER else x.to(WIDER[x.dtype])
         elif isinstance(x, VariableBase):
             x = x.value if isinstance(x, TorchVariable) else _from_numpy(x.numpy())
@@ -141,7 +143,7 @@ class TorchBackend(Backend):
         if type(x) is not np.ndarray:
             return self.convert(x)
         device = current_device()
-        if device is None and x.dtype in _SHARED:
+        if device is None and x.dtype in PLAIN_ARRAYS:
             flags = x.flags
             if flags.writeable and flags.c_contiguous:
                 return torch.from_numpy(x)
@@ -349,9 +351,6 @@ class _DeviceScope:
 
 # ---- conversion ------------------------------------------------------------------------------------------------------
 
-_SHARED = frozenset(
-    map(np.dtype, ("float32", "float64", "float16", "int32", "int64", "int16", "int8", "uint8", "bool"))
-)
 _NUMPY_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
 
 
@@ -360,7 +359,7 @@ def _from_numpy(array: np.ndarray) -> Tensor:
     if torch.compiler.is_compiling():
         return torch.as_tensor(array, device=current_device())
     flags = array.flags
-    if array.dtype in _SHARED and flags.writeable and flags.c_contiguous:
+    if array.dtype in PLAIN_ARRAYS and flags.writeable and flags.c_contiguous:
         device = current_device()
         if min(array.strides, default=0) >= 0:  # an axis of size 1 may have any
             return torch.from_numpy(array) if device is None else torch.from_numpy(array).to(device)

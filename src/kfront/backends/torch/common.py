@@ -6,6 +6,7 @@ names stand for the next wider signed type: uint16 for int32, uint32 and uint64 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,6 +23,7 @@ TORCH: dict[str, torch.dtype] = {n: getattr(torch, n) for n in DTYPES}
 NAMES: dict[torch.dtype, str] = {d: n for n, d in TORCH.items()}
 NAMES |= {torch.uint16: "uint16", torch.uint32: "uint32", torch.uint64: "uint64"}
 TORCH |= {"uint16": torch.int32, "uint32": torch.int64, "uint64": torch.int64}
+PLAIN_ARRAYS = {np.dtype(n): n for n in ("float32", "float64", "float16", *DTYPES[:6])}  # whose memory torch can share
 WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
 
 

@@ -20,6 +20,7 @@ from torch.nn.modules import module
 from torch.nn.parameter import Buffer, UninitializedParameter
 
 from kfront.backends.torch.common import NAMES, native
+from kfront.backends.torch.step import inside_func
 from kfront.backends.torch.variable import SEED_NAME, TorchVariable, VariableParameter, file, is_parameter
 from kfront.core.errors import NotBuiltError
 from kfront.core.typing import AnyCallable, Config
@@ -166,8 +167,10 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
             hook(layer, name, thing)
         fields["_modules"][name] = thing
         return
-    thing.places = (*thing.places, (layer, name))
-    if thing._settable_trainable and not is_parameter(thing.own):
+    thing.places, new = (*thing.places, (layer, name)), not thing.places
+    if new and type(thing.own) is Parameter and thing._value is thing.own and not inside_func():
+        thing._claim(thing.own)  # of a new Variable nothing else can have changed
+    elif thing._settable_trainable and not is_parameter(thing.own):
         thing.become(thing._parameter(thing.own))
     elif thing._value is thing.own:
         thing.take(thing.own)

@@ -19,7 +19,7 @@ from torch.optim import optimizer as _optimizer
 from torch.utils._device import DeviceContext
 from torch.utils._pytree import tree_map
 
-from kfront.backends.torch.common import NAMES, current_device, native
+from kfront.backends.torch.common import NAMES, PLAIN_ARRAYS, current_device, native
 from kfront.backends.torch.step import inside_func, recorded
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
@@ -56,7 +56,9 @@ class TorchVariable(Variable):
             if isinstance(value, Tensor):
                 tensor = value.detach().clone()
             else:
-                tensor = b.convert(value, self._dtype).clone()
+                plain = _is_plain(value, self._dtype)
+                tensor = torch.from_numpy(value) if plain else b.convert(value, self._dtype)
+                tensor = tensor.clone()  # FSDP resizes storages, which NumPy's memory does not allow
             device = torch.device("cpu") if self.name == SEED_NAME else state.device or _chosen() or current_device()
             if device is not None and tensor.device != device:
                 tensor = tensor.to(device)
@@ -125,15 +127,19 @@ class TorchVariable(Variable):
         """Hold what torch has put in a layer's table, as the storage; inside transforms and traces only for a time."""
         inside = inside_func()
         if not inside:
-            if type(tensor) is Parameter:
-                tensor.__class__ = VariableParameter
-            if type(tensor) is VariableParameter and tensor._handle is None:
-                tensor._handle = self
+            self._claim(tensor)
             self.own, self._aliased_by_autograd = tensor, False
             self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
             if is_parameter(tensor) and _differentiable(tensor):
                 self._trainable = Tensor.requires_grad.__get__(tensor)  # type: ignore[attr-defined]
         self._put(tensor)
+
+    def _claim(self, tensor: Tensor) -> None:
+        """Make a Parameter one that has this Variable's members."""
+        if type(tensor) is Parameter:
+            tensor.__class__ = VariableParameter
+        if type(tensor) is VariableParameter and tensor._handle is None:
+            tensor._handle = self
 
     def become(self, tensor: Tensor) -> None:
         """Have another storage, in all layers."""
@@ -249,7 +255,9 @@ class _Default:
 
 def _chosen() -> torch.device | None:
     """The device of ``with torch.device(..)`` or `torch.set_default_device`, None without one."""
-    modes = overrides._get_current_function_mode_stack() if torch._C._len_torch_function_stack() else ()
+    if not torch._C._len_torch_function_stack():
+        return None
+    modes = overrides._get_current_function_mode_stack()
     return next((mode.device for mode in reversed(modes) if isinstance(mode, DeviceContext)), None)
 
 
@@ -279,6 +287,14 @@ def _laid_out(value: Tensor, mine: Tensor) -> Tensor:
 def _may_be_saved(value: Tensor) -> bool:
     """Whether autograd could save a storage that may be assigned: a floating constant, not in a recorded program."""
     return not value.requires_grad and value.is_floating_point() and not recorded()
+
+
+def _is_plain(value: object, dtype: str) -> bool:
+    """Whether it is an array of that dtype with memory of its own that torch can share."""
+    if type(value) is not np.ndarray or PLAIN_ARRAYS.get(value.dtype) != dtype or torch.compiler.is_compiling():
+        return False
+    flags = value.flags
+    return flags.owndata and flags.carray
 
 
 def _differentiable(tensor: Tensor) -> bool:
