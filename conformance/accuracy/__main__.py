@@ -23,11 +23,14 @@ OF_GRADIENTS = {  # reason -> ops whose slope it explains
     "The root of 1 - x² or x² - 1, next to ±1: x² is rounded.": "arccos, arccosh, arcsin, arctanh",
     "The square of a tiny number is 0 or subnormal.": "arctan2",
     "The slope is made of the value, which is 1 or -1 there in all its digits: far out only the absolute error is "
-    "small, as in the engine's own gradient.": "expm1, sigmoid, tanh, tanh_shrink, gelu, gelu tanh",
+    "small, as in the engine's own gradient.": "expm1, celu, elu, selu, sigmoid, tanh, tanh_shrink, gelu, gelu tanh",
     "exp(-x²): the rounding error of the exponent is multiplied by its size.": "erf, erfc",
-    "The exponential function multiplies the rounding of the differences.": "logaddexp, logsumexp, softmax",
+    "The exponential function multiplies the rounding of the differences.": "logaddexp, logaddexp2, logsumexp, "
+    "softmax, softplus, log_sigmoid",
     "As power: the exponent's rounding is multiplied.": "power",
     "A quotient by 1 + |x| twice rounded, and squared.": "softsign",
+    "The value to the power of three: its rounding error three times.": "rsqrt",
+    "Next to ±1, where the value is far from exact.": "erfinv",
     "Next to where the slope is 0, only the absolute error is small.": "silu, sinc",
     "Polynomials of the value, and their slopes.": "i0",
     "A product of many factors rounds once for each.": "prod",

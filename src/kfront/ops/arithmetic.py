@@ -94,12 +94,13 @@ def hypot(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> float(ops.hypot(3.0, 4.0))
     5.0
     """
-    a, b = p.abs(x1), p.abs(x2)
-    large, small = p.maximum(a, b), p.minimum(a, b)
-    safe = p.where(p.equal(large, 0), 1.0, large)
-    infinite = p.logical_or(p.isinf(a), p.isinf(b))  # even beside NaN (IEEE 754)
-    ratio = p.where(infinite, 0.0, p.divide(small, safe))
-    return p.where(infinite, math.inf, p.multiply(large, p.sqrt(p.add(1.0, square(ratio)))))
+    infinite = p.logical_or(p.isinf(x1), p.isinf(x2))  # even beside NaN (IEEE 754)
+    a, b = p.where(infinite, 0.0, x1), p.where(infinite, 0.0, x2)
+    large = p.stop_gradient(p.maximum(p.abs(a), p.abs(b)))  # a constant: derivatives of a maximum are halved in a tie
+    none = p.equal(large, 0)
+    scale = p.where(none, 1.0, large)
+    squares = p.add(square(p.divide(a, scale)), square(p.divide(b, scale)))
+    return p.where(infinite, math.inf, p.multiply(large, p.sqrt(p.where(none, 1.0, squares))))
 
 
 @op(2, floating, fuse=True, home="numpy")

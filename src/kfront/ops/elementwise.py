@@ -251,6 +251,9 @@ def erfc(x: TensorLike) -> Tensor:
     return p.subtract(1.0, p.erf(x))
 
 
+_SINC_NEAR = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(7, -1, -1))  # of the square; Taylor
+
+
 @op(dtype=floating, home="numpy")
 def sinc(x: TensorLike) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0.
@@ -268,12 +271,12 @@ def sinc(x: TensorLike) -> Tensor:
     0.6366
     """
     y = p.multiply(x, math.pi)
-    near = p.less(p.abs(y), 1e-3)  # where a quotient would have no second derivative
+    near = p.less(p.abs(y), 0.5)  # where derivatives of a quotient have few digits
     whole = p.round(x)  # sin(pi x) is that of the rest: pi times a large number is rounded by more than it is
     odd = p.not_equal(p.floor_divide(whole, 2.0), p.divide(whole, 2.0))
     sine = p.sin(p.multiply(p.subtract(x, whole), math.pi))
-    square = p.multiply(y, y)
-    series = p.add(1.0, p.multiply(square, p.subtract(p.divide(square, 120.0), 1 / 6)))
+    small = p.where(near, y, 0.0)
+    series = _polynomial(p.multiply(small, small), _SINC_NEAR)
     return p.where(near, series, p.divide(p.where(odd, p.negative(sine), sine), p.where(near, 1.0, y)))
 
 
