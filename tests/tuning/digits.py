@@ -38,6 +38,7 @@ class Slow(kfront.callbacks.Callback):
 
 
 def train(model: kfront.Model, trial: object, callbacks: list[kfront.callbacks.Callback]) -> object:
+    trial.set_user_attr("process", os.getpid())  # type: ignore[attr-defined]
     size = trial.params.get("batch_size", 32)  # type: ignore[attr-defined]
     return model.fit(X, Y, batch_size=size, epochs=EPOCHS, callbacks=[*callbacks, Slow()], verbose=0)
 

@@ -55,6 +55,14 @@ def test_a_search_finds_trains_keeps_and_reports(trainable_backend, tmp_path):
     assert same == [best.user_attrs["weights"]] * 2
 
 
+def test_processes_are_replaced_after_some_trials(tmp_path, monkeypatch):
+    monkeypatch.setattr("kfront.tuning.searching.TRIALS_OF_A_PROCESS", 2)
+    search = digits.make(tmp_path)
+    search.run(5, workers=1)
+    processes = [t.user_attrs["process"] for t in search.study.trials]
+    assert [processes.count(p) for p in dict.fromkeys(processes)] == [2, 2, 1] and os.getpid() not in processes
+
+
 def test_draws_do_not_depend_on_earlier_ones(tmp_path):
     """A trial that is cut off between two draws gets the second as it would have been."""
     from kfront.tuning.searching import _draws

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Train = Callable[[Model, "optuna.Trial", list[Callback]], "History | float"]
 NAME = "search"
+TRIALS_OF_A_PROCESS = 50  # then a new one takes its place: engines keep what they have compiled, some MB in 100 trials
 
 
 @dataclasses.dataclass
@@ -131,7 +132,8 @@ class Search:
         try:
             while wanted := min(workers, self._left(trials)):
                 while len(alive) < wanted:
-                    alive.append(process := context.Process(target=self._work, args=(trials,), daemon=True))
+                    args = (trials, TRIALS_OF_A_PROCESS)
+                    alive.append(process := context.Process(target=self._work, args=args, daemon=True))
                     process.start()
                 multiprocessing.connection.wait([p.sentinel for p in alive])
                 attempts -= sum(p.exitcode not in (None, 0) for p in alive)
@@ -192,10 +194,12 @@ class Search:
         """How many trials are not finished."""
         return trials - sum(t.state.is_finished() for t in self.study.get_trials(deepcopy=False))
 
-    def _work(self, trials: int) -> None:
-        """Run trials until there are enough, or the process that started this one is gone."""
+    def _work(self, trials: int, most: int = sys.maxsize) -> None:
+        """Run trials until there are enough, `most` are done, or the process that started this one is gone."""
         study, parent = self._open(), multiprocessing.parent_process()
-        while parent is None or parent.is_alive():
+        for _ in range(most):
+            if parent is not None and not parent.is_alive():
+                return
             claimed = self._claim(study, trials)
             if claimed is None:
                 return
