@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
@@ -18,7 +18,7 @@ Shape = tuple[int | None, ...]
 _KEPT = ("dtype", "ragged", "shape", "sparse")
 
 
-def is_plain(shape: object) -> bool:
+def is_plain(shape: object) -> TypeGuard[tuple[int, ...]]:
     """Whether it is a tuple of ints that are not negative, as nearly every shape is."""
     if type(shape) is not tuple:
         return False

@@ -79,16 +79,17 @@ class Tracker:
     def added(self, attribute: str, key: object, value: object, container: object) -> None:
         """A tracked container has one more item, as its last; the others are not searched again."""
         found = list(self._search(value, str(key), (container,)))
+        if not found:
+            return
         entry = self.items.get(attribute, [])
-        known = dict(entry)
-        if any(k in known for k, _ in found):  # the container of a copy is filled, which has its tracker already
+        if found[0][0] in [k for k, _ in entry]:  # the container of a copy is filled, which has its tracker already
             self.refresh(attribute, container)
-        elif found:
-            had = set(map(id, known.values()))
-            self.items[attribute] = [*entry, *found]
-            self._kinds = None
-            structure.version += 1
-            self.changed(attribute, [(k, x) for k, x in found if id(x) not in had], ())
+            return
+        had = [id(x) for _, x in entry]
+        self.items[attribute] = [*entry, *found]
+        self._kinds = None
+        structure.version += 1
+        self.changed(attribute, [(k, x) for k, x in found if id(x) not in had], ())
 
     def forget(self, attribute: str) -> None:
         """The attribute is gone, or holds something else."""

@@ -24,7 +24,7 @@ IntShape: TypeAlias = int | Sequence[int]
 def plain_shape(shape: IntShape) -> tuple[int, ...]:
     """`shape` as a tuple of Python ints."""
     if is_plain(shape):
-        return shape  # type: ignore[return-value]
+        return shape
     return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(int, shape))
 
 

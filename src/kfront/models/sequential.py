@@ -119,8 +119,7 @@ class Sequential(Model):
             self.built = True
         if not self._kf_holds(layer):
             self._tracker.track(self._kf_place(layer), layer)
-        self._kf_sequence.append(layer)
-        structure.changes += 1
+        self._kf_set_sequence([*self._kf_sequence, layer])
         self.__dict__["_kf_graph_cache"] = None
 
     def _kf_place(self, layer: Layer) -> str:
@@ -133,8 +132,8 @@ class Sequential(Model):
         """Remove and return the last layer."""
         if not self._kf_sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer to pop, got an empty model.")
-        layer = self._kf_sequence.pop()
-        structure.changes += 1
+        *rest, layer = self._kf_sequence
+        self._kf_set_sequence(rest)
         if not self._kf_holds(layer):
             self._tracker.forget(self._kf_place(layer))
         self._kf_connect()

@@ -22,7 +22,7 @@ from kfront.backends.torch import elementwise, index, nn, random, sparse, transf
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
-from kfront.backends.torch.common import DTYPES, NAMES, PLAIN_ARRAYS, WIDER, current_device, native, on_device
+from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device, shared_dtype
 from kfront.backends.torch.decoding import DecodeLoop
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
@@ -143,10 +143,8 @@ class TorchBackend(Backend):
         if type(x) is not np.ndarray:
             return self.convert(x)
         device = current_device()
-        if device is None and x.dtype in PLAIN_ARRAYS:
-            flags = x.flags
-            if flags.writeable and flags.c_contiguous:
-                return torch.from_numpy(x)
+        if device is None and shared_dtype(x) is not None:
+            return torch.from_numpy(x)
         if device is None or device.type != "cuda":
             return self.convert(x)
         with self.device("cpu"):
@@ -358,11 +356,9 @@ def _from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory where torch can."""
     if torch.compiler.is_compiling():
         return torch.as_tensor(array, device=current_device())
-    flags = array.flags
-    if array.dtype in PLAIN_ARRAYS and flags.writeable and flags.c_contiguous:
+    if shared_dtype(array) is not None:
         device = current_device()
-        if min(array.strides, default=0) >= 0:  # an axis of size 1 may have any
-            return torch.from_numpy(array) if device is None else torch.from_numpy(array).to(device)
+        return torch.from_numpy(array) if device is None else torch.from_numpy(array).to(device)
     name = array.dtype.name
     if name in _BY_BITS:
         bits, kind = _BY_BITS[name]

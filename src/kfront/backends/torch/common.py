@@ -23,8 +23,16 @@ TORCH: dict[str, torch.dtype] = {n: getattr(torch, n) for n in DTYPES}
 NAMES: dict[torch.dtype, str] = {d: n for n, d in TORCH.items()}
 NAMES |= {torch.uint16: "uint16", torch.uint32: "uint32", torch.uint64: "uint64"}
 TORCH |= {"uint16": torch.int32, "uint32": torch.int64, "uint64": torch.int64}
-PLAIN_ARRAYS = {np.dtype(n): n for n in ("float32", "float64", "float16", *DTYPES[:6])}  # whose memory torch can share
+_SHARED = {np.dtype(n): n for n in ("float32", "float64", "float16", *DTYPES[:6])}
 WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
+
+
+def shared_dtype(array: np.ndarray) -> str | None:
+    """The dtype of an array whose memory a tensor can have; None if it has to be copied."""
+    flags = array.flags
+    if not flags.carray or not (flags.owndata or min(array.strides, default=0) >= 0):  # an axis of size 1 may have any
+        return None
+    return _SHARED.get(array.dtype)
 
 
 def native(dtype: DTypeLike) -> torch.dtype:

@@ -19,7 +19,7 @@ from torch.optim import optimizer as _optimizer
 from torch.utils._device import DeviceContext
 from torch.utils._pytree import tree_map
 
-from kfront.backends.torch.common import NAMES, PLAIN_ARRAYS, current_device, native
+from kfront.backends.torch.common import NAMES, current_device, native, shared_dtype
 from kfront.backends.torch.step import inside_func, recorded
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
@@ -56,7 +56,8 @@ class TorchVariable(Variable):
             if isinstance(value, Tensor):
                 tensor = value.detach().clone()
             else:
-                plain = _is_plain(value, self._dtype)
+                plain = type(value) is np.ndarray and shared_dtype(value) == self._dtype
+                plain = plain and not torch.compiler.is_compiling()
                 tensor = torch.from_numpy(value) if plain else b.convert(value, self._dtype)
                 tensor = tensor.clone()  # FSDP resizes storages, which NumPy's memory does not allow
             device = torch.device("cpu") if self.name == SEED_NAME else state.device or _chosen() or current_device()
@@ -287,14 +288,6 @@ def _laid_out(value: Tensor, mine: Tensor) -> Tensor:
 def _may_be_saved(value: Tensor) -> bool:
     """Whether autograd could save a storage that may be assigned: a floating constant, not in a recorded program."""
     return not value.requires_grad and value.is_floating_point() and not recorded()
-
-
-def _is_plain(value: object, dtype: str) -> bool:
-    """Whether it is an array of that dtype with memory of its own that torch can share."""
-    if type(value) is not np.ndarray or PLAIN_ARRAYS.get(value.dtype) != dtype or torch.compiler.is_compiling():
-        return False
-    flags = value.flags
-    return flags.owndata and flags.carray
 
 
 def _differentiable(tensor: Tensor) -> bool:
