@@ -128,6 +128,7 @@ def _reshaping() -> list[Entry]:
     for mode in ("reflect", "symmetric", "edge", "wrap"):
         p.fixed(floats(4, 5), ((1, 2), (2, 3)), mode=mode).edge(ints(4), (1, 2), mode=mode)
     p.edge(ints(4), (1, 2)).edge(ints(2, 2, dtype="int8"), 1, constant_values=3).edge(floats(0, 2), 1)
+    p.edge(ints(3), 1, constant_values=77.0)
     sh = Entry("shape", lambda x: [np.asarray(n) for n in x.shape], domain="fixed", smooth=False)
     sh.fixed(floats(2, 3)).edge(floats())
     sz = Entry("size", np.size, domain="fixed", smooth=False)

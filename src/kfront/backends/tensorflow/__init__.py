@@ -316,9 +316,7 @@ def _scalar(x: object, dtype: str | None) -> Tensor:
     if dtype.startswith("float8"):
         return tf.cast(tf.constant(x, tf.float32), dtype)
     kind = _NATIVE[dtype]
-    if x.__class__ is not complex and not kind.is_complex:
-        x = bool(x) if dtype == "bool" else float(x) if kind.is_floating else int(x)
-    return tf.constant(x, kind)
+    return tf.constant(common.as_kind(x, kind), kind)
 
 
 def _sequence(x: object, narrow: bool = True) -> Tensor:

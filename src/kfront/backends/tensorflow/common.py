@@ -101,6 +101,13 @@ def raw(name: str) -> Function[Tensor]:
     return lambda *args: public(**dict(zip(names, args, strict=False)))
 
 
+def as_kind(x: complex, dtype: tf.DType) -> complex:
+    """A Python number as one that TensorFlow takes for a dtype: 9.0 is refused for integers."""
+    if dtype.is_complex or isinstance(x, complex):
+        return x
+    return bool(x) if dtype == tf.bool else float(x) if dtype.is_floating else int(x)
+
+
 @functools.lru_cache(maxsize=16384)
 def constant(value: Tensor, dtype: DTypeLike = tf.int32) -> Tensor:
     """A host tensor of a hashable Python value, made once.
@@ -108,7 +115,7 @@ def constant(value: Tensor, dtype: DTypeLike = tf.int32) -> Tensor:
     Converting a tuple costs an eager call about 13 us. Captured by a graph, small eager tensors become `Const` nodes.
     """
     with tf.init_scope(), tf.device("CPU:0"):
-        return tf.constant(value, dtype)
+        return tf.constant(as_kind(value, dtype) if isinstance(value, (int, float)) else value, dtype)
 
 
 def shape_vector(shape: ShapeLike) -> Tensor:

@@ -31,8 +31,6 @@ def _filled(shape: ShapeLike, value: Tensor, dtype: str | None) -> Tensor:
     kind = tf.as_dtype(dtype or config.floatx())
     if kind == tf.string:
         value = ""
-    elif kind == tf.bool:
-        value = bool(value)
     elif kind.name.startswith("float8"):
         return _cast(_fill(shape_vector(shape), constant(value, tf.float32)), kind)
     return _fill(shape_vector(shape), constant(value, kind))

@@ -178,7 +178,6 @@ def pad(
     pairs = shapes.pad_pairs(pad_width, x.shape.rank)
     if mode == "constant":
         fill = 0 if constant_values is None else constant_values
-        fill = bool(fill) if x.dtype == tf.bool and isinstance(fill, (int, float)) else fill
         fill = constant(fill, x.dtype) if isinstance(fill, (int, float)) else tf.cast(fill, x.dtype)
         return raw("PadV2")(x, _pad_matrix(pairs), fill)
     if mode in ("reflect", "symmetric"):
