@@ -77,7 +77,7 @@ def _resize(x: Any, size: Any, interpolation: str = "bilinear", antialias: bool 
             crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False, fill_value: float = 0.0) -> Any:  # fmt: skip
     h, w = x.shape[1:3]
     if crop_to_aspect_ratio:
-        new_h, new_w = min(h, w * size[0] // size[1]), min(w, h * size[1] // size[0])
+        new_h, new_w = min(h, max(w * size[0] // size[1], 1)), min(w, max(h * size[1] // size[0], 1))
         top, left = (h - new_h) // 2, (w - new_w) // 2
         x = x[:, top : top + new_h, left : left + new_w]
     if pad_to_aspect_ratio:
@@ -116,6 +116,7 @@ def _resizing() -> list[Entry]:
     for size in ((3, 6), (6, 3), (4, 5), (9, 9)):
         r(floats(2, 4, 5, 1), size, crop_to_aspect_ratio=True)
         r(floats(2, 4, 5, 1), size, pad_to_aspect_ratio=True, fill_value=0.5)
+    r(floats(2, 1, 1, 1), (3, 4), crop_to_aspect_ratio=True)(floats(2, 1, 5, 1), (4, 1), crop_to_aspect_ratio=True)
     s = Entry(
         "scale_and_translate", _scale, tol(16, 2, 64, "as for `resize`, with scales as operands"), ("real", "fixed")
     )

@@ -20,6 +20,7 @@ from kfront import layers as L
 from kfront import ops
 from kfront.core import naming, tree
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
+from kfront.utils.smart_resize import smart_resize
 
 HERE = Path(__file__).parent
 
@@ -259,3 +260,13 @@ def test_boxes_by_hand(backend: Any) -> None:
         assert out["labels"] is boxes["labels"]
     out = L.RandomZoom(0.2).get_clipped_bbox(boxes, h_end=7, h_start=2, w_end=6, w_start=1)
     np.testing.assert_allclose(backend.to_numpy(out["boxes"]), [[[1, 1, 5, 5], [0, 0, 3, 2], [5, 5, 5, 5]]])
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 5), (9, 1)])
+@pytest.mark.parametrize("target", [(3, 4), (4, 3), (1, 7)])
+def test_windows_of_thin_images_have_a_row_and_a_column(sizes: Any, target: Any, backend: Any) -> None:
+    """Of images of one color all that is shown has that color."""
+    x = np.full((1, *sizes, 2), 5.0, "float32")
+    for layer in (L.CenterCrop(*target), L.RandomCrop(*target), L.Resizing(*target, crop_to_aspect_ratio=True)):
+        np.testing.assert_allclose(backend.to_numpy(layer(x)), np.full((1, *target, 2), 5.0), rtol=1e-6)
+    assert (smart_resize(x[0], target) == 5).all()

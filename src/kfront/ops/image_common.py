@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 import numpy as np
 
@@ -80,6 +80,10 @@ def integer_part(y: TensorLike, dtype: str) -> Tensor:
     return restore(y, dtype, lambda x: x)
 
 
+@overload
+def larger(a: Size, b: Size) -> Size: ...
+@overload
+def larger(a: Scalar, b: Scalar) -> Scalar: ...
 def larger(a: Scalar, b: Scalar) -> Scalar:
     """The larger of two sizes (or steps)."""
     return max(a, b) if isinstance(a, (int, float)) and isinstance(b, (int, float)) else p.maximum(a, b)
@@ -98,6 +102,15 @@ def highest(n: Size) -> Size:
 def share(n: Size, numerator: int, denominator: int) -> int | Tensor:
     """``n * numerator // denominator`` of a size."""
     return n * numerator // denominator
+
+
+def in_proportion(h: Size, w: Size, size: Sequence[int], crop: bool) -> tuple[Size, Size]:
+    """Height and width of the largest window inside an image, or the smallest around it, in the proportion of `size`.
+
+    A window inside has one row and one column at least.
+    """
+    pick = smaller if crop else larger
+    return pick(h, larger(share(w, size[0], size[1]), 1)), pick(w, larger(share(h, size[1], size[0]), 1))
 
 
 def along(x: TensorLike, rank: int, axis: int) -> Tensor:

@@ -19,11 +19,11 @@ from kfront.ops.image_common import (
     compute_dtype,
     half_away,
     highest,
+    in_proportion,
     larger,
     pair,
     restore,
     share,
-    smaller,
     spatial_axes,
     window,
 )
@@ -147,9 +147,7 @@ def _with_aspect(
 ) -> TensorLike:
     """The largest window of the aspect ratio of `size` inside the images, or the smallest one around them."""
     h, w = p.dim(images, axes[0]), p.dim(images, axes[1])
-    pick = smaller if crop else larger
-    wanted = pick(h, share(w, *size)), pick(w, share(h, *size[::-1]))
-    for axis, n, length in zip(axes, (h, w), wanted, strict=True):
+    for axis, n, length in zip(axes, (h, w), in_proportion(h, w, size, crop), strict=True):
         start = share(n - length, 1, 2) if crop else -share(length - n, 1, 2)
         images = window(images, axis, start, length if crop else n - start * 2, fill)
     return images

@@ -14,6 +14,7 @@ from kfront.core.errors import ArgumentError, DataError
 from kfront.core.options import data_format as layout
 from kfront.core.spec import Abstract
 from kfront.core.typing import Config
+from kfront.ops.image_common import in_proportion
 from kfront.utils.dataset_files import find_files, make_datasets
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -119,12 +120,10 @@ def _load(mode: str, size: tuple[int, int], how: str, fit: str | None, first: bo
 def _fitted(x: np.ndarray, size: tuple[int, int], how: str) -> np.ndarray:
     """The middle of the image that has the proportions of `size`, or the image with a frame of zeros."""
     height, width = x.shape[:2]
-    by_width, by_height = int(width * size[0] / size[1]), int(height * size[1] / size[0])
+    h, w = in_proportion(height, width, size, how == "crop")
     if how == "crop":
-        h, w = min(height, by_width), min(width, by_height)
         top, left = (height - h) // 2, (width - w) // 2
         return x[top : top + h, left : left + w]
-    h, w = max(height, by_width), max(width, by_height)
     top, left = (h - height) // 2, (w - width) // 2
     return np.pad(x, ((top, top), (left, left), (0, 0)))
 

@@ -12,7 +12,7 @@ from kfront.core.spec import KerasTensor
 from kfront.core.typing import LayerOptions, Seed, Tensor, TensorLike
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
 from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, ImageLayer, RandomImageLayer, Transformation
-from kfront.ops.image_common import larger, share, smaller, window
+from kfront.ops.image_common import in_proportion, share, window
 from kfront.ops.random import uniform
 
 _METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
@@ -20,12 +20,11 @@ _METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 def _frame(size: Sequence[Any], target: tuple[int, int], crop: bool, pad: bool) -> tuple[tuple[Extent, Extent], ...]:
     """Start and length, along both axes, of the window of an image that resizing to `target` shows."""
-    (h, w), (th, tw) = size, target
+    h, w = size
     if not (crop or pad):
         return (0, h), (0, w)
-    pick = smaller if crop else larger
     out = []
-    for n, wanted in ((h, pick(h, share(w, th, tw))), (w, pick(w, share(h, tw, th)))):
+    for n, wanted in zip(size, in_proportion(h, w, target, crop), strict=True):
         if crop:
             out.append((share(n - wanted, 1, 2), wanted))
         else:
