@@ -58,7 +58,7 @@ class Layout:
     @property
     def sizes(self) -> tuple[int, int]:
         """Numbers of inputs and outputs."""
-        return math.prod(self.shape[i] for i in self.inputs), math.prod(self.shape[i] for i in sorted(self.outputs))
+        return math.prod([self.shape[i] for i in self.inputs]), math.prod([self.shape[i] for i in sorted(self.outputs)])
 
     @property
     def packed(self) -> tuple[int, ...]:
@@ -88,7 +88,7 @@ class Layout:
         """A stored scale in a shape that broadcasts against the weight."""
         order = (*self.inputs, *self.outputs)
         spread = ops.reshape(stored, tuple(1 if i in self.inputs else self.shape[i] for i in order))
-        return ops.transpose(spread, np.argsort(order).tolist())
+        return ops.transpose(spread, sorted(range(len(order)), key=order.__getitem__))
 
 
 class QuantizedWeight(DerivedWeight):
@@ -238,7 +238,9 @@ class CalibratedWeight(QuantizedWeight):
         matrix = dequantize_grouped(self.unpacked(), read(self.scale), read(self.zero), read(self.group), 1)
         if self.factors is not None:
             matrix = ops.divide(matrix, read(self.factors))
-        return ops.transpose(ops.reshape(matrix, self._sizes), np.argsort(self._order).tolist())
+        return ops.transpose(
+            ops.reshape(matrix, self._sizes), sorted(range(len(self._order)), key=self._order.__getitem__)
+        )
 
     def unpacked(self) -> Tensor:
         """The matrix of values, one in a byte."""

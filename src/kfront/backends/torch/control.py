@@ -195,7 +195,7 @@ class _CustomGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, *upstream: Nested[Tensor]) -> Nested[Tensor]:
         call, gradient, args = ctx.call, ctx.gradient, ctx.saved_tensors
-        if torch.is_grad_enabled() or inside_func():
+        if not torch.compiler.is_compiling() and (torch.is_grad_enabled() or inside_func()):
             call(*args)
             gradient, call.gradient = call.gradient, None
         grads = gradient(*upstream)

@@ -12,7 +12,11 @@ _NOT_SPARSE = (torch.strided, torch.jagged)  # the second is that of nested tens
 
 def is_sparse(x: Tensor) -> bool:
     """Whether `x` is sparse, in any layout."""
-    return isinstance(x, Tensor) and x.layout not in _NOT_SPARSE
+    if not isinstance(x, Tensor):
+        return False
+    if torch.compiler.is_compiling():  # which refuses `layout` within an `autograd.Function`
+        return x.is_sparse or x.is_sparse_csr
+    return x.layout not in _NOT_SPARSE
 
 
 def sparse_parts(x: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
