@@ -193,6 +193,12 @@ MISTAKES = [
         errors.ShapeError,
         ("(2, 3)", "(2, 4)"),
     ),
+    Mistake(
+        "a mask that is larger than the scores",
+        lambda: O.dot_product_attention(*[_x(2, 1, 4, 3)] * 3, mask=np.ones((2, 1, 3, 1), bool)),
+        errors.ShapeError,
+        ("mask", "(2, 4, 1, 1)", "(2, 1, 3, 1)"),
+    ),
     Mistake("axis out of range", lambda: O.sum(_x(2, 3), axis=5), errors.ShapeError, ("5",)),
     Mistake(
         "einsum of sizes that differ", lambda: O.einsum("ij,jk->ik", _x(2, 3), _x(4, 2)), errors.ShapeError, ("j",)

@@ -132,7 +132,8 @@ def _pooling() -> list[Entry]:
 
 
 def _shaped(w: Any, x: Any, axes: tuple[int, ...]) -> Any:
-    return w.reshape([x.shape[i] if i in axes else 1 for i in range(x.ndim)]) if w.ndim < x.ndim else w
+    sizes = [n if i in axes else 1 for i, n in enumerate(x.shape)]
+    return w.reshape(sizes) if w.ndim < x.ndim and w.size == np.prod(sizes) else w
 
 
 def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
@@ -185,8 +186,10 @@ def _normalization() -> list[Entry]:
     y = Entry("layer_normalization", _layer, tol(8, 6, 8), ("float", "fixed"), far=True)
     y(floats(2, 3, 4)).also(*_ALL)(floats(2, 3, 4), floats(4), floats(4)).also("float16")
     y(floats(2, 3, 4), floats(3), floats(3), axis=1, epsilon=0.1)(floats(2, 3, 4), floats(3, 4), None, axis=[1, 2])
+    y.edge(floats(2, 3, 4), floats(3, 4), floats(4)).edge(floats(3, 4), floats(1), floats(4))
     r = Entry("rms_normalization", _rms, tol(8, 6, 8), ("float", "fixed"), far=True)
     r(floats(2, 3, 4), floats(4)).also(*_ALL)(floats(2, 3, 4))(floats(2, 3, 4), floats(3), axis=1, epsilon=0.1)
+    r.edge(floats(3, 4), floats(1)).edge(floats(2, 3, 4), floats(3, 4)).edge(floats(2, 3, 4), floats())
     n = Entry("normalize", _normalize, tol(8, 4), far=True)
     n(floats(3, 4)).also(*_ALL)(floats(3, 4), axis=0, order=1)(floats(3, 4), order=3)(
         floats(2, 3, 4), axis=[1, 2]
@@ -314,6 +317,8 @@ def _losses() -> list[Entry]:
     b(_probabilities(3, 4), floats(3, 4), from_logits=True).also(*_ALL)(_probabilities(3, 4), _probabilities(3, 4))
     b.edge(np.array([0.0, 1.0, 1.0], "float32"), np.array([0.0, 1.0, 0.0], "float32"))
     b.edge(np.array([0.0, 1.0, 1.0], "float32"), np.array([1e4, -1e4, 1e4], "float32"), True)
+    b.edge(np.array([-1.0, 2.0, np.nan], "float32"), floats(3, low=0.1, high=0.9))
+    b.edge(np.array([0.0, 1.0], "float32"), np.array([np.nan, 0.5], "float32"))
     b.kinks = (Kink((np.array([0.0, 1.0]), np.array([0.0, 0.0]), True), ([0.0, 0.0], [0.5, -0.5])),)
     p = Entry(
         "psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(np.mean((x - y) ** 2.0)), tol(8, 4, 2), "float"

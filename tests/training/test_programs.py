@@ -197,6 +197,18 @@ def test_results_of_single_batches_are_python_numbers(trainable_backend):
     assert type(model.train_on_batch(X, Y, return_dict=True)["loss"]) is float
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_activities_in_halves_are_regularized(policy, trainable_backend):
+    """Their loss is added to one in float32; the oracle is the same model in float32."""
+    found = []
+    for dtype in ("float32", policy):
+        layer = layers.Dense(3, dtype=dtype, kernel_initializer="ones", activity_regularizer="l2")
+        model = kfront.Sequential([kfront.Input((2,)), layer])
+        model.compile("sgd", "mse")
+        found.append(model.fit(X, np.zeros((len(X), 3)), verbose=0).history["loss"][0])
+    assert found[1] == pytest.approx(found[0], rel=0.02)
+
+
 def test_predict_leaves_no_losses_of_a_trace_behind(trainable_backend):
     model = kfront.Sequential([kfront.Input((2,)), layers.Dense(3, kernel_regularizer="l2", activity_regularizer="l2")])
     model.predict(X, verbose=0)

@@ -57,6 +57,20 @@ def _attention(
     return p.einsum("bnts,bsnh->btnh", weights, value)
 
 
+def _check_scores(query: TensorLike, key: TensorLike, **given: TensorLike | None) -> None:
+    """What is added to scores, or masks them, must not enlarge them: engines would differ."""
+    (batch, targets, heads, _), sources = shapes.shape_of(query), shapes.shape_of(key)[1]
+    scores = (batch, heads, targets, sources)
+    for name, x in given.items():
+        sizes = () if x is None else shapes.shape_of(x)
+        pairs = zip(reversed(sizes), reversed(scores), strict=False)  # sizes that are symbols are not compared
+        if len(sizes) > 4 or any(n != 1 and isinstance(n, int) and isinstance(w, int) and n != w for n, w in pairs):
+            raise ShapeError(
+                f"[dot_product_attention] expected `{name}` of a shape that broadcasts to that of the scores, (batch, "
+                f"heads, targets, sources) = {scores}, got {sizes}."
+            )
+
+
 @in_front_of(_attention)
 def dot_product_attention(
     query: TensorLike,
@@ -86,7 +100,7 @@ def dot_product_attention(
         tensor of shape (batch, targets, heads, depth), in the promoted dtype.
 
     Raises:
-        ShapeError: if a rank is not 4.
+        ShapeError: if a rank is not 4, or `bias` or `mask` does not broadcast to the scores.
 
     Example:
 
@@ -101,6 +115,8 @@ def dot_product_attention(
                 f"[dot_product_attention] expected `{name}` of shape (batch, length, heads, depth), "
                 f"got {shapes.shape_of(x)}."
             )
+    if bias is not None or mask is not None:
+        _check_scores(query, key, bias=bias, mask=mask)
     return _attention(query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from kfront import losses as loss_module
 from kfront import metrics as metric_module
-from kfront import optimizers
+from kfront import ops, optimizers
 from kfront.backends import backend_scope
 from kfront.config import floatx
 from kfront.core import codec, tree
@@ -299,7 +299,7 @@ class Trainer(Layer):
         if state.add_loss_used or self._kf_steps().regularized:
             for extra in self.losses:
                 extra = share_of_replica(extra)
-                total = extra if total is None else total + extra
+                total = extra if total is None else ops.add(total, extra)  # halves, where policies are mixed
         if total is None:
             raise ArgumentError(
                 f"[{self.name}] expected a loss: pass `loss=` to `compile`, or call `add_loss` in a layer; got neither."

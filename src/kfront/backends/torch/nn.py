@@ -180,10 +180,9 @@ def _capped_attention(
 # ---- normalization ---------------------------------------------------------------------------------------------------
 
 
-def _trailing(axis: Axes, ndim: int) -> tuple[int, ...] | None:
-    """The axes if they are the last ones in order, else None."""
-    axes = axes_of(axis, ndim)
-    return axes if axes == tuple(range(ndim - len(axes), ndim)) else None
+def _are_last(axes: tuple[int, ...], ndim: int) -> bool:
+    """Whether axes are the last ones in order."""
+    return axes == tuple(range(ndim - len(axes), ndim))
 
 
 def _as(weight: Tensor | None, x: Tensor) -> Tensor | None:
@@ -191,33 +190,34 @@ def _as(weight: Tensor | None, x: Tensor) -> Tensor | None:
     return weight if weight is None or weight.dtype is x.dtype else weight.to(x.dtype)
 
 
+def _lie_along(axes: tuple[int, ...], x: Tensor, *weights: Tensor | None) -> bool:
+    """Whether weights have the sizes of `x` along the axes, as torch's kernels want it; others are broadcast."""
+    sizes = tuple([x.shape[i] for i in axes])
+    return all([w is None or w.shape == sizes for w in weights])
+
+
 def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, axis: Axes, epsilon: float) -> Tensor:
-    if axis in NOTHING:
+    last = x.shape[-1:]
+    if axis == -1 and last and (gamma is None or gamma.shape == last) and (beta is None or beta.shape == last):
+        return torch.layer_norm(x, last, _as(gamma, x), _as(beta, x), epsilon)
+    axes = () if axis in NOTHING else axes_of(axis, x.ndim)
+    if not axes or not _lie_along(axes, x, gamma, beta):
         return OPS["layer_normalization"].body(x, gamma, beta, axis, epsilon)  # type: ignore[misc]
     gamma, beta = _as(gamma, x), _as(beta, x)
-    if axis == -1:
-        return torch.layer_norm(x, (x.shape[-1],), gamma, beta, epsilon)
-    axes = _trailing(axis, x.ndim)
-    if axes is not None:
-        shape = tuple(x.shape[-len(axes) :])
-        gamma = gamma if gamma is None else gamma.reshape(shape)
-        beta = beta if beta is None else beta.reshape(shape)
-        return torch.layer_norm(x, shape, gamma, beta, epsilon)
-    axes = axes_of(axis, x.ndim)
+    if _are_last(axes, x.ndim):
+        return torch.layer_norm(x, x.shape[axes[0] :], gamma, beta, epsilon)
     variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
     out = (x - mean) * torch.rsqrt(variance + epsilon)
     return _affine(out, gamma, beta, axes)
 
 
 def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-07) -> Tensor:
-    if axis in NOTHING:
+    axes = () if axis in NOTHING else axes_of(axis, x.ndim)
+    if not axes or not _lie_along(axes, x, scale):
         return OPS["rms_normalization"].body(x, scale, axis, epsilon)  # type: ignore[misc]
     scale = _as(scale, x)
-    axes = _trailing(axis, x.ndim)
-    if axes is not None:
-        shape = tuple(x.shape[-len(axes) :])
-        return torch.rms_norm(x, shape, scale if scale is None else scale.reshape(shape), epsilon)
-    axes = axes_of(axis, x.ndim)
+    if _are_last(axes, x.ndim):
+        return torch.rms_norm(x, x.shape[axes[0] :], scale, epsilon)
     out = x * torch.rsqrt(torch.mean(x * x, axes, True) + epsilon)
     return _affine(out, scale, None, axes)
 
@@ -365,7 +365,11 @@ def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = Fals
     if from_logits:
         return torch.binary_cross_entropy_with_logits(output, target, None, None, 0)
     edge = epsilon()
-    return _nn.binary_cross_entropy(torch.clamp(output, edge, 1 - edge), target, None, 0)
+    output = torch.clamp(output, edge, 1 - edge)
+    try:
+        return _nn.binary_cross_entropy(output, target, None, 0)
+    except RuntimeError:  # a target outside of 0 and 1, which only this kernel refuses
+        return -torch.lerp(torch.log1p(-output), torch.log(output), target)
 
 
 def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
