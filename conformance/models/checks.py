@@ -15,7 +15,7 @@ from . import running
 from .against_keras import has_keras, in_keras
 from .program import Program
 from .running import Reference, compare, outcome, reference, trained_reference
-from .ways import SELDOM, WAYS, training
+from .ways import EXPORTS, SELDOM, WAYS, training
 
 __all__ = ["CHECKS", "KERAS", "TRAINING", "difference"]
 
@@ -84,10 +84,10 @@ def _to_keras(program: Program, engine: str, want: Reference) -> None:
 
 
 def _from_keras(program: Program, engine: str, want: Reference) -> None:
-    """kfront reads what Keras wrote."""
+    """kfront reads what Keras wrote and reads itself."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/keras.keras"
-        _answer(program, engine, (f'model.save("{path}"); got = []',))
+        _answer(program, engine, (f'model.save("{path}"); got = k.saving.load_model("{path}")(data, training=False)',))
         compare(
             outcome(program, engine, (f'got = k.saving.load_model("{path}")(data, training=False)',)),
             want,
@@ -99,9 +99,25 @@ def _way(name: str) -> Callable[[Program, str, Reference], None]:
     def check(program: Program, engine: str, want: Reference) -> None:
         engines = [*installed(), engine]
         other = engines[(engines.index(engine) + 1) % len(engines)]
-        compare(outcome(program, engine, WAYS[name].lines, other), want, name)
+        try:
+            found = outcome(program, engine, WAYS[name].lines, other)
+        except Exception:
+            if name in EXPORTS and not _takes_any_batch(program):
+                raise NotCompared from None
+            raise
+        compare(found, want, name)
 
     return check
+
+
+def _takes_any_batch(program: Program) -> bool:
+    """Whether the batch is free; it is not where it meets the size of another axis."""
+    twice = "data = k.tree.map_structure(lambda x: np.concatenate([x, x]), data)"
+    try:
+        outcome(program, "numpy", (twice, *EAGER))
+    except Exception:
+        return False
+    return True
 
 
 TRAINING: dict[str, Callable[[Program, str, Reference], None]] = {

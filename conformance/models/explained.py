@@ -1,4 +1,4 @@
-"""Differences from Keras that drawn models show and that are meant, each with its reason and a program that shows it.
+"""Differences from Keras, and limits of engines, that drawn models show, each with its reason and a program.
 
 A row is strict: its program must still differ. docs/differences_from_keras.md and docs/decisions.md tell of them all.
 """
@@ -61,6 +61,12 @@ _MASKED = Program(
     (Node("m", "{f}({0})", ("x",), "masking"), Node("n", "{f}({0}, {0})", ("m",), "attention")),
     ("n",),
 )
+_RESUMED = Program(
+    (_x(6, dtype="int32", low=1, high=7, padded=True), _x(4, name="s")),
+    {"embedding": Make("L.Embedding(7, 4, mask_zero=True)", None), "layer": Make("L.GRU(4)", None)},
+    (Node("e", "{f}({0})", ("x",), "embedding"), Node("n", "{f}({0}, initial_state={1})", ("e", "s"), "layer")),
+    ("n",),
+)
 ROWS = (
     Explained(
         "RandomCrop without training",
@@ -76,7 +82,7 @@ ROWS = (
     ),
     Explained(
         "padding in average pooling",
-        r"AveragePooling.*padding='same'",
+        r"AveragePooling.*padding='same'|average_pool\(.*padding='same'",
         "Keras's fault: on torch padding counts in the mean",
         _one("L.AveragePooling1D(3, padding='same')", _x(5, 4)),
         engines=("torch",),
@@ -129,10 +135,53 @@ ROWS = (
         ),
         engines=("torch", "jax"),
     ),
+    Explained(
+        "quantiles between two values",
+        r"method='nearest'",
+        "of two that are equally near, the one of an even place, as in NumPy; TensorFlow Probability's way differs",
+        _one("", _x(2), call="ops.quantile({0}, 0.3, method='nearest')"),
+        engines=("tensorflow",),
+    ),
+    Explained(
+        "kernels whose size is that of the batch",
+        r"ops\.conv_transpose\(",
+        "JAX pads by numbers that are known when it traces, and the padding depends on the kernel's size",
+        _one("", _x(5, 4), _x(2, 4, name="kernel"), call="ops.conv_transpose({0}, {1})"),
+        way="StableHLO",
+        ways=("StableHLO",),
+        engines=("jax",),
+    ),
+    Explained(
+        "sparsemax",
+        r"sparsemax",
+        "Keras's fault: its results are not the nearest points of the simplex",
+        _one("L.Activation('sparsemax')", _x(6, 4)),
+    ),
+    Explained(
+        "masks beside initial states",
+        r"(?s)[mM]ask.*initial_state=",
+        "a mask counts there too, as documented and as in Keras 2; Keras gives masks to layers of one tensor only",
+        _RESUMED,
+    ),
+    Explained(
+        "spectral normalization in halves",
+        r"(?s)mixed_.*SpectralNormalization\(",
+        "Keras's fault on torch: where policies are mixed, the kernel stays as it is",
+        dataclasses.replace(_one("L.SpectralNormalization(layer=L.Dense(4))", _x(6)), policy="mixed_float16"),
+        way="training in Keras",
+        ways=("training in Keras",),
+        engines=("torch",),
+    ),
+    Explained(
+        "spectral normalization of an Embedding",
+        r"SpectralNormalization\(layer=L\.Embedding",
+        "Keras's fault: outputs are cast to the dtype of the inputs, so that vectors of tokens become zeros",
+        _one("L.SpectralNormalization(layer=L.Embedding(7, 3))", _x(6, dtype="int32", low=1, high=7)),
+    ),
 )
 
 
 def explains(program: Program, engine: str, way: str) -> Iterator[Explained]:
     """The rows that may explain a difference."""
-    text = "\n".join(program.building)
+    text = program.text()
     return (r for r in ROWS if way in r.ways and engine in r.engines and re.search(r.pattern, text))

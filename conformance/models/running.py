@@ -84,7 +84,7 @@ def _judged(program: Program, exact: Arrays, moved: Arrays, rounded: Arrays) -> 
     same, times, rounding = (HALF_SAME, HALF_TIMES, HALF_ROUNDING) if half else (SAME, TIMES, ROUNDING)
     same = QUANTIZED if program.quantized else same
     for want, near, own in zip(exact, moved, rounded, strict=True):
-        if not (want.shape == near.shape == own.shape and np.isfinite(want).all()):
+        if not (want.shape == near.shape == own.shape and all(np.isfinite(x).all() for x in (want, near, own))):
             return None
         if want.dtype.kind not in "fc":
             if not (np.array_equal(want, near) and np.array_equal(want, own)):

@@ -34,6 +34,7 @@ WITHOUT = {
 WITHOUT_OPS = {
     "empty_like": "its numbers are what happens to be in memory",
     **dict.fromkeys(("svd", "eigh", "eig"), "vectors may have either sign"),
+    **dict.fromkeys(("digitize", "searchsorted"), "an operand must be in order, which drawn ones are not"),
     "lu_factor": "torch and TensorFlow refuse singular matrices, as padded data are",
 }
 _PUBLIC = {"GroupedQueryAttention": "GroupQueryAttention"}  # names in files, where they are others

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-__all__ = ["SELDOM", "WAYS", "Way", "training", "written"]
+__all__ = ["EXPORTS", "SELDOM", "WAYS", "Way", "training", "written"]
 
 TENSORS = "k.tree.map_structure(k.ops.convert_to_tensor, data)"
 SELDOM = {"jax": 10}  # when `quick`, one program in so many runs eagerly: JAX compiles each op for each shape
@@ -97,6 +97,8 @@ WAYS = {
         12,
     ),
 }
+
+EXPORTS = ("torch.export", "SavedModel", "StableHLO")  # with the batch's size left open
 
 
 def training(eagerly: bool = False) -> tuple[str, ...]:
