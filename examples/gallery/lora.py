@@ -30,7 +30,7 @@ for layer in model.layers[:2]:
     layer.bias.trainable = False
 large = kfront.Sequential([*model.layers[:2], layers.Dense(1)])
 large.compile(
-    kfront.optimizers.Adam(1e-2), kfront.losses.BinaryCrossentropy(from_logits=True),
+    kfront.optimizers.Adam(3e-3), kfront.losses.BinaryCrossentropy(from_logits=True),
     metrics=[kfront.metrics.BinaryAccuracy(threshold=0.0)],
 )  # fmt: skip
 history = large.fit(
