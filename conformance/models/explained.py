@@ -152,6 +152,20 @@ ROWS = (
         engines=("jax",),
     ),
     Explained(
+        "padding for kernels whose size is that of the batch",
+        r"ops\.(depthwise_|separable_)?conv\(.*padding='same'",
+        "torch.export keeps only whether the padding has equal sides, which an open size does not say",
+        _one(
+            "",
+            _x(1, 4),
+            _x(1, 2, name="kernel"),
+            call="ops.depthwise_conv({0}, {1}, padding='same', data_format='channels_first')",
+        ),
+        way="torch.export",
+        ways=("torch.export",),
+        engines=("torch",),
+    ),
+    Explained(
         "sparsemax",
         r"sparsemax",
         "Keras's fault: its results are not the nearest points of the simplex",
@@ -162,6 +176,12 @@ ROWS = (
         r"(?s)[mM]ask.*initial_state=",
         "a mask counts there too, as documented and as in Keras 2; Keras gives masks to layers of one tensor only",
         _RESUMED,
+    ),
+    Explained(
+        "quantized layers over time",
+        r"(?s)TimeDistributed\(.*quantize\(",
+        "Keras's fault: after `quantize`, outputs are some hundred times what they were",
+        dataclasses.replace(_one("L.TimeDistributed(layer=L.Dense(4))", _x(6, 4)), quantized="int8"),
     ),
     Explained(
         "spectral normalization in halves",

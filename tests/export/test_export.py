@@ -452,6 +452,25 @@ def test_a_folder_of_other_things_is_kept(tmp_path):
     assert os.listdir(tmp_path) == ["m"]
 
 
+@needs["torch"]
+@pytest.mark.parametrize("name", ["take_along_axis", "nanmedian", "nanquantile"])
+def test_ops_that_pick_leave_the_batch_open(name, tmp_path):
+    """Written by one size of the batch, run with another; the oracle is NumPy."""
+    import torch
+
+    rest = {"take_along_axis": (), "nanmedian": (1,), "nanquantile": (0.3, 1)}[name]
+    pick = getattr(np, name)
+    with kfront.backend_scope("torch"):
+        inputs = kfront.Input((3,))
+        taken = [ops.cast(inputs[:, :1] > 0, "int32"), 1] if name == "take_along_axis" else rest
+        model = kfront.Model(inputs, getattr(ops, name)(inputs, *taken))
+        model.export(tmp_path / "m.pt2", format="torch", verbose=False)
+        x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+        got = torch.export.load(tmp_path / "m.pt2").module()(torch.from_numpy(x))
+    wanted = pick(x, (x[:, :1] > 0).astype(int), 1) if name == "take_along_axis" else pick(x, *rest)
+    np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-6)
+
+
 @needs["tensorflow"]
 def test_exports_replace_older_ones_or_leave_them(tmp_path):
     class Broken(kfront.Model):

@@ -45,7 +45,11 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Tens
     if axis is None:
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
     n = x.shape[axis]
-    return torch.take_along_dim(x, torch.where(indices < 0, indices + n, indices), axis)
+    indices = torch.where(indices < 0, indices + n, indices)
+    axis = axis % x.ndim
+    if all([a == b for i, (a, b) in enumerate(zip(x.shape, indices.shape, strict=False)) if i != axis]):
+        return torch.gather(x, axis, indices)  # `take_along_dim` would fix the sizes in an export
+    return torch.take_along_dim(x, indices, axis)
 
 
 def get_item(x: Tensor, key: Any) -> Tensor:
