@@ -15,7 +15,7 @@ from . import running
 from .against_keras import has_keras, in_keras
 from .program import Program
 from .running import Reference, compare, outcome, reference, trained_reference
-from .ways import EXPORTS, SELDOM, WAYS, training
+from .ways import SELDOM, WAYS, training
 
 __all__ = ["CHECKS", "KERAS", "TRAINING", "difference"]
 
@@ -102,7 +102,7 @@ def _way(name: str) -> Callable[[Program, str, Reference], None]:
         try:
             found = outcome(program, engine, WAYS[name].lines, other)
         except Exception:
-            if name in EXPORTS and not _takes_any_batch(program):
+            if WAYS[name].exported and not _takes_any_batch(program):
                 raise NotCompared from None
             raise
         compare(found, want, name)

@@ -138,7 +138,7 @@ ROWS = (
     Explained(
         "quantiles between two values",
         r"method='nearest'",
-        "of two that are equally near, the one of an even place, as in NumPy; TensorFlow Probability's way differs",
+        "of two that are equally near, the one of an even place, as in NumPy; Keras on TensorFlow takes the other",
         _one("", _x(2), call="ops.quantile({0}, 0.3, method='nearest')"),
         engines=("tensorflow",),
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-__all__ = ["EXPORTS", "SELDOM", "WAYS", "Way", "training", "written"]
+__all__ = ["SELDOM", "WAYS", "Way", "training", "written"]
 
 TENSORS = "k.tree.map_structure(k.ops.convert_to_tensor, data)"
 SELDOM = {"jax": 10}  # when `quick`, one program in so many runs eagerly: JAX compiles each op for each shape
@@ -24,11 +24,13 @@ class Way(NamedTuple):
         lines: what is run.
         engines: where.
         share: when `quick`, one program in so many is run so.
+        exported: whether it is an export, with the batch's size left open.
     """
 
     lines: tuple[str, ...]
     engines: tuple[str, ...] = ("numpy", "torch", "jax", "tensorflow")
     share: int = 3
+    exported: bool = False
 
 
 OTHER = "got = other(data, training=False)"
@@ -38,7 +40,7 @@ def _exported(path: str, more: str, engine: str, read: str, share: int) -> Way:
     """Written for another runtime, with the batch's size left open, and read there."""
     opened = "opened = k.tree.map_structure(lambda x: k.InputSpec(x.dtype, (None, *x.shape[1:])), data)"
     export = f'model.export("{{folder}}/{path}", {more}verbose=False, input_signature=[opened])'
-    return Way((f"{opened}; {export}", read), (engine,), share)
+    return Way((f"{opened}; {export}", read), (engine,), share, exported=True)
 
 
 WAYS = {
@@ -97,8 +99,6 @@ WAYS = {
         12,
     ),
 }
-
-EXPORTS = ("torch.export", "SavedModel", "StableHLO")  # with the batch's size left open
 
 
 def training(eagerly: bool = False) -> tuple[str, ...]:

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 INT4 = (-8, 7)
 
 
+def _inverse(order: Sequence[int]) -> list[int]:
+    """The permutation that undoes another; in Python, since torch's compiler takes NumPy's results for tensors."""
+    return [order.index(i) for i in range(len(order))]
+
+
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """How a weight is cut up.
@@ -88,7 +93,7 @@ class Layout:
         """A stored scale in a shape that broadcasts against the weight."""
         order = (*self.inputs, *self.outputs)
         spread = ops.reshape(stored, tuple(1 if i in self.inputs else self.shape[i] for i in order))
-        return ops.transpose(spread, sorted(range(len(order)), key=order.__getitem__))
+        return ops.transpose(spread, _inverse(order))
 
 
 class QuantizedWeight(DerivedWeight):
@@ -238,9 +243,7 @@ class CalibratedWeight(QuantizedWeight):
         matrix = dequantize_grouped(self.unpacked(), read(self.scale), read(self.zero), read(self.group), 1)
         if self.factors is not None:
             matrix = ops.divide(matrix, read(self.factors))
-        return ops.transpose(
-            ops.reshape(matrix, self._sizes), sorted(range(len(self._order)), key=self._order.__getitem__)
-        )
+        return ops.transpose(ops.reshape(matrix, self._sizes), _inverse(self._order))
 
     def unpacked(self) -> Tensor:
         """The matrix of values, one in a byte."""

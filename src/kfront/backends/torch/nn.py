@@ -365,11 +365,10 @@ def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = Fals
     if from_logits:
         return torch.binary_cross_entropy_with_logits(output, target, None, None, 0)
     edge = epsilon()
-    output = torch.clamp(output, edge, 1 - edge)
     try:
-        return _nn.binary_cross_entropy(output, target, None, 0)
-    except RuntimeError:  # a target outside of 0 and 1, which only this kernel refuses
-        return -torch.lerp(torch.log1p(-output), torch.log(output), target)
+        return _nn.binary_cross_entropy(torch.clamp(output, edge, 1 - edge), target, None, 0)
+    except RuntimeError:  # NaN, or a target outside of 0 and 1, which only this kernel refuses
+        return OPS["binary_crossentropy"].body(target, output)  # type: ignore[misc]
 
 
 def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
