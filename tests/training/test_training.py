@@ -7,6 +7,8 @@ import traceback
 
 import numpy as np
 import pytest
+from tests.conftest import ENGINES
+from tests.losses import keras_side
 
 import kfront
 from kfront import callbacks, layers, ops
@@ -414,3 +416,67 @@ def test_tracebacks_show_kfront_only_if_asked(filtering, backend):
         model.predict(X, verbose=0, callbacks=[Own()])
     names = [f.filename for f in traceback.extract_tb(e.value.__traceback__)]
     assert any("training/loop.py" in n for n in names) is not filtering
+
+
+OF_BATCHES: list[tuple[str, dict, str, str]] = [  # losses that are no means over samples
+    ("Dice", {}, "binary", "unit"),
+    ("dice", {}, "binary", "unit"),
+    ("Tversky", {}, "binary", "unit"),
+    ("CosineSimilarity", {"axis": 0}, "real", "logits"),
+]
+
+
+@pytest.mark.parametrize("engine", [e for e in ("numpy", "torch") if e in ENGINES])
+@pytest.mark.parametrize(
+    "case, mode",
+    [
+        pytest.param(case, mode, id=f"{case[0]}-{case[1]}-{mode}")
+        for case in (*keras_side.LOSSES, *OF_BATCHES)
+        for mode in ("plain", "weights", "mask", "added loss")
+        if mode in ("plain", "added loss") or "axis" not in case[1]
+    ],
+)
+def test_evaluation_without_callbacks_is_that_of_each_batch(case, mode, engine):
+    """Engines that compile nothing measure several batches at once; the oracle is the loop batch by batch."""
+    cls, config, true, pred = case
+    found = {name: np.concatenate([x] * 30) for name, x in keras_side.data().items()}
+    y, x, weights = found[true], found[pred], found["w_batch"] if mode == "weights" else None
+    if mode == "mask":
+        x[::3, 1] = 0.0
+    step = {"mask": layers.Masking, "added loss": lambda: layers.ActivityRegularization(0.1)}.get(mode, layers.Identity)
+    measured = [(m, c) for m, c, *names in keras_side.METRICS if names == [true, pred]]
+    given = {"batch_size": 7, "verbose": 0, "return_dict": True, "sample_weight": weights}
+    with kfront.backend_scope(engine):
+        measured = [getattr(kfront.metrics, m)(**c) for m, c in measured if mode != "mask" or not c]
+        means = [m for m in measured if isinstance(m, kfront.metrics.MeanMetricWrapper)]
+        model = kfront.Sequential([layers.Input(x.shape[1:]), step()])
+        for reduction in ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"):
+            for metrics in ([], means, measured, [_middle]) if reduction == "mean" else ([],):
+                loss = getattr(kfront.losses, cls)
+                if isinstance(loss, type):
+                    loss = loss(reduction=reduction, **keras_side.config_of(config))
+                model.compile(loss=loss, metrics=metrics)
+                seen = []
+                each = callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: seen.append(batch))
+                want, got = model.evaluate(x, y, callbacks=[each], **given), model.evaluate(x, y, **given)
+                assert len(seen) == 18
+                for name, value in want.items():
+                    np.testing.assert_allclose(got[name], value, rtol=3e-6, atol=1e-6)
+
+
+def _middle(y_true, y_pred):
+    """A metric that is no mean over samples."""
+    return ops.median(y_pred)
+
+
+@pytest.mark.parametrize("size, count", [(2, 2), (7_000, 3), (70_000, 22)])
+def test_evaluation_measures_few_times_where_no_callback_looks(monkeypatch, size, count):
+    """On an engine that compiles nothing: 22 batches with one sample each, that have so many outputs."""
+    calls, cls = [], kfront.losses.MeanSquaredError
+    plain = cls._kf_mean
+    monkeypatch.setattr(cls, "_kf_mean", lambda *args: calls.append(args) or plain(*args))
+    with kfront.backend_scope("numpy"):
+        model = kfront.Sequential([layers.Input((4,)), layers.Dense(size)])
+        model.compile(loss=cls())
+        model.evaluate(X, np.zeros((22, size), "float32"), batch_size=1, verbose=0)
+    assert len(calls) == count

@@ -22,6 +22,7 @@ from kfront.core.tracking import structure
 from kfront.core.typing import Backend, CallbacksLike, Config
 from kfront.training.data import Data, make_data
 from kfront.training.data.arrays import check_sizes, class_weights, to_array
+from kfront.training.gathered import Gathered
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.progress import Progress
 
@@ -424,8 +425,9 @@ def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str,
 
 def _test_batches(model: Trainer, batches: Iterator[Batch], data: Data, callbacks: CallbackList) -> None:
     b, fields = model._kf_backend, model.__dict__
-    function = model._kf_steps().test_function()
     hooks = callbacks.test_batch_hooks
+    gathered = None if hooks else Gathered.of(model._kf_steps())
+    function = gathered or model._kf_steps().test_function()
     fresh = data.fresh or (data.stays and not hooks)
     model._kf_last_logs = None
     for step, batch in enumerate(batches):
@@ -437,6 +439,8 @@ def _test_batches(model: Trainer, batches: Iterator[Batch], data: Data, callback
             callbacks.on_test_batch_end(step, model._kf_logs() if out is None else python_lazy(out, b))
         if model.stop_evaluating:
             break
+    if gathered is not None:
+        gathered.flush()
 
 
 def predict(model: Trainer, data: Data, plan: Plan) -> Any:

@@ -154,14 +154,20 @@ class StepMaker:
 
     def test_on(self, x: Any, y: Any, weight: object) -> dict[str, Any] | None:
         """Forward and metrics; returns what a `compute_metrics` of the model's own does."""
-        model = self.model
-        with model._kf_backend.no_grad():
-            y_pred = self.forward(x, False)
-            loss = self._loss(x, y, y_pred, weight, False)
-            logs = self._track(model, x, y, y_pred, weight, loss)
+        with self.model._kf_backend.no_grad():
+            return self.measure(x, y, self.forward(x, False), weight)
+
+    def measure(self, x: Tensor, y: Tensor, y_pred: object, weight: object) -> dict[str, Any] | None:
+        """The part of `test_on` that comes after the model."""
+        logs = self._track(self.model, x, y, y_pred, weight, self._loss(x, y, y_pred, weight, False))
         if state.add_loss_used:
-            model._clear_losses()
+            self.model._clear_losses()
         return logs
+
+    @property
+    def measures_itself(self) -> bool:
+        """Whether losses or metrics of a batch are computed by code of the model's own."""
+        return self._own_loss or self._own_metrics
 
     def forward(self, x: object, training: bool) -> Any:
         """The model's outputs with the training flag set."""
@@ -182,7 +188,7 @@ class StepMaker:
         return own(y, y_pred, weight)
 
     def _track(self, model: Trainer, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: Tensor) -> Any:
-        model._loss_tracker.update_state(whole_of_replicas(loss), _batch_size(x))
+        model._loss_tracker.update_state(whole_of_replicas(loss), batch_size(x))
         if self._own_metrics:  # its results need not be those of `model.metrics`
             return model.compute_metrics(x, y, y_pred, weight)
         return model._kf_update_metrics(y, y_pred, weight)
@@ -490,7 +496,7 @@ def _takes_state(method: AnyCallable, backend: Backend) -> bool:
     )
 
 
-def _batch_size(x: Tensor) -> object:
+def batch_size(x: Tensor) -> object:
     """The size of the first axis: an int where it is known, else a scalar tensor."""
     while isinstance(x, (dict, list, tuple)):
         given = [v for v in (x.values() if isinstance(x, dict) else x) if v is not None]  # optional inputs may be None
