@@ -45,7 +45,7 @@ from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, make_tracker, rebuild, saved_state
 from kfront.layers.call_signature import CallInfo, build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
-from kfront.layers.inputs import convert_inputs, passing_dtypes
+from kfront.layers.inputs import convert_inputs, passing_dtypes, uncast
 from kfront.layers.losses import LossOwner
 from kfront.layers.owner import Owner
 from kfront.layers.sublayer_policies import apply_policies, decoded, keep_quantizers, serialized_policy, with_quantizers
@@ -554,7 +554,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             out = tree.map_structure(abstract, out)
         else:
             kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._kf_explicit(named)}
-            out = record(self, args, kwargs, specs_of_constants(self, out))
+            out = record(self, *uncast(args, kwargs), specs_of_constants(self, out))
         if self.supports_masking and named:
             self._kf_pass_mask(named, info, out)
         elif state.depth == 1 and named:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kfront.core import tree
 from kfront.core.dtypes import at_least_single, is_float
-from kfront.core.spec import KerasTensor, is_text
+from kfront.core.spec import Abstract, KerasTensor, is_text
 from kfront.core.state import state
 from kfront.core.typing import Backend, TensorLike
 from kfront.core.variable import Variable
@@ -48,11 +48,7 @@ def convert_inputs(
 
     def one(x: Any, dtype: str = compute) -> Any:
         if isinstance(x, KerasTensor):
-            if not casts or not is_float(x.dtype) or x.dtype == dtype:
-                return x
-            out: Any = cast(x, dtype)
-            out._keras_mask = x._keras_mask
-            return out
+            return x if not casts or not is_float(x.dtype) or x.dtype == dtype else _as_cast(x, dtype)
         if is_text(x):
             return b.convert(x) if "string" in b.dtypes else x
         if isinstance(x, Variable):
@@ -79,6 +75,20 @@ def convert_inputs(
     if args:
         args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
     return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}
+
+
+def _as_cast(x: KerasTensor, dtype: str) -> KerasTensor:
+    """What stands for a symbolic tensor within a layer that casts it: the graph has the tensor itself, see `uncast`."""
+    out = (Abstract if type(x) is Abstract else KerasTensor)(x.shape, dtype, x.sparse)
+    out._keras_mask = x._keras_mask
+    if type(out) is KerasTensor:
+        out._kf_source = x
+    return out
+
+
+def uncast(args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
+    """The arguments with the symbolic tensors that a layer was called with, for what `convert_inputs` made of them."""
+    return tree.map_structure(lambda x: getattr(x, "_kf_source", x), (args, kwargs))
 
 
 @functools.cache

@@ -22,6 +22,7 @@ class Noted(layers.Layer):
 for seed in range(40):
     draw = random.Random(seed)
     keras.utils.clear_session()
+    keras.config.set_dtype_policy("mixed_bfloat16" if seed % 4 == 3 else "float32")
     inputs = [keras.Input((2,), name=f"input{i}") for i in range(draw.randint(1, 3))]
     tensors = list(inputs)
     shared = Noted(name="shared")
@@ -32,7 +33,9 @@ for seed in range(40):
     model = keras.Model(inputs, draw.sample(tensors[len(inputs) :], draw.randint(1, 3)))
     ran.clear()
     model([ops.ones((1, 2))] * len(inputs))
-    show(f"model {seed}", [ran, [layer.name for layer in model.layers]])
+    show(f"model {seed}", [ran, [operation.name for operation in model.operations]])
+    show("what layers are given", [[x.dtype for x in keras.tree.flatten(layer.input)] for layer in model.layers[-2:]])
+keras.config.set_dtype_policy("float32")
 
 # a layer that moves its state at each call, on two inputs of the same depth
 one, two = keras.Input((4,)), keras.Input((4,))
