@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import tempfile
 from collections.abc import Callable
@@ -111,13 +112,14 @@ def _way(name: str) -> Callable[[Program, str, Reference], None]:
 
 
 def _takes_any_batch(program: Program) -> bool:
-    """Whether the batch is free; it is not where it meets the size of another axis."""
+    """Whether the batch is free; it is not where it meets the size of another axis, or is that of one."""
     twice = "data = k.tree.map_structure(lambda x: np.concatenate([x, x]), data)"
+    every = dataclasses.replace(program, outputs=tuple(n.name for n in program.nodes))
     try:
-        outcome(program, "numpy", (twice, *EAGER))
+        once, both = (outcome(every, "numpy", (*more, *EAGER)) for more in ((), (twice,)))
     except Exception:
         return False
-    return True
+    return all(a.shape[1:] == b.shape[1:] for a, b in zip(once, both, strict=True))
 
 
 TRAINING: dict[str, Callable[[Program, str, Reference], None]] = {

@@ -358,7 +358,8 @@ def add_tokens(d: Drawing) -> None:
     tokens = [v for v in d.values if v.array.dtype.kind == "i" and len(v.sizes) == 2]
     main = d.pick(tokens) if tokens and d.rng.random() < 0.5 else d.input((6,), "int32", 1, 7, padded=True)
     options = (("input_dim", "7"), ("output_dim", "4"), ("mask_zero", "True"))
-    if main.array.min() < 0 or main.array.max() > 6:
+    among = [i for i in d.inputs if i.name == main.name]
+    if main.array.min() < 0 or main.array.max() > 6 or any(i.high > 7 for i in among):
         raise Refused("no tokens")
     d.call("{f}({0})", [main], d.layer(Make("L.Embedding", options)))
 
@@ -454,7 +455,7 @@ def _finished(d: Drawing) -> Program:
     lora, quantized = d.rng.choices(((0, ""), (2, ""), (0, "int8")), (86, 7, 7))[0]
     if quantized and policy == "mixed_float16":
         policy = "float32"  # refused: sums of int8 products overflow
-    if any("constraint" in str(make) for make in d.layers.values()):
-        lora = 0  # the sum would escape the constraint: refused
+    if any("constraint" in str(make) or "Ternary" in str(make) for make in d.layers.values()):
+        lora = 0  # refused: the sum would escape the constraint, or the three values
     parts = tuple(d.inputs), dict(d.layers), tuple(d.nodes), tuple(outputs)
     return Program(*parts, named, policy, lora, quantized, d.noisy).needed()

@@ -67,6 +67,12 @@ _RESUMED = Program(
     (Node("e", "{f}({0})", ("x",), "embedding"), Node("n", "{f}({0}, initial_state={1})", ("e", "s"), "layer")),
     ("n",),
 )
+_VIEWED = Program(
+    (_x(4),),
+    {"layer": Make("L.Dense(3)", None)},
+    (Node("d", "{f}({0})", ("x",), "layer"), Node("n", "ops.view({0})", ("d",))),
+    ("n", "d"),
+)
 ROWS = (
     Explained(
         "RandomCrop without training",
@@ -143,17 +149,38 @@ ROWS = (
         engines=("tensorflow",),
     ),
     Explained(
-        "kernels whose size is that of the batch",
-        r"ops\.conv_transpose\(",
-        "JAX pads by numbers that are known when it traces, and the padding depends on the kernel's size",
-        _one("", _x(5, 4), _x(2, 4, name="kernel"), call="ops.conv_transpose({0}, {1})"),
-        way="StableHLO",
-        ways=("StableHLO",),
+        "quantiles of other methods in functional models",
+        r"(quantile|percentile)\(.*method='(?!linear)",
+        "Keras's fault: the operation in its graph does not keep the method, and takes the linear one",
+        _one("", _x(4), call="ops.quantile({0}, 0.3, method='lower')"),
+        engines=("torch", "tensorflow"),
+    ),
+    Explained(
+        "normalization along an axis that is not the last",
+        r"(Layer|RMS)Normalization\(.*axis=[0-9]",
+        "Keras's fault: on torch it normalizes along the last axes that have the same sizes",
+        _one("L.LayerNormalization(axis=1)", _x(4, 4)),
+        engines=("torch",),
+    ),
+    Explained(
+        "training of SpectralNormalization on JAX",
+        r"SpectralNormalization\(",
+        "gradients and updates are those of the normalized weight on every engine; Keras on JAX takes the other one",
+        _one("L.SpectralNormalization(L.Dense(4))", _x(4)),
+        way="training in Keras",
         engines=("jax",),
     ),
     Explained(
+        "gradients of view",
+        r"ops\.view\(",
+        "Keras's fault: what comes through `view` has no gradient on torch, and an error on TensorFlow",
+        _VIEWED,
+        way="training in Keras",
+        engines=("torch",),
+    ),
+    Explained(
         "padding for kernels whose size is that of the batch",
-        r"ops\.(depthwise_|separable_)?conv\(.*padding='same'",
+        r"ops\.(depthwise_|separable_)?conv(_transpose)?\(.*padding='same'",
         "torch.export keeps only whether the padding has equal sides, which an open size does not say",
         _one(
             "",

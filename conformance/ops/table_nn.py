@@ -123,6 +123,7 @@ def _pooling() -> list[Entry]:
                 add = e if rank < 3 else e.edge
                 add(_image(rank, layout, 2), pool, stride, padding=padding, data_format=layout)
         e(floats(2, 6, 7, 3), (2, 3), (1, 2), padding="same").edge(floats(0, 6, 3), 2)
+        e.edge(floats(2, 1, 1, 1, 3), 3, padding="same").edge(floats(2, 1, 1, 3), (3, 5), padding="same")
     m.kinks = (Kink((np.ones((1, 3, 1)), 2, 1), (np.array([[[1.0], [1.0], [0.0]]]),)),)  # the first of equals
     m.edge(-floats(1, 3, 1, low=1, high=2), 2, 2, "same").edge(ints(2, 6, 3), 2)
     return [m, a]
@@ -182,6 +183,9 @@ def _normalization() -> list[Entry]:
     b(floats(2, 3, 4), floats(3), floats(3, low=0.1), 1, offset=floats(3), scale=floats(3), epsilon=0.1)
     b(floats(2, 4), floats(4), floats(4, low=0.1), -1, floats(4), floats(4))(
         floats(2, 4), floats(4), floats(4, low=0.1), 1, None, floats(4)
+    )
+    b.edge(floats(2, 3, 4), floats(1), floats(1, low=0.1), -1).edge(
+        floats(2, 3, 4), floats(4), floats(4, low=0.1), -1, floats(1), floats(1)
     )
     y = Entry("layer_normalization", _layer, tol(8, 6, 8), ("float", "fixed"), far=True)
     y(floats(2, 3, 4)).also(*_ALL)(floats(2, 3, 4), floats(4), floats(4)).also("float16")

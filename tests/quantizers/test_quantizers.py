@@ -114,6 +114,31 @@ def test_a_model_is_quantized_saved_and_adapted(backend, mode, tmp_path):
         assert np.abs(merged - again.predict(X, verbose=0)).max() < 0.3
 
 
+INSIDE = {
+    "constraint": lambda: layers.Dense(3, kernel_constraint="non_neg", kernel_initializer="ones"),
+    "spectral": lambda: layers.SpectralNormalization(layers.Dense(3)),
+    "spectral in time": lambda: layers.TimeDistributed(layers.SpectralNormalization(layers.Dense(3))),
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_what_stands_around_a_weight_lets_it_be_quantized(backend, name, tmp_path):
+    """The oracle is the model before, and its own file."""
+    inputs = kfront.Input((2, 5))
+    one = kfront.Model(inputs, INSIDE[name]()(inputs))
+    x = np.random.default_rng(0).normal(size=(4, 2, 5)).astype("float32")
+    before = one.predict(x, verbose=0)
+    assert one.quantize("int8").num_quantized == 1
+    after = one.predict(x, verbose=0)
+    assert 0 < np.abs(after - before).max() < 0.03 * np.abs(before).max()
+    np.testing.assert_array_equal(backend.to_numpy(one(x, training=True)), after)
+    assert "float32" not in {w.dtype for w in one.weights if w.path.endswith("kernel")}
+    one.save(tmp_path / "m.keras")
+    for again in (kfront.models.load_model(tmp_path / "m.keras"), kfront.models.clone_model(one)):
+        again.set_weights(one.get_weights())
+        np.testing.assert_array_equal(again.predict(x, verbose=0), after)
+
+
 def test_float8_trains(trainable_backend):
     one = model()
     one.quantize("float8")

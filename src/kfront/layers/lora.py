@@ -102,7 +102,7 @@ class LoraLayer(OptionLayer):
             raise ArgumentError(f"[{self.name}] expected `enable_lora` to be called once, it was called before.")
         if base is None:
             raise NotBuiltError(f"[{self.name}] expected a built layer for `enable_lora`; call it on data first.")
-        if base.constraint is not None:
+        if getattr(self, f"{name}_constraint", base.constraint) is not None:
             raise ArgumentError(
                 f"[{self.name}] expected no `{name}_constraint` together with LoRA: the sum would escape it; remove it."
             )

@@ -397,8 +397,6 @@ class Quantizable(LoraLayer):
             return self.quantized_build(getattr(self, name).shape, "float8", config)
         adapted = getattr(self, name) if self.lora_enabled else None
         base = self._base if adapted is not None else getattr(self, name)
-        if base.constraint is not None:
-            raise ArgumentError(f"[{self.name}] expected no `{name}_constraint` for `quantize`; remove it.")
         value = base.numpy()
         self._kf_disown(base)
         self.quantized_build(base.shape, config.mode, config)

@@ -11,6 +11,7 @@ from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.core.variable import AutocastScope, read
 from kfront.initializers import TruncatedNormal
 from kfront.layers.base import InputSpec, Layer
+from kfront.layers.quantized import QuantizedWeight
 from kfront.layers.wrappers import Wrapper
 
 _SMALL = 1e-12  # of squared norms
@@ -62,12 +63,8 @@ class SpectralNormalization(Wrapper):
         """Build the layer inside, and the estimate of the singular vector."""
         super().build(input_shape)
         self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
-        weight = next((w for n in ("kernel", "embeddings") if (w := getattr(self.layer, n, None)) is not None), None)
-        if weight is None:
-            raise ArgumentError(
-                f"[{self.name}] expected a layer with `kernel` or `embeddings`, got {type(self.layer).__name__}."
-            )
-        self.kernel = weight
+        self._kf_quantized()
+        weight = self.kernel
         self.vector_u = self.add_weight(
             shape=(1, weight.shape[-1]),
             initializer=TruncatedNormal(stddev=0.02),
@@ -76,9 +73,17 @@ class SpectralNormalization(Wrapper):
             trainable=False,
         )
 
+    def _kf_quantized(self) -> None:
+        weight = next((w for n in ("kernel", "embeddings") if (w := getattr(self.layer, n, None)) is not None), None)
+        if weight is None:
+            raise ArgumentError(
+                f"[{self.name}] expected a layer with `kernel` or `embeddings`, got {type(self.layer).__name__}."
+            )
+        self.kernel = weight
+
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
-        if training:
+        if training and not isinstance(self.kernel, QuantizedWeight):
             self._normalize()
         return self.layer(inputs)
 

@@ -61,6 +61,9 @@ class Wrapper(OptionLayer):
         if not self.layer.built:
             self.layer.build(input_shape)
 
+    def _kf_quantized(self) -> None:
+        """The layer inside has been quantized."""
+
     def get_config(self) -> Config:
         """Constructor arguments."""
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}

@@ -13,6 +13,7 @@ from kfront.layers.input_layer import InputLayer
 from kfront.layers.lora import LowRankWeight
 from kfront.layers.quantized import Quantizable, QuantizedWeight
 from kfront.layers.sublayer_policies import place
+from kfront.layers.wrappers import Wrapper
 from kfront.models.calibrating import calibrate
 from kfront.quantizers.configs import CALIBRATED, config_for
 from kfront.quantizers.report import QuantizationReport, render_storage
@@ -55,6 +56,12 @@ def quantize_model(
     else:
         for layer in chosen:
             layer.quantize(config.mode, type_check, config)
+    for layer in layers:
+        if isinstance(layer, Wrapper):
+            layer._kf_quantized()
+    for layer in layers:
+        if isinstance(layer, Wrapper):
+            layer._kf_quantized()
     model._kf_steps().clear()
     report = QuantizationReport(config.mode)
     for layer in layers:

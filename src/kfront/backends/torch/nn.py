@@ -234,7 +234,10 @@ def batch_normalization(
 ) -> Tensor:
     ndim = x.ndim
     axis = axis + ndim if axis < 0 else axis
-    if not nesting.func and not (torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad)):
+    size = x.shape[axis : axis + 1]
+    fit = mean.shape == size == variance.shape and (scale is None or scale.shape == size)  # else they broadcast
+    fit = fit and (offset is None or offset.shape == size) and not nesting.func
+    if fit and not (torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad)):
         if axis == ndim - 1 and ndim > 1:
             flat = x.reshape(-1, x.shape[-1])
             return torch.batch_norm(flat, scale, offset, mean, variance, False, 0.0, epsilon, True).reshape(x.shape)
@@ -365,6 +368,8 @@ def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = Fals
     if from_logits:
         return torch.binary_cross_entropy_with_logits(output, target, None, None, 0)
     edge = epsilon()
+    if torch.compiler.is_compiling():
+        return OPS["binary_crossentropy"].body(target, output)  # type: ignore[misc]
     try:
         return _nn.binary_cross_entropy(torch.clamp(output, edge, 1 - edge), target, None, 0)
     except RuntimeError:  # NaN, or a target outside of 0 and 1, which only this kernel refuses

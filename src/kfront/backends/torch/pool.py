@@ -42,12 +42,13 @@ def average_pool(inputs: Tensor, pool_size: Sizes, strides: Sizes | None, paddin
     x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
     wide, pads = padded(x, size, steps, padding)
     pool = _AVERAGE[len(size)]
-    if wide is x:
+    if wide is x and (len(size) < 3 or all(n >= w for n, w in zip(x.shape[2:], size, strict=True))):
         out = pool(x, size, steps, pads, False, False)  # type: ignore[misc]
-    else:  # padding that differs between sides: divide by the share of each window that lies inside
+    else:  # padding that differs between sides, or windows larger than the input, which avg_pool3d refuses
+        sides = [p for p in reversed(pads) for _ in range(2)]
         ones = torch.ones((1, 1, *x.shape[2:]), dtype=x.dtype, device=x.device)
-        inside = pool(padded(ones, size, steps, padding)[0], size, steps)  # type: ignore[misc]
-        out = pool(wide, size, steps) / inside  # type: ignore[misc]
+        inside = pool(F.pad(padded(ones, size, steps, padding)[0], sides), size, steps)  # type: ignore[misc]
+        out = pool(F.pad(wide, sides), size, steps) / inside  # divided by the share of each window that lies inside
     return leave(out, inputs.ndim, data_format)
 
 
