@@ -168,6 +168,7 @@ ROWS = (
         "gradients and updates are those of the normalized weight on every engine; Keras on JAX takes the other one",
         _one("L.SpectralNormalization(L.Dense(4))", _x(4)),
         way="training in Keras",
+        ways=("training in Keras",),
         engines=("jax",),
     ),
     Explained(
@@ -176,6 +177,7 @@ ROWS = (
         "Keras's fault: what comes through `view` has no gradient on torch, and an error on TensorFlow",
         _VIEWED,
         way="training in Keras",
+        ways=("training in Keras",),
         engines=("torch",),
     ),
     Explained(

@@ -464,6 +464,21 @@ def test_evaluation_without_callbacks_is_that_of_each_batch(case, mode, engine):
                     np.testing.assert_allclose(got[name], value, rtol=3e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("part", ["inputs", "targets"])
+def test_evaluation_takes_batches_that_are_overwritten(part, backend):
+    """A generator may fill the same array again; the oracle is NumPy's mean."""
+
+    def batches():
+        x, y = np.zeros((2, 3), "float32"), np.zeros((2, 3), "float32")
+        for i in range(6):
+            (x if part == "inputs" else y)[:] = i
+            yield x, y
+
+    model = kfront.Sequential([layers.Input((3,)), layers.Identity()])
+    model.compile(loss="mse")
+    assert model.evaluate(batches(), verbose=0) == pytest.approx(np.mean(np.arange(6.0) ** 2))
+
+
 def _middle(y_true, y_pred):
     """A metric that is no mean over samples."""
     return ops.median(y_pred)

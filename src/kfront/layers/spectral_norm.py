@@ -11,7 +11,7 @@ from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.core.variable import AutocastScope, read
 from kfront.initializers import TruncatedNormal
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.quantized import QuantizedWeight
+from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.wrappers import Wrapper
 
 _SMALL = 1e-12  # of squared norms
@@ -63,7 +63,7 @@ class SpectralNormalization(Wrapper):
         """Build the layer inside, and the estimate of the singular vector."""
         super().build(input_shape)
         self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
-        self._kf_quantized()
+        self._kf_take_weights()
         weight = self.kernel
         self.vector_u = self.add_weight(
             shape=(1, weight.shape[-1]),
@@ -73,7 +73,7 @@ class SpectralNormalization(Wrapper):
             trainable=False,
         )
 
-    def _kf_quantized(self) -> None:
+    def _kf_take_weights(self) -> None:
         weight = next((w for n in ("kernel", "embeddings") if (w := getattr(self.layer, n, None)) is not None), None)
         if weight is None:
             raise ArgumentError(
@@ -83,7 +83,7 @@ class SpectralNormalization(Wrapper):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
-        if training and not isinstance(self.kernel, QuantizedWeight):
+        if training and not isinstance(self.kernel, DerivedWeight):
             self._normalize()
         return self.layer(inputs)
 

@@ -61,8 +61,8 @@ class Wrapper(OptionLayer):
         if not self.layer.built:
             self.layer.build(input_shape)
 
-    def _kf_quantized(self) -> None:
-        """The layer inside has been quantized."""
+    def _kf_take_weights(self) -> None:
+        """Refer to weights of the layer inside, where the class does; they are others after `quantize`."""
 
     def get_config(self) -> Config:
         """Constructor arguments."""

@@ -58,10 +58,7 @@ def quantize_model(
             layer.quantize(config.mode, type_check, config)
     for layer in layers:
         if isinstance(layer, Wrapper):
-            layer._kf_quantized()
-    for layer in layers:
-        if isinstance(layer, Wrapper):
-            layer._kf_quantized()
+            layer._kf_take_weights()
     model._kf_steps().clear()
     report = QuantizationReport(config.mode)
     for layer in layers:

@@ -1,4 +1,4 @@
-"""Evaluation by an engine that runs as it is told: losses and metrics are computed of several batches at once.
+"""Evaluation by an engine that compiles nothing: losses and metrics are computed for several batches at once.
 
 They cost more than a small model: on a small batch each takes several kernels. What is a mean over samples is the same
 of all batches together as of one after the other, up to rounding.
@@ -40,18 +40,12 @@ class Gathered:
 
     @classmethod
     def of(cls, steps: StepMaker) -> Self | None:
-        """It, if all that is measured is a mean over samples, and none of it the user's own code."""
+        """One for the model; None unless all that is measured is a mean over samples, by code of this package."""
         loss, measured = steps.model._compile_loss, steps.model._compile_metrics
         if steps.model._run_eagerly or steps.measures_itself or steps.test_function() != steps.test_on:
             return None
         items = [] if measured is None else measured.items
-        if (
-            loss is None
-            or not loss.terms
-            or not loss.single
-            or items is None
-            or any(weighted for *_, weighted in items)
-        ):
+        if loss is None or not loss.terms or not loss.single or items is None or any(w for *_, w in items):
             return None
         fn = loss.terms[0].fn
         if not isinstance(fn, LossFunctionWrapper) or fn.reduction not in ("sum_over_batch_size", "mean"):

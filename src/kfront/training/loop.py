@@ -426,9 +426,9 @@ def _evaluate(model: Trainer, data: Data, plan: Plan, nested: bool) -> dict[str,
 def _test_batches(model: Trainer, batches: Iterator[Batch], data: Data, callbacks: CallbackList) -> None:
     b, fields = model._kf_backend, model.__dict__
     hooks = callbacks.test_batch_hooks
-    gathered = None if hooks else Gathered.of(model._kf_steps())
-    function = gathered or model._kf_steps().test_function()
     fresh = data.fresh or (data.stays and not hooks)
+    gathered = Gathered.of(model._kf_steps()) if fresh and not hooks else None  # other arrays may be written to again
+    function = gathered or model._kf_steps().test_function()
     model._kf_last_logs = None
     for step, batch in enumerate(batches):
         if hooks:
