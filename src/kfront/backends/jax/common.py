@@ -117,7 +117,8 @@ def lift(x: Array, dtype: str | None = None) -> Array:
     """
     if dtype is None:
         dtype = canonical(x.dtype)
-    return _identity(np.array(x, dtype))
+    own = np.array(x, dtype)
+    return first_value(own) if at_top() else _identity(own)
 
 
 def axes(axis: Axes) -> int | tuple[int, ...] | None:
