@@ -15,7 +15,7 @@ from typing import Any
 
 from kfront.backends import installed
 
-from .table import FAMILIES, RECORD, UNHELD, Table, everything, recorded
+from .table import FAMILIES, INFINITE, RECORD, UNHELD, Table, everything, recorded
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "accuracy.md"
 BOUND = 4.0  # ULP in float32; what is above gets a line with its reason
@@ -124,7 +124,7 @@ def _rounded(table: Table) -> Any:
 
 
 def _digits(value: float) -> float:
-    return float(f"{value:.3g}") if math.isfinite(value) else 1e308
+    return float(f"{value:.3g}") if math.isfinite(value) else INFINITE
 
 
 def _lines(found: dict[str, Table]) -> str:

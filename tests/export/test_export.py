@@ -567,3 +567,18 @@ def test_a_model_is_as_before_after_its_export_on_torch(nested, tmp_path):
         model.export(tmp_path / "m.pt2", format="torch", dynamic_shapes=(free,) if nested else free, verbose=False)
         assert not any(module.training for module in model.modules())
         np.testing.assert_array_equal(kfront.ops.convert_to_numpy(model(x)), before)
+
+
+@needs["torch"]
+def test_normalized_by_its_own_moments_and_run_with_gradients(tmp_path):
+    with kfront.backend_scope("torch"):
+        import torch
+
+        x = kfront.Input((6, 4))
+        hidden = layers.Dense(4)(x)
+        model = kfront.Model(x, ops.batch_normalization(hidden, *ops.moments(hidden, (0, 1)), axis=-1))
+        model.export(str(tmp_path / "model.pt2"), format="torch", verbose=False)
+        value = torch.randn(2, 6, 4)
+        got = torch.export.load(tmp_path / "model.pt2").module()(value)
+        assert got.requires_grad
+        np.testing.assert_allclose(got.detach(), ops.convert_to_numpy(model(value)), 1e-5, 1e-5)

@@ -237,9 +237,8 @@ class _Extreme(Merge):
         masks = self._kf_masks_of(inputs)
         out, have = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            x = x if mask is None else ops.where(mask, x, out)  # where neither counts, the first
             best = self._pick(out, x)
-            if mask is not None:
-                best = ops.where(mask, best, out)
             if have is not None:
                 best = ops.where(have, best, x)
                 have = None if mask is None else ops.logical_or(have, mask)

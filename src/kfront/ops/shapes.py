@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from kfront.core import shapes
-from kfront.core.arguments import is_no_tensor
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
+from kfront.core.spec import KerasTensor
 from kfront.core.typing import Size, Tensor, TensorLike
 from kfront.ops import primitives as p
 from kfront.ops.arithmetic import clip
@@ -407,7 +407,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
     return [p.get_item(x, p.key_on(rank, axis, i)) for i in range(n)]
 
 
-@function("numpy", call_args=("x",))
+@op(fuse=True, home="numpy")
 def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """As `split`, with parts that differ by one where the axis does not divide evenly.
 
@@ -429,13 +429,13 @@ def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int =
     >>> [tuple(part.shape) for part in ops.array_split(ops.ones(5), 2)]
     [(3,), (2,)]
     """
-    if is_no_tensor(x) or not shapes.shape_of(x):
-        raise ArgumentTypeError(f"[array_split] expected a tensor with an axis, got {x!r}.")
+    if not x.shape:
+        raise ArgumentTypeError("[array_split] expected a tensor with an axis, got a scalar.")
     if isinstance(indices_or_sections, int):
         n = p.dim(x, axis)
         if indices_or_sections < 1:
             raise ArgumentError(f"[array_split] expected at least one section, got {indices_or_sections}.")
-        if n is None:  # a symbolic tensor: specs of parts, of lengths that are not known either
+        if isinstance(n, KerasTensor):  # specs of parts, of lengths that are not known either
             return p.split(x, indices_or_sections, axis)
         if not isinstance(n, int):
             raise ShapeError(f"[array_split] expected axis {axis} of known length, got shape {x.shape}.")

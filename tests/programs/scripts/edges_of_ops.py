@@ -129,3 +129,8 @@ class Same(keras.layers.Layer):
 
 same = keras.Model([x, y], Same()(x, y))
 show("within a call", [same.output, same.predict([np.eye(2, 3), np.ones((2, 3))], verbose=0)])
+
+# an axis whose length is not known when the model is made
+open_axis = keras.Input((None, 4))
+halves = keras.Model(open_axis, ops.array_split(open_axis, 2, axis=1))
+show("unequal parts", halves.predict(np.ones((3, 5, 4), "float32"), verbose=0))

@@ -49,3 +49,12 @@ model = fill(keras.Sequential([keras.Input((None,)), layers.Embedding(20, 4, mas
 show("gru", model(ids))
 attention = layers.Attention()
 show("attention", attention([data(2, 3, 4), data(2, 5, 4, seed=1)], mask=[None, ids > 0]))
+
+# merged where one, both or none of the masks lets a place count
+words, others = keras.Input((8,), dtype="int32"), keras.Input((8,), dtype="int32")
+tokens = [np.array([[1, 2, 3, 4, 0, 0, 0, 0]]), np.array([[4, 3, 0, 0, 2, 1, 0, 0]])]
+for layer in (layers.Minimum(), layers.Maximum(), layers.Add(), layers.Multiply()):
+    sides = [layers.Embedding(5, 3, mask_zero=True, embeddings_initializer="zeros")(x) for x in (words, others)]
+    merging = keras.Model([words, others], layer(sides))
+    merging.set_weights([np.cos(np.arange(15.0)).reshape(5, 3), np.sin(np.arange(15.0)).reshape(5, 3)])
+    show(f"masks in {layer.name}", merging.predict(tokens, verbose=0))

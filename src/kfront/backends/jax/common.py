@@ -117,8 +117,7 @@ def lift(x: Array, dtype: str | None = None) -> Array:
     """
     if dtype is None:
         dtype = canonical(x.dtype)
-    own = np.array(x, dtype)
-    return first_value(own) if at_top() else _identity(own)
+    return (first_value if at_top() else _identity)(np.array(x, dtype))
 
 
 def axes(axis: Axes) -> int | tuple[int, ...] | None:

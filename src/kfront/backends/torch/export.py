@@ -268,7 +268,7 @@ def _inference(model: Model) -> Iterator[None]:
     for m, _ in modes:
         m.training = False
     try:
-        with torch.no_grad():
+        with torch.enable_grad():  # what is recorded may later be differentiated
             yield
     finally:  # of all: a module that torch puts the model into gives it its own mode
         for m, mode in modes:
