@@ -99,6 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("only", nargs="?", default="", help="what has this in its name")
     parser.add_argument("--engines", default=",".join(installed()), help="names, separated by commas")
+    parser.add_argument("--keep-larger", action="store_true", help="keep larger errors, which another processor had")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # in a process of its own
     chosen = parser.parse_args()
     if chosen.one:
@@ -108,11 +109,21 @@ def main() -> int:
     for engine in chosen.engines.split(","):
         command = [sys.executable, "-m", str(__package__), chosen.only, "--one", engine]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        found[engine] = {**found.get(engine, {}), **json.loads(done.stdout.splitlines()[-1])}
+        table = json.loads(done.stdout.splitlines()[-1])
+        if chosen.keep_larger:
+            table = {name: _larger(one, recorded().get(engine, {}).get(name, {})) for name, one in table.items()}
+        found[engine] = {**found.get(engine, {}), **table}
         RECORD.write_text(_lines({e: found[e] for e in installed() if e in found}), encoding="utf-8")
     PAGE.write_text(page(found), encoding="utf-8")
     print(RECORD, PAGE, sep="\n")
     return 0
+
+
+def _larger(new: Any, old: Any) -> Any:
+    """Of each error the larger: `old` may lack dtypes and groups."""
+    if isinstance(new, dict):
+        return {key: _larger(value, old[key]) if key in old else value for key, value in new.items()}
+    return [max(pair) for pair in zip(new, old, strict=True)]
 
 
 def _rounded(table: Table) -> Any:
