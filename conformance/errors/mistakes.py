@@ -5,6 +5,7 @@ Each row is a function that makes the mistake, the class of the exception, and w
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import tempfile
@@ -98,6 +99,10 @@ def _dict_missing() -> Any:
     return model({"left": _x(2, 4)})
 
 
+def _convolved(name: str, shape: tuple[int, ...], kernel: tuple[int, ...], layout: str) -> Any:
+    return getattr(kfront.ops, name)(_x(*shape), _x(*kernel), 1, "same", data_format=layout)
+
+
 def _layer(layer: Any, *shape: int) -> Any:
     return layer(kfront.ops.convert_to_tensor(_x(*shape)))
 
@@ -182,6 +187,17 @@ MISTAKES = [
     ),
     Mistake("assign of another shape", _variable_shape, errors.ShapeError, ("(2, 3)", "(3, 2)")),
     Mistake("unknown backend", lambda: kfront.config.set_backend("pytorch"), errors.BackendError, ("pytorch", "torch")),
+    *(
+        Mistake(
+            f"{name} with a kernel for {n} channels, not 4, {layout}",
+            functools.partial(_convolved, name, shape, kernel, layout),
+            errors.ShapeError,
+            (f"[{name}]", f"got {n}", str(kernel)),
+        )
+        for layout, shape in (("channels_last", (3, 6, 6, 4)), ("channels_first", (3, 4, 6, 6)))
+        for n in (1, 2, 3, 8)  # groups would fit some
+        for name, kernel in (("depthwise_conv", (3, 3, n, 2)), ("conv_transpose", (3, 3, 2, n)))
+    ),
     Mistake(
         "matmul of sizes that differ", lambda: O.matmul(_x(2, 3), _x(4, 2)), errors.ShapeError, ("(2, 3)", "(4, 2)")
     ),

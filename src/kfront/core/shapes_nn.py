@@ -70,6 +70,19 @@ def conv(
     return _join(s[0], _conv_lengths(s, space, k, strides, dilation_rate, padding), k[-1], data_format)
 
 
+def check_channels(inputs: Shape, kernel: Shape, axis: int, data_format: str) -> None:
+    """Refuse a kernel whose `axis` is not as long as the inputs have channels: not every engine does.
+
+    Raises:
+        ShapeError: if the lengths are known and differ.
+    """
+    want, got = inputs[-1 if data_format == "channels_last" else 1], kernel[axis]
+    if None not in (want, got) and got != want:
+        raise ShapeError(
+            f"expected `kernel` with {want} input channels, got {got} (`inputs` {inputs}, `kernel` {kernel})."
+        )
+
+
 def _conv_lengths(
     s: Shape, space: Shape, kernel: Shape, strides: object, dilation_rate: object, padding: str
 ) -> list[int | None]:
@@ -90,13 +103,12 @@ def depthwise_conv(
     dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """Convolution of each channel for itself."""
-    s, space, channels = _split_layout(inputs, data_format)
+    s, space, _ = _split_layout(inputs, data_format)
     k = shape_of(kernel)
     n = len(space)
     if len(k) != n + 2:
         raise ShapeError(f"expected `kernel` of rank {n + 2} for `inputs` of shape {s}, got shape {k}.")
-    if None not in (channels, k[-2]) and k[-2] != channels:
-        raise ShapeError(f"expected `kernel` with {channels} input channels, got {k[-2]} (`inputs` {s}, `kernel` {k}).")
+    check_channels(s, k, -2, data_format)
     filters = None if None in k[-2:] else k[-2] * k[-1]  # type: ignore[operator]
     return _join(s[0], _conv_lengths(s, space, k, strides, dilation_rate, padding), filters, data_format)
 
@@ -121,13 +133,12 @@ def conv_transpose(
     data_format: str = "channels_last", dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """The gradient of convolution as a layer of its own."""
-    s, space, channels = _split_layout(inputs, data_format)
+    s, space, _ = _split_layout(inputs, data_format)
     k = shape_of(kernel)
     n = len(space)
     if len(k) != n + 2:
         raise ShapeError(f"expected `kernel` of rank {n + 2} (spatial, filters, input channels), got shape {k}.")
-    if None not in (channels, k[-1]) and k[-1] != channels:
-        raise ShapeError(f"expected `kernel` with {channels} input channels, got {k[-1]} (`inputs` {s}, `kernel` {k}).")
+    check_channels(s, k, -1, data_format)
     out: list[int | None] = []
     for d, size, stride, rate, extra in zip(
         space, k[:n], spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate"),

@@ -9,7 +9,7 @@ import mlx.core as mx
 
 from kfront.backends.typing import Sizes
 from kfront.core.errors import ShapeError
-from kfront.core.shapes_nn import output_pads, spatial, transpose_padding
+from kfront.core.shapes_nn import check_channels, output_pads, spatial, transpose_padding
 from kfront_mlx.common import in_float32
 
 
@@ -110,6 +110,7 @@ def depthwise_conv(
     inputs: mx.array, kernel: mx.array, strides: Sizes, padding: str, data_format: str, dilation_rate: Sizes
 ) -> mx.array:
     """One group for each channel."""
+    check_channels(inputs.shape, kernel.shape, -2, data_format)
     *space, channels, multiplier = kernel.shape
     grouped = kernel.reshape(*space, 1, channels * multiplier)
     return conv(inputs, grouped, strides, padding, data_format, dilation_rate)
@@ -126,6 +127,7 @@ def conv_transpose(
     dilation_rate: Sizes,
 ) -> mx.array:
     """A convolution of the input spread by the strides with the flipped kernel, cut to what the padding leaves."""
+    check_channels(inputs.shape, kernel.shape, -1, data_format)
     x = channels_last(inputs, data_format)
     n = x.ndim - 2
     steps, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")

@@ -10,6 +10,7 @@ from jax import Array, lax
 from kfront.backends.jax.common import compiled, filled_windows, per_axis
 from kfront.backends.typing import Function, Sizes
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.shapes_nn import check_channels
 
 
 class Window(NamedTuple):
@@ -51,6 +52,7 @@ def depthwise_op(run: Function[Array]) -> Function[Array]:
 
     @compiled(2, 3, 4, 5)
     def depthwise(x: Array, kernel: Array, *how: Array) -> Array:
+        check_channels(x.shape, kernel.shape, -2, how[2])
         return run(x, kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1]), *how)
 
     return conv_op(depthwise)

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from kfront.backends.numpy.common import wide
 from kfront.backends.typing import Sizes
 from kfront.core.errors import ShapeError
-from kfront.core.shapes_nn import output_pads, spatial, transpose_padding
+from kfront.core.shapes_nn import check_channels, output_pads, spatial, transpose_padding
 
 
 def channels_last(x: np.ndarray, data_format: str) -> np.ndarray:
@@ -76,6 +76,7 @@ def conv(
 def depthwise_conv(
     inputs: np.ndarray, kernel: np.ndarray, strides: Sizes, padding: str, data_format: str, dilation_rate: Sizes
 ) -> np.ndarray:
+    check_channels(inputs.shape, kernel.shape, -2, data_format)
     x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
@@ -96,6 +97,7 @@ def conv_transpose(
     data_format: str,
     dilation_rate: Sizes,
 ) -> np.ndarray:
+    check_channels(inputs.shape, kernel.shape, -1, data_format)
     x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from kfront.backends.typing import Function, Sizes
+from kfront.core.shapes_nn import check_channels
 
 Tensor = torch.Tensor
 _CONV = (None, None, torch.conv2d, torch.conv3d)
@@ -76,9 +77,10 @@ def torch_kernel(kernel: Tensor, ndim: int) -> Tensor:
     return weight.unsqueeze(2) if ndim == 3 else weight
 
 
-def torch_depthwise_kernel(kernel: Tensor, ndim: int) -> Tensor:
+def torch_depthwise_kernel(kernel: Tensor, inputs: Tensor, layout: str) -> Tensor:
     """(…, channels, multiplier) to (channels * multiplier, 1, …), else as `torch_kernel`."""
-    n = ndim - 2
+    check_channels(inputs.shape, kernel.shape, -2, layout)
+    n = inputs.ndim - 2
     weight = kernel.permute((n, n + 1, *range(n))).reshape((-1, 1, *kernel.shape[:n]))
     return weight.unsqueeze(2) if n == 1 else weight
 
@@ -104,7 +106,7 @@ def conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: s
 
 
 def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
-    return convolve(inputs, torch_depthwise_kernel(kernel, inputs.ndim), strides, padding, layout, rate)
+    return convolve(inputs, torch_depthwise_kernel(kernel, inputs, layout), strides, padding, layout, rate)
 
 
 def separable(depthwise: Function[Tensor], pointwise: Function[Tensor]) -> Function[Tensor]:

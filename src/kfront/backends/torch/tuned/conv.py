@@ -30,7 +30,7 @@ def biased_conv(
 
 @tuned("depthwise_conv", reason=_REASON, benchmark="eager_layers:DepthwiseConv2D", until=_UNTIL)
 def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
-    weight = plain.torch_depthwise_kernel(kernel, inputs.ndim).contiguous()
+    weight = plain.torch_depthwise_kernel(kernel, inputs, layout).contiguous()
     return plain.convolve(inputs, weight, strides, padding, layout, rate)
 
 
