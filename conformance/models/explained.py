@@ -73,6 +73,26 @@ _VIEWED = Program(
     (Node("d", "{f}({0})", ("x",), "layer"), Node("n", "ops.view({0})", ("d",))),
     ("n", "d"),
 )
+_ALIKE = Program(
+    (_x(5, 7, 2),),
+    {"layer": Make("L.UpSampling2D((2, 3))", None)},
+    (
+        Node("a", "{f}({0})", ("x",), "layer"),
+        Node("b", "ops.sigmoid({0}) * 5.0", ("a",)),
+        Node("n", "ops.image.ssim({0}, {1}, filter_size=3)", ("b", "a")),
+    ),
+    ("n",),
+    policy="mixed_float16",
+)
+_SCALED = Program(
+    (_x(6, 6, 4), _x(name="s")),
+    {"layer": Make("k.Sequential([L.MaxPooling2D()])", None)},
+    (
+        Node("n", "ops.image.scale_and_translate({0}, (2, 6, 10, 3), {1}, {1}, (1, 2), 'linear')", ("x", "s")),
+        Node("m", "{f}({0})", ("n",), "layer"),
+    ),
+    ("m",),
+)
 ROWS = (
     Explained(
         "RandomCrop without training",
@@ -226,6 +246,29 @@ ROWS = (
         r"SpectralNormalization\(layer=L\.Embedding",
         "Keras's fault: outputs are cast to the dtype of the inputs, so that vectors of tokens become zeros",
         _one("L.SpectralNormalization(layer=L.Embedding(7, 3))", _x(6, dtype="int32", low=1, high=7)),
+    ),
+    Explained(
+        "determinants that are negative, or of matrices that are not symmetric",
+        r"ops\.logdet\(",
+        "log of the absolute value, as in Keras on NumPy and JAX; on torch it gives NaN, on TensorFlow others",
+        _one("", _x(3, 3), call="ops.logdet({0} - 3.0 * ops.eye(3))"),
+        engines=("torch", "tensorflow"),
+    ),
+    Explained(
+        "shapes of scale_and_translate",
+        r"(?s)scale_and_translate\(.*L\.",
+        "Keras's fault: its inference gives the batch and the channels of the argument, which the images do not have",
+        _SCALED,
+        way="file to Keras",
+        ways=("file to Keras",),
+        engines=("torch", "tensorflow"),
+    ),
+    Explained(
+        "ssim in halves",
+        r"(?s)float16.*ssim\(",
+        "it is computed in float32; Keras squares and subtracts in float16",
+        _ALIKE,
+        engines=("torch", "jax"),
     ),
 )
 

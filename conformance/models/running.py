@@ -80,7 +80,7 @@ def _in_float64(program: Program, backend: str, *more: str, noisy: bool = False)
 
 def _judged(program: Program, exact: Arrays, moved: Arrays, rounded: Arrays) -> Reference | None:
     """What to compare with; None if rounding, or moved data, change it much."""
-    slack, half = [], program.policy != "float32"
+    slack, half = [], program.policy != "float32" or "float16" in program.text()  # "bfloat16" is found, too
     same, times, rounding = (HALF_SAME, HALF_TIMES, HALF_ROUNDING) if half else (SAME, TIMES, ROUNDING)
     same = QUANTIZED if program.quantized else same
     for want, near, own in zip(exact, moved, rounded, strict=True):
@@ -147,7 +147,10 @@ def drawn(seed: int) -> tuple[Program, Reference]:
     """The first program of a seed that can be compared, and what it gives."""
     for turn in itertools.count():
         program = draw(seed, turn)
-        found = reference(program)
+        try:
+            found = reference(program)
+        except IndexError:  # the data are not those that it was drawn with: places beyond the end of an axis
+            continue
         if found is not None:
             return program, found
     raise AssertionError

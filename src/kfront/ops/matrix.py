@@ -261,13 +261,13 @@ def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
 
 @op(dtype=floating, fuse=True, home="math")
 def logdet(x: TensorLike) -> Tensor:
-    """Logarithm of the determinant of positive definite matrices.
+    """Logarithm of the absolute value of the determinant: that of the determinant, where it is positive.
 
     Args:
         x: tensor of shape (..., n, n).
 
     Returns:
-        tensor of shape (...,), floating.
+        tensor of shape (...,), floating; -inf for singular matrices.
 
     Example:
 
@@ -275,7 +275,7 @@ def logdet(x: TensorLike) -> Tensor:
     >>> round(float(ops.logdet(ops.array([[2.0, 0.0], [0.0, 3.0]]))), 4)
     1.7918
     """
-    return p.multiply(2.0, p.sum(p.log(diagonal(p.cholesky(x), 0, -2, -1)), -1))
+    return slogdet(x)[1]
 
 
 @op(dtype=floating, fuse=True, home="linalg")
