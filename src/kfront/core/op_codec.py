@@ -131,7 +131,7 @@ def deserialize_op_call(config: dict[str, Any], build: Callable[[Any], Any]) -> 
     inner = dict(guard.expect(config["config"], dict, name))
     op = _find_op(module, name)
     own_name = inner.pop("name", None)
-    own_name = auto_name(op.name) if own_name is None else guard.expect(own_name, str, f"{name} name")
+    own_name = auto_name(op.class_name) if own_name is None else guard.expect(own_name, str, f"{name} name")
     parameters = inspect.signature(op.function).parameters
     unknown = sorted(k for k in inner if k not in parameters)
     if any(inner[k] not in (None, False) for k in unknown):

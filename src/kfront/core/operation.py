@@ -237,7 +237,7 @@ class OpCall(Operation):
 
     Args:
         *args: the op's arguments that are not given when it is called, in order, or by name.
-        name: the node's name; made from the op's name if None.
+        name: the node's name; made from that of its class if None.
     """
 
     op: Op  # the declared op, an attribute of the subclass
@@ -245,14 +245,14 @@ class OpCall(Operation):
     _recorded = False
 
     def __init__(self, *args: object, name: str | None = None, **static: object) -> None:
-        super().__init__(name if name is not None else auto_name(self.op.name))
+        super().__init__(name)
         self.static = self.op.options(args, static)
 
     @classmethod
     def recorded(cls, static: dict[str, Any]) -> OpCall:
         """The operation of a call that a graph records; it has all arguments in the form that `Op.public` takes."""
         self = cls.__new__(cls)
-        Operation.__init__(self, auto_name(self.op.name))
+        Operation.__init__(self)
         self.static, self._recorded = static, True
         return self
 

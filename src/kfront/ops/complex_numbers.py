@@ -106,7 +106,7 @@ def imag(x: TensorLike) -> Tensor:
     return complex_parts(x)[1] if _is_complex(x) else zeros_like(x)
 
 
-@op(zeros="kept", home="numpy", aliases=("conjugate",))
+@op(zeros="kept", home="numpy", aliases=("conjugate",), class_name="Conjugate")
 def conj(x: Tensor) -> Tensor:
     """Complex conjugate; real tensors stay.
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from kfront.core import shapes
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op import in_front_of, op
-from kfront.core.op_registry import function
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Size, Tensor, TensorLike
 from kfront.ops import primitives as p
@@ -18,11 +15,7 @@ from kfront.ops.arithmetic import clip
 from kfront.ops.primitives.arguments import tensor
 
 
-def _rank(x: Any) -> int:
-    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
-
-
-@function("numpy", call_args=("x",))
+@op(fuse=True, home="numpy")
 def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """Cut along axis 0; see `split`.
 
@@ -42,7 +35,7 @@ def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
     return p.split(x, indices_or_sections, 0)
 
 
-@function("numpy", call_args=("x",))
+@op(fuse=True, home="numpy")
 def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """Cut along axis 1, along axis 0 for rank 1; see `split`.
 
@@ -59,10 +52,10 @@ def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     >>> [tuple(part.shape) for part in ops.hsplit(ops.ones((4, 2)), 2)]
     [(4, 1), (4, 1)]
     """
-    return p.split(x, indices_or_sections, 0 if _rank(x) == 1 else 1)
+    return p.split(x, indices_or_sections, 0 if len(x.shape) == 1 else 1)
 
 
-@function("numpy", call_args=("x",))
+@op(fuse=True, home="numpy")
 def dsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """Cut along axis 2; see `split`.
 

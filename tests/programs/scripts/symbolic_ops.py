@@ -40,3 +40,16 @@ show("loop", list(ops.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * 2.
 show("cond", ops.cond(ops.array(True), lambda: ops.array(1.0), lambda: ops.array(2.0)))
 show("history", [type(y._keras_history).__name__, keras.utils.get_source_inputs(y)])
 show("is", [keras.backend.is_keras_tensor(x), ops.is_tensor(x), keras.utils.is_keras_tensor(data(1))])
+
+# how graphs name each op that takes one tensor; the others are kfront's own, or take it in another form
+OTHERS = "arange array bincount bitwise_not convert_to_tensor cov custom_gradient grad lgamma meshgrid ndim"
+OTHERS += " sobel_edges token_positions view_as_complex where"
+keras.utils.clear_session()
+for space in (ops, ops.image):
+    for name in sorted(n for n in dir(space) if n[0] != "_" and n not in OTHERS.split()):
+        try:
+            results = keras.tree.flatten(getattr(space, name)(keras.Input((4, 4))))
+            made = next(t._keras_history.operation for t in results)
+        except Exception:
+            continue
+        show(name, [type(made).__name__, made.name])

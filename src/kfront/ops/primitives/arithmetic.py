@@ -282,7 +282,7 @@ def _magnitude(x: Tensor) -> tuple[object, object]:
     return None, {"complex64": "float32", "complex128": "float64"}.get(d, d)
 
 
-@op(dtype=_magnitude, shape=shapes.same, zeros="kept", home="numpy", aliases=("absolute",))
+@op(dtype=_magnitude, shape=shapes.same, zeros="kept", home="numpy", aliases=("absolute",), class_name="Absolute")
 def abs(x: TensorLike) -> Tensor:
     """Absolute value, elementwise; the modulus of complex numbers.
 
