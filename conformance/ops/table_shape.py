@@ -59,7 +59,7 @@ def _cutting() -> list[Entry]:
     s = _entry("split", np.split)
     s.fixed(floats(6, 4), 3)(floats(6, 4), [1, 4])(floats(6, 4), 2, axis=1).edge(ints(4), 2).edge(
         floats(5, 2), (2,), axis=-2
-    )
+    ).edge(floats(3, 4), [-1], axis=1).edge(floats(3, 4), [3, 1], axis=-1).edge(floats(2, 3), [2, 9], axis=1)
     a = _entry("array_split", np.array_split)
     a.fixed(floats(7, 2), 3)(floats(7, 2), [2, 3])(floats(2, 5), 2, axis=1)
     u = _entry("unstack", lambda x, num=None, axis=0: [np.take(x, i, axis) for i in range(x.shape[axis])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from jax import Array
 
 from kfront.backends.jax.common import ARRAY, TRACER, axes, compiled, dims, nested
 from kfront.backends.typing import Axes, Sizes
+from kfront.core.shapes import section_sizes
 from kfront.core.typing import Nested, ShapeLike
 
 
@@ -68,7 +70,13 @@ def stack(x: Sequence[Array], axis: int = 0) -> Array:
 def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """Parts: so many, or cut at these positions."""
     at = indices_or_sections
-    return tuple(jnp.split(x, at if isinstance(at, int) else np.array(at, "int64"), axis))
+    if isinstance(at, int):
+        return tuple(jnp.split(x, at, axis))
+    sizes = section_sizes(at, x.shape[axis])
+    if sum(sizes) == x.shape[axis]:
+        return tuple(jnp.split(x, np.cumsum(sizes[:-1], dtype="int64"), axis))
+    before = (slice(None),) * (axis % x.ndim)  # parts overlap where cuts are not in order
+    return tuple(x[(*before, slice(a, b))] for a, b in itertools.pairwise((0, *at, None)))
 
 
 def flip(x: Array, axis: Axes = None) -> Array:

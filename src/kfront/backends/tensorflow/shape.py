@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from builtins import slice as slice_of
 from collections.abc import Sequence
 from typing import Any
@@ -86,20 +87,15 @@ def split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) ->
         indices_or_sections = tf.get_static_value(indices_or_sections)
     cuts = [int(i) for i in indices_or_sections]
     total = x.shape[axis]
-    if total is None:
-        sizes = [b - a for a, b in zip([0, *cuts[:-1]], cuts, strict=True)]
-        return tuple(raw("SplitV")(x, constant((*sizes, -1)), axis, len(cuts) + 1)) if cuts else (x,)
-    ends = [min(max(c + total if c < 0 else c, 0), total) for c in cuts]
-    starts = [0, *ends]
-    sizes = [max(0, e - s) for s, e in zip(starts, [*ends, total], strict=True)]
-    if sum(sizes) == total:
+    sizes = [] if total is None else shapes.section_sizes(cuts, total)
+    if sizes and sum(sizes) == total:
         return tuple(raw("SplitV")(x, constant(tuple(sizes)), axis, len(sizes)))
-    return tuple(_cut(x, s, n, axis) for s, n in zip(starts, sizes, strict=True))
+    return tuple(_between(x, start, end, axis) for start, end in itertools.pairwise((0, *cuts, None)))
 
 
-def _cut(x: Tensor, start: int, count: int, axis: int) -> Tensor:
+def _between(x: Tensor, start: int, end: int | None, axis: int) -> Tensor:
     index: list[Any] = [slice_of(None)] * x.shape.rank
-    index[axis] = slice_of(start, start + count)
+    index[axis] = slice_of(start, end)
     return x[tuple(index)]
 
 
