@@ -124,6 +124,14 @@ MISTAKES = [
         errors.ArgumentError,
         ("acurracy",),
     ),
+    Mistake("slice larger than the tensor", lambda: O.slice(_x(2, 3), (0, 0), (2, 4)), errors.ShapeError, ("(2, 3)",)),
+    Mistake(
+        "update larger than the tensor",
+        lambda: O.slice_update(_x(2, 3), (0, 0), _x(2, 4)),
+        errors.ShapeError,
+        ("(2, 3)",),
+    ),
+    Mistake("negative padding", lambda: O.pad(_x(2, 3), ((1, -1), (0, 0))), errors.ArgumentError, ("-1", "slices")),
     Mistake("unknown dtype", lambda: O.zeros((2,), dtype="float31"), errors.DTypeError, ("float31", "float32")),
     Mistake(
         "fit before compile", lambda: _mlp(False).fit(_x(4, 4), _labels(4)), errors.NotCompiledError, ("compile",), True

@@ -181,13 +181,15 @@ def _searching() -> list[Entry]:
     b(ints(2, 6, low=0, high=4), weights=floats(2, 6)).edge(ints(0, low=0), minlength=2)
 
     def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
-        score = np.take_along_axis(predictions, targets[:, None], -1)
-        return (np.sum(predictions > score, -1) < k) & np.isfinite(score[:, 0])
+        inside = np.clip(targets, 0, predictions.shape[-1] - 1)
+        score = np.take_along_axis(predictions, inside[:, None], -1)
+        return (np.sum(predictions > score, -1) < k) & np.isfinite(score[:, 0]) & (targets == inside)
 
     k = Entry("in_top_k", in_top_k, domain=("index", "float"), smooth=False)
     k(ints(4, low=0, high=5), floats(4, 5), 2).edge(
         ints(4, low=0, high=5, dtype="int64"), floats(4, 5, dtype="bfloat16"), 1
     )
+    k.edge(np.array([5, -1, 9, 2], "int32"), floats(4, 5), 9)
     k.edge(np.array([0, 1], "int32"), np.array([[1.0, 1.0, 0.0], [NAN, 1.0, 2.0]], "float32"), 1)
     return [s, d, b, k]
 

@@ -173,14 +173,22 @@ def _indexing() -> list[Entry]:
     two = np.array([[0, 2], [1, 1]], "int32")
     g.fixed(floats(3, 4, 2), (two, two[::-1])).fixed(floats(3, 2, 4), (two, slice(None), two))
     g.edge(ints(4), slice(None, None, -1)).edge(bools(2, 2), (0, 1))
-    s = _entry("slice", lambda x, start, shape: x[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))])
+    s = _entry("slice", lambda x, start, shape: x[_block(x, start, shape)])
     s.fixed(floats(4, 5), (1, 2), (2, 3)).edge(ints(4), (0,), (2,)).edge(floats(2, 3), (0, 1), (2, 0))
+    s.edge(floats(4, 5), (3, -1), (2, 3)).edge(floats(4, 5), (1, 2), (-1, 2)).edge(floats(4, 5), (-2, 9), (1, 1))
     return [t, a, g, s, *_writing()]
+
+
+def _block(x: Any, start: Any, shape: Any) -> Any:
+    """By XLA's rules: https://openxla.org/xla/operation_semantics#dynamicslice, and negative places as in JAX."""
+    sizes = [n - a if k == -1 else k for n, a, k in zip(x.shape, start, shape, strict=True)]
+    places = [np.clip(a + n * (a < 0), 0, n - k) for n, a, k in zip(x.shape, start, sizes, strict=True)]
+    return tuple(slice(a, a + k) for a, k in zip(places, sizes, strict=True))
 
 
 def _slice_update(x: Any, start: Any, updates: Any) -> Any:
     out = np.array(x)
-    out[tuple(slice(a, a + n) for a, n in zip(start, updates.shape, strict=True))] = updates
+    out[_block(x, start, updates.shape)] = updates
     return out
 
 
@@ -204,10 +212,12 @@ def _writing() -> list[Entry]:
     u.fixed(floats(4, 5), (1, 2), floats(2, 3)).edge(ints(4, 5), (3, 0), floats(1, 2)).edge(
         floats(3, dtype="bfloat16"), (0,), floats(2)
     )
+    u.edge(floats(4, 5), (3, -1), floats(2, 2)).edge(floats(4, 5), (-2, 9), floats(1, 1))
     s = Entry("scatter", _scatter, tol(2, 2), ("index", "real"))
     s(np.array([[0], [3], [1]], "int32"), floats(3), (4,))(
         np.array([[0, 1], [2, 0], [0, 1]], "int32"), floats(3), (3, 2)
     )
+    s.edge(np.array([[0, -1], [-3, 0]], "int32"), floats(2), (3, 2))
     s.edge(np.array([[0], [2], [0]], "int32"), ints(3, 2), (3, 2))(np.array([[0], [2]], "int64"), floats(2, 2), (3, 2))
     c = Entry("scatter_update", _scatter_update, tol(2, 2), ("real", "index", "real"))
     c(floats(4, 3), np.array([[0], [2]], "int32"), floats(2, 3))(
@@ -217,6 +227,8 @@ def _writing() -> list[Entry]:
         c(floats(4), np.array([[0], [1], [3]], "int32"), floats(3), reduction=mode)
         c.edge(ints(4), np.array([[0], [0], [3]], "int32"), ints(3), reduction=mode)
     c.edge(ints(4, dtype="int8"), np.array([[1]], "int64"), floats(1))
+    last = np.array([[-1], [0]], "int32")
+    c.edge(floats(4, 3), last, floats(2, 3)).edge(floats(4), last, floats(2), reduction="mul")
     twice = np.array([[0], [0]])  # the last update wins, and has the gradient
     c.kinks = (
         Kink((np.ones(3), twice, np.array([2.0, 3.0])), ([0.0, 1.0, 1.0], [0.0, 1.0])),

@@ -553,11 +553,32 @@ def _starts(start_indices: Any, s: Shape) -> list[int | None]:
     return starts
 
 
+def block_at(sizes: Sequence[int], starts: Sequence[int], block: Sequence[int]) -> list[int]:
+    """Where a block begins, as XLA has it: negative places count from the end; one that sticks out is moved inside.
+
+    Args:
+        sizes: those of the tensor.
+        starts: the places that are asked for.
+        block: the sizes of the block.
+
+    Raises:
+        ShapeError: the block is larger than the tensor.
+    """
+    out = []
+    for n, at, size in zip(sizes, starts, block, strict=True):
+        if isinstance(n, int) and size > n:  # a size that a graph does not know may be any
+            raise ShapeError(f"expected a slice inside a tensor of shape {tuple(sizes)}, got `shape` {tuple(block)}.")
+        out.append(min(max(at + n if at < 0 else at, 0), n - size) if at else 0)
+    return out
+
+
 def slice_update(inputs: Tensor, updates: Tensor, start_indices: object) -> Shape:
     """The shape of `inputs`; `updates` must fit inside."""
     s, u = shape_of(inputs), shape_of(updates)
     if len(s) != len(u):
         raise ShapeError(f"expected `updates` of the rank of `inputs` ({len(s)}), got shapes {u} and {s}.")
+    if any(n is not None and size is not None and size > n for n, size in zip(s, u, strict=True)):
+        raise ShapeError(f"expected `updates` inside a tensor of shape {s}, got shape {u}.")
     _starts(start_indices, s)
     return s
 

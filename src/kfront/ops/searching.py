@@ -89,7 +89,7 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
         k: how many classes count.
 
     Returns:
-        bool tensor of shape (batch,); False where the target's score is not finite.
+        bool tensor of shape (batch,); False where the target is no class, or its score is not finite.
 
     Example:
 
@@ -97,9 +97,12 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
     >>> ops.convert_to_numpy(ops.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1)).tolist()
     [True, False]
     """
-    score = p.take_along_axis(predictions, p.expand_dims(p.cast(targets, "int32"), -1), -1)
+    targets = p.cast(targets, "int32")
+    inside = p.maximum(p.minimum(targets, p.subtract(p.dim(predictions, -1), 1)), 0)
+    score = p.take_along_axis(predictions, p.expand_dims(inside, -1), -1)
     better = p.sum(p.cast(p.greater(predictions, score), "int32"), -1)
-    return p.logical_and(p.less(better, k), p.all(p.isfinite(score), -1))
+    valid = p.logical_and(p.equal(targets, inside), p.all(p.isfinite(score), -1))
+    return p.logical_and(p.less(better, k), valid)
 
 
 @op(2, zeros="filled", fuse=True, home="numpy")

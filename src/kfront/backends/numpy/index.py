@@ -10,6 +10,7 @@ import numpy as np
 
 from kfront.backends.numpy.common import lowest
 from kfront.backends.typing import Axes
+from kfront.core.shapes import block_at
 from kfront.core.typing import ShapeLike
 
 # ---- reading and writing ---------------------------------------------------------------------------------------------
@@ -36,15 +37,11 @@ def slice(inputs: np.ndarray, start_indices: np.ndarray | Sequence[int], shape: 
 
 
 def _block(x: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Index of a block; a start from which it would stick out is moved back, as XLA does."""
-    out = []
-    for n, start, size in zip(np.shape(x), starts, sizes, strict=True):
-        start, size = int(start), int(size)
-        if size == -1:
-            size = n - start
-        start = builtins.min(builtins.max(start, 0), n - size)
-        out.append(builtins.slice(start, start + size))
-    return tuple(out)
+    """Index of a block."""
+    places = [int(i) for i in starts]
+    block = [n - i if size == -1 else int(size) for n, i, size in zip(np.shape(x), places, sizes, strict=True)]
+    places = block_at(np.shape(x), places, block)
+    return tuple(builtins.slice(i, i + size) for i, size in zip(places, block, strict=True))
 
 
 def slice_update(inputs: np.ndarray, start_indices: np.ndarray | Sequence[int], updates: np.ndarray) -> np.ndarray:

@@ -204,24 +204,34 @@ def _gather_places(x: Tensor, places: list[tuple[int, Tensor]]) -> Tensor:
 
 def slice(inputs: Tensor, start_indices: Tensor | Sequence[int], shape: ShapeLike) -> Tensor:
     """A block of a fixed shape that starts at indices."""
-    return raw("Slice")(inputs, _starts(start_indices), shape_vector(shape))
+    block = tf.cast(shape_vector(shape), tf.int32)
+    return raw("Slice")(inputs, _starts(inputs, start_indices, block), block)
 
 
-def _starts(start: Tensor) -> Tensor:
-    if isinstance(start, (tf.Tensor, np.ndarray, VariableBase)):
-        return tf.cast(start, tf.int32)
-    return shape_vector(start)
+def _starts(x: Tensor, start: Tensor, block: Tensor) -> Tensor:
+    """Where a block begins, as `shapes.block_at` has it."""
+    known = not isinstance(start, (tf.Tensor, np.ndarray, VariableBase))
+    begin = shape_vector(start) if known else tf.cast(start, tf.int32)
+    at, size = tf.get_static_value(begin), tf.get_static_value(block)
+    if at is not None and size is not None and x.shape.is_fully_defined():
+        sizes = x.shape.as_list()
+        size = [n - i if k == -1 else k for n, i, k in zip(sizes, at.tolist(), size.tolist(), strict=True)]
+        return constant(tuple(shapes.block_at(sizes, at.tolist(), size)))
+    sizes = tf.shape(x)
+    begin = tf.where(begin < 0, begin + sizes, begin)
+    return tf.maximum(tf.minimum(begin, sizes - tf.where(block < 0, sizes - begin, block)), 0)
 
 
 def slice_update(inputs: Tensor, start_indices: Tensor | Sequence[int], updates: Tensor) -> Tensor:
     """With a block written at indices."""
-    begin = _starts(start_indices)
     rank = inputs.shape.rank
     if rank == 0:
         return _reshape(updates, constant(()))
+    block = shape_vector(dims(updates))
+    begin = _starts(inputs, start_indices, block)
     if not tf.executing_eagerly() and tf.get_static_value(begin) is None:
         return _update_anywhere(inputs, begin, updates)
-    end = _add(begin, shape_vector(dims(updates)))
+    end = _add(begin, block)
     return raw("TensorStridedSliceUpdate")(inputs, begin, end, constant((1,) * rank), updates)
 
 
@@ -243,16 +253,12 @@ def _update_anywhere(inputs: Tensor, begin: Tensor, updates: Tensor) -> Any:
 
 def scatter(indices: Tensor, values: Tensor, shape: ShapeLike) -> Tensor:
     """Zeros with values added at indices."""
-    if indices.dtype not in _INDEX:
-        indices = _cast(indices, tf.int32)
-    kernel = raw("ScatterNd")
+    sizes = shape_vector(shape)
+    indices = _wrapped(indices, sizes[: indices.shape[-1]])
+    sizes, kernel = _cast(sizes, indices.dtype), raw("ScatterNd")
     if values.dtype == tf.bool:
-        return _cast(kernel(indices, _cast(values, tf.int32), _like(shape_vector(shape), indices)), tf.bool)
-    return kernel(indices, values, _like(shape_vector(shape), indices))
-
-
-def _like(vector: Tensor, indices: Tensor) -> Tensor:
-    return vector if vector.dtype == indices.dtype else _cast(vector, indices.dtype)
+        return _cast(kernel(indices, _cast(values, tf.int32), sizes), tf.bool)
+    return kernel(indices, values, sizes)
 
 
 _UPDATES = {None: "TensorScatterUpdate", "add": "TensorScatterAdd", "max": "TensorScatterMax"} | {
@@ -263,8 +269,7 @@ _UPDATES = {None: "TensorScatterUpdate", "add": "TensorScatterAdd", "max": "Tens
 
 def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None) -> Tensor:
     """With updates written at indices, or joined to what stands there: "add", "max", "min", "mul"."""
-    if indices.dtype not in _INDEX:
-        indices = _cast(indices, tf.int32)
+    indices = _wrapped(indices, shape_vector(dims(inputs)[: indices.shape[-1]]))
     if inputs.dtype == tf.bool and reduction is not None:
         out = scatter_update(_cast(inputs, tf.int32), indices, _cast(updates, tf.int32), reduction)
         return _cast(out, tf.bool)

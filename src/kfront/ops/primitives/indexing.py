@@ -101,11 +101,15 @@ def slice(inputs: TensorLike, start_indices: Sequence[Size] | Tensor, shape: int
 
     Args:
         inputs: tensor of rank n.
-        start_indices: n ints, or an integer tensor of shape (n,): the first position along each axis.
-        shape: n ints: how many along each axis.
+        start_indices: n ints, or an integer tensor of shape (n,): the first position along each axis; negative ones
+            count from the end, and a block that would stick out is moved inside, as XLA does.
+        shape: n ints: how many along each axis; -1 for all up to the end.
 
     Returns:
         tensor of shape `shape`.
+
+    Raises:
+        ShapeError: if `shape` is larger than the tensor, or of another rank.
 
     Example:
 
@@ -132,11 +136,14 @@ def slice_update(inputs: TensorLike, start_indices: Sequence[Size] | Tensor, upd
 
     Args:
         inputs: tensor of rank n.
-        start_indices: n ints, or an integer tensor of shape (n,): where the block begins.
+        start_indices: n ints, or an integer tensor of shape (n,): where the block begins, as for `slice`.
         updates: tensor of rank n that fits inside, cast to the dtype of `inputs`.
 
     Returns:
         tensor of the shape and dtype of `inputs`.
+
+    Raises:
+        ShapeError: if `updates` are larger than the tensor, or of another rank.
 
     Example:
 

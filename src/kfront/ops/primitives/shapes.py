@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core import shapes
+from kfront.core import shapes, tree
 from kfront.core.arguments import is_no_tensor, is_whole
 from kfront.core.dtypes import keep, promote
 from kfront.core.errors import ArgumentError
@@ -245,8 +245,12 @@ _PAD_MODES = option("mode", "constant", "reflect", "symmetric", "edge", "wrap")
 
 def _pad_width(value: Any) -> Any:
     if isinstance(value, (int, np.integer)):
-        return int(value)
-    return tuple(tuple(p) if hasattr(p, "__len__") else p for p in value)
+        width: Any = int(value)
+    else:
+        width = tuple(tuple(p) if hasattr(p, "__len__") else p for p in value)
+    if any(isinstance(n, (int, np.integer)) and n < 0 for n in tree.flatten(width)):
+        raise ArgumentError(f"[pad] expected `pad_width` of at least 0, got {value}; take slices to make it smaller.")
+    return width
 
 
 @op(
