@@ -20,7 +20,7 @@ from kfront.core.files import NoFileError
 from kfront.core.spec import NoValueError
 
 from ..suite import Case
-from . import of_layers
+from . import of_layers, unusual
 from .of_layers import Mistake
 
 __all__ = ["MISTAKES", "cases"]
@@ -261,7 +261,8 @@ def _forgot_init() -> Any:
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
-    """Every mistake on every backend."""
+    """Every mistake on every backend, and unusual arguments."""
+    yield from unusual.cases(backends, quick)
     for name in backends:
         trains = kfront.backends.get(name).trainable
         for row in MISTAKES:

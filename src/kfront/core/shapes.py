@@ -149,7 +149,7 @@ def extreme(x: Tensor, axis: Axis = None, keepdims: bool = False, initial: objec
     """The largest or smallest of some elements: there must be one."""
     found = reduction(x, axis, keepdims)
     if initial is None and 0 in shape_of(x) and 0 not in reduction(x, axis):
-        raise ShapeError(f"expected elements along `axis`, or `initial`, got shape {shape_of(x)}.")
+        raise ShapeError(f"expected elements along `axis` (`max` and `min` take `initial`), got shape {shape_of(x)}.")
     return found
 
 
@@ -157,6 +157,7 @@ def arg_reduction(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: 
     """Position of an extreme value along one axis, or in the flat tensor."""
     if axis is not None and not isinstance(axis, int):
         raise ArgumentTypeError(f"expected `axis` to be an int or None, got {axis!r}.")
+    extreme(x, axis)
     return reduction(x, axis, keepdims)
 
 
@@ -709,14 +710,14 @@ def einsum_terms(subscripts: str, count: int) -> tuple[list[str], str]:
     return terms, out
 
 
-def _square(x: Tensor, what: str = "x") -> Shape:
+def _square(x: TensorLike, what: str = "x") -> Shape:
     s = rank_at_least(x, 2, what)
     if None not in s[-2:] and s[-1] != s[-2]:
         raise ShapeError(f"expected square matrices in the last two axes of `{what}`, got shape {s}.")
     return s
 
 
-def square(x: Tensor, **static: object) -> Shape:
+def square(x: TensorLike, **static: object) -> Shape:
     """Square matrices in, the same out."""
     return _square(x)
 

@@ -234,7 +234,7 @@ def cross(
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
+def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
     """Sign and logarithm of the absolute value of the determinant.
 
     Args:

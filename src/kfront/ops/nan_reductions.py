@@ -323,8 +323,6 @@ def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepd
     """
     gone = shapes.axes_of(axis, len(x.shape))
     lines = to_last(x, gone)
-    if lines.shape[-1] == 0:
-        lines = p.pad(lines, ((0, 0),) * (len(lines.shape) - 1) + ((0, 1),), "constant", math.nan)
     missing = p.isnan(lines)
     ordered = p.sort(p.where(missing, math.inf, lines), -1)
     count = p.sum(p.cast(p.logical_not(missing), p.dtype_of(q)), -1, True)

@@ -102,8 +102,10 @@ def _between(a: TensorLike, b: TensorLike, share: Any, place: Any, method: str, 
 
 
 def to_last(x: Tensor, gone: tuple[int, ...]) -> Tensor:
-    """The axes `gone` moved to the end and joined into one."""
+    """The axes `gone` moved to the end and joined into one; NaN where they have no elements."""
     rank = len(x.shape)
+    if any(x.shape[i] == 0 for i in gone) and all(x.shape[i] != 0 for i in range(rank) if i not in gone):
+        x = p.pad(x, tuple((0, int(i in gone and x.shape[i] == 0)) for i in range(rank)), "constant", math.nan)
     if len(gone) == rank:
         return p.reshape(x, (-1,))
     kept = [i for i in range(rank) if i not in gone]

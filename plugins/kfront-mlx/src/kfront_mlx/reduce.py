@@ -8,6 +8,7 @@ import math
 import mlx.core as mx
 
 from kfront.backends.typing import Axes, Function
+from kfront.core import shapes
 from kfront.core.errors import ArgumentError
 from kfront_mlx.common import FLOATING, axes, every_axis, in_float32, known, number, summed
 from kfront_mlx.elementwise import exp, maximum, minimum
@@ -151,6 +152,7 @@ def argsort(x: mx.array, axis: int | None = -1) -> mx.array:
 
 def top_k(x: mx.array, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[mx.array, mx.array]:
     """The k largest along the last axis; of equals the first comes first."""
+    shapes.top_k(x, k)
     n = x.shape[-1]
     where = n - 1 - argsort(mx.stop_gradient(x)[..., ::-1])
     where = where[..., ::-1][..., :k]

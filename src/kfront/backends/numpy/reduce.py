@@ -6,6 +6,7 @@ import numpy as np
 
 from kfront.backends.numpy.common import tuple_axis, wide
 from kfront.backends.typing import Axes
+from kfront.core import shapes
 from kfront.core.sparse import sparse_bincount
 
 
@@ -61,7 +62,7 @@ def any(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
 @wide
 def logsumexp(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     axis = tuple_axis(axis)
-    top = np.max(x, axis, keepdims=True)
+    top = np.max(x, axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
     out = np.log(np.sum(np.exp(x - top), axis, keepdims=True)) + top
     return out if keepdims else np.sum(out, axis)
@@ -94,6 +95,7 @@ def argsort(x: np.ndarray, axis: Axes = -1) -> np.ndarray:
 
 
 def top_k(x: np.ndarray, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    shapes.top_k(x, k)
     backwards = np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1][
         ..., :k
     ]  # so that the first of equals comes first

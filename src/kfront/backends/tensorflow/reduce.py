@@ -9,6 +9,7 @@ from kfront.backends.tensorflow.common import axes_of, constant, dims, nonnegati
 from kfront.backends.tensorflow.elementwise import maximum, minimum
 from kfront.backends.tensorflow.index import take_along_axis
 from kfront.backends.typing import Axes, Function
+from kfront.core import shapes
 from kfront.core.sparse import sparse_bincount
 from kfront.core.typing import DTypeLike
 
@@ -36,6 +37,8 @@ def prod(x: Tensor, axis: Axes = None, keepdims: bool = False, dtype: DTypeLike 
 
 def _extremum(kernel: Function[Tensor], for_bool: Function[Tensor], join: Function[Tensor]) -> Function[Tensor]:
     def reduce(x: Tensor, axis: Axes = None, keepdims: bool = False, initial: Tensor | float | None = None) -> Tensor:
+        if initial is None and x.shape.num_elements() == 0:
+            shapes.extreme(x, axis)
         axis = axis if axis.__class__ is int else axes_of(x, axis)
         out = for_bool(x, axis, keepdims) if x.dtype == tf.bool else kernel(x, axis, keepdims)
         if initial is None:

@@ -8,6 +8,7 @@ import torch
 
 from kfront.backends.torch.common import NOTHING, axes_of, native
 from kfront.backends.typing import Axes, Function
+from kfront.core import shapes
 from kfront.core.sparse import sparse_bincount
 from kfront.core.typing import DTypeLike
 
@@ -144,6 +145,7 @@ def top_k(x: Tensor, k: int, sorted: bool = True, is_stable: bool = True) -> tup
     if not is_stable and x.dtype is not torch.bool:
         values, indices = torch.topk(x, k, -1, True, sorted)
         return values, indices.to(torch.int32)
+    shapes.top_k(x, k)
     values, indices = torch.sort(x, dim=-1, descending=True, stable=True)
     return values[..., :k], indices[..., :k].to(torch.int32)
 
