@@ -266,7 +266,7 @@ def attribute_in_place_of_a_type() -> list[str]:
 
 
 ROWS = (
-    Row("lines of code", code_lines, 60_310, 47_000),
+    Row("lines of code", code_lines, 60_308, 47_000),
     Row("uses of Any", uses_of_any, 2_500, 2_500),
     Row("imports of kfront in functions", own_imports_in_functions, 18, 19),
     Row("imports of libraries in functions", other_imports_in_functions, 26, 26),

@@ -84,7 +84,8 @@ sqrt(w) | sqrt(i) | log(w) | arctan2(w, w[::-1]) | logaddexp(w, w[::-1]) | hypot
 right_shift(i, 1) | bitwise_and(b, True) | bitwise_invert(b) | abs(i32(-2147483648))
 cast(np.array([1.7, -1.7]), 'int32') | cast(w, 'bool') | cast(i32(300, -1), 'uint8')
 saturate_cast(v * 1000, 'uint8') | slice(x, (2, 3), (2, 2)) | slice(x, (-1, 0), (1, 2)) | slice(x, (1, 0), (-1, 2))
-slice(x, (0, 0), (9, 1)) | slice_update(x, (2, 3), f(2, 2)) | slice_update(x, (-1, 9), f(1, 1))
+slice(x, (0, 0), (9, 1)) | slice(x, (-2, 9), (-1, -1))
+slice_update(x, (2, 3), f(2, 2)) | slice_update(x, (-1, 9), f(1, 1))
 slice_update(x, (0, 0), f(9, 1)) | scatter(np.array([[0], [7]]), v[:2], (4,))
 scatter(np.array([[0], [0]]), v[:2], (4,)) | scatter(np.array([[-1]]), v[:1], (4,))
 scatter_update(v, [[1], [1]], f(2)) | scatter_update(v, [[-1]], f(1)) | scatter_update(x, [[1]], f(1, 4))
@@ -141,18 +142,18 @@ def _outcome(call: str, backend: str) -> Any:
         try:
             found = tree.flatten(eval(call, {**ops, **VALUES}))
             return [kfront.ops.convert_to_numpy(t) for t in found]
-        except Exception as error:
-            return type(error) if isinstance(error, KfrontError) else _builtin(error)
-
-
-def _builtin(error: Exception) -> type:
-    """The class that a program can name without the engine."""
-    return next(c for c in type(error).__mro__ if c.__module__ == "builtins")
+        except KfrontError as error:
+            return type(error)
+        except Exception as error:  # the class that a program can name without the engine
+            return next(c for c in type(error).__mro__ if c.__module__ == "builtins")
 
 
 @functools.cache
 def _wanted(call: str) -> Any:
-    return _outcome(call, "numpy")
+    found = _outcome(call, "numpy")
+    allowed = not isinstance(found, type) or found is IndexError or issubclass(found, KfrontError)
+    assert allowed, f"{call}: expected values, or an error of kfront, got {found.__name__}"  # such as of a wrong name
+    return found
 
 
 def _agrees(call: str, backend: str) -> None:

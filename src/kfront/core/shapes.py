@@ -537,7 +537,7 @@ def slice_(inputs: Tensor, start_indices: Any, shape: Shape) -> Shape:
     out = []
     for n, size, at in zip(s, (known(d) for d in shape), starts, strict=False):
         if size == -1:
-            size = None if n is None or at is None else n - at
+            size = None if n is None or at is None else max(n - at - (n if at < 0 else 0), 0)
         if n is not None and size is not None and size > n:
             raise ShapeError(f"expected a slice inside a tensor of shape {s}, got `shape` {tuple(shape)}.")
         out.append(size)
@@ -554,23 +554,26 @@ def _starts(start_indices: Any, s: Shape) -> list[int | None]:
     return starts
 
 
-def block_at(sizes: Sequence[int], starts: Sequence[int], block: Sequence[int]) -> list[int]:
-    """Where a block begins, as XLA has it: negative places count from the end; one that sticks out is moved inside.
+def block_of(sizes: Sequence[int], starts: Sequence[int], block: Sequence[int]) -> tuple[slice, ...]:
+    """The index of a block, as XLA has it: negative places count from the end; one that sticks out is moved inside.
 
     Args:
         sizes: those of the tensor.
         starts: the places that are asked for.
-        block: the sizes of the block.
+        block: the sizes of the block; -1 for all up to the end.
 
     Raises:
         ShapeError: the block is larger than the tensor.
     """
     out = []
     for n, at, size in zip(sizes, starts, block, strict=True):
+        at = at + n if at < 0 else at
+        size = max(n - at, 0) if size == -1 else size
         if isinstance(n, int) and size > n:  # a size that a graph does not know may be any
             raise ShapeError(f"expected a slice inside a tensor of shape {tuple(sizes)}, got `shape` {tuple(block)}.")
-        out.append(min(max(at + n if at < 0 else at, 0), n - size) if at else 0)
-    return out
+        at = min(max(at, 0), n - size) if at else 0
+        out.append(slice(at, at + size))
+    return tuple(out)
 
 
 def slice_update(inputs: Tensor, updates: Tensor, start_indices: object) -> Shape:

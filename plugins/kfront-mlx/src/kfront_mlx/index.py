@@ -12,7 +12,7 @@ import numpy as np
 from kfront.backends.typing import Function
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
-from kfront.core.shapes import block_at
+from kfront.core.shapes import block_of
 from kfront.core.typing import ShapeLike
 from kfront_mlx.common import FLOATING, INTEGERS, dims, known, limits, number, to_numpy
 
@@ -116,10 +116,7 @@ def slice(inputs: mx.array, start_indices: mx.array | Sequence[int], shape: Shap
     if isinstance(start_indices, (list, tuple)) and builtins.all(
         isinstance(i, (int, np.integer)) for i in start_indices
     ):
-        starts = [int(i) for i in start_indices]
-        sizes = [n - i if s == -1 else s for n, i, s in zip(inputs.shape, starts, sizes, strict=True)]
-        starts = block_at(inputs.shape, starts, sizes)
-        return inputs[tuple(builtins.slice(i, i + s) for i, s in zip(starts, sizes, strict=True))]
+        return inputs[block_of(inputs.shape, [int(i) for i in start_indices], sizes)]
     start = _starts(start_indices)
     if -1 in sizes:
         sizes = tuple(n - int(i) if s == -1 else s for n, i, s in zip(inputs.shape, start.tolist(), sizes, strict=True))
@@ -139,7 +136,7 @@ def _starts(start: Any) -> mx.array:
 
 
 def _held(start: mx.array, shape: Sequence[int], sizes: Sequence[int]) -> mx.array:
-    """Where a block begins, as `block_at` has it."""
+    """Where a block begins, as `block_of` has it."""
     most = mx.array([n - s for n, s in zip(shape, sizes, strict=True)], mx.int32)
     start = mx.where(start < 0, start + mx.array(shape, mx.int32), start)
     return mx.clip(start, mx.zeros_like(most), most)

@@ -16,6 +16,7 @@ from kfront.backends.jax.elementwise import cast
 from kfront.backends.typing import Function
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
+from kfront.core.shapes import block_of
 from kfront.core.typing import DTypeLike, ShapeLike
 
 # ---- reading and writing ---------------------------------------------------------------------------------------------
@@ -80,7 +81,7 @@ def slice(inputs: Array, start_indices: Array | Sequence[int], shape: ShapeLike)
     """A block of `shape` that begins at `start_indices`; -1 in `shape` means up to the end."""
     shape = dims(shape)
     if -1 in shape:
-        shape = tuple(n - int(i) if s == -1 else s for n, i, s in zip(inputs.shape, start_indices, shape, strict=True))
+        shape = tuple(s.stop - s.start for s in block_of(inputs.shape, [int(i) for i in start_indices], shape))
     return _slice(inputs, _starts(start_indices), shape)
 
 

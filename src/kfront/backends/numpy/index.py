@@ -10,7 +10,7 @@ import numpy as np
 
 from kfront.backends.numpy.common import lowest
 from kfront.backends.typing import Axes
-from kfront.core.shapes import block_at
+from kfront.core.shapes import block_of
 from kfront.core.typing import ShapeLike
 
 # ---- reading and writing ---------------------------------------------------------------------------------------------
@@ -36,12 +36,8 @@ def slice(inputs: np.ndarray, start_indices: np.ndarray | Sequence[int], shape: 
     return inputs[_block(inputs, start_indices, shape)]
 
 
-def _block(x: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Index of a block."""
-    places = [int(i) for i in starts]
-    block = [n - i if size == -1 else int(size) for n, i, size in zip(np.shape(x), places, sizes, strict=True)]
-    places = block_at(np.shape(x), places, block)
-    return tuple(builtins.slice(i, i + size) for i, size in zip(places, block, strict=True))
+def _block(x: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> tuple[builtins.slice, ...]:
+    return block_of(np.shape(x), [int(i) for i in starts], [int(n) for n in sizes])
 
 
 def slice_update(inputs: np.ndarray, start_indices: np.ndarray | Sequence[int], updates: np.ndarray) -> np.ndarray:

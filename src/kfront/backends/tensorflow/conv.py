@@ -88,9 +88,10 @@ def conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, dilation_
     rank = inputs.shape.rank - 2
     steps, dilation = each(strides, rank), each(dilation_rate, rank)
     groups = inputs.shape[-1] // kernel.shape[-2]
-    reach = [d * (k - 1) + 1 for k, d in zip(kernel.shape, dilation, strict=False)]
-    if padding == "valid" and any(n is not None and n < k for n, k in zip(inputs.shape[1:], reach, strict=False)):
-        raise ShapeError(f"expected sizes of at least {reach}, got {inputs.shape}.")
+    if padding == "valid" and any(
+        n is not None and n <= d * (k - 1) for n, k, d in zip(inputs.shape[1:], kernel.shape, dilation, strict=False)
+    ):
+        raise ShapeError(f"expected `inputs` of at least the size of `kernel`, got {inputs.shape} and {kernel.shape}.")
     if any(d > 1 for d in dilation) and not _dilates(inputs.dtype):
         kernel, dilation = _stuffed(kernel, dilation), (1,) * rank
     if groups > 1 and (rank == 3 or not _dilates(inputs.dtype)):

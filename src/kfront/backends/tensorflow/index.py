@@ -209,14 +209,12 @@ def slice(inputs: Tensor, start_indices: Tensor | Sequence[int], shape: ShapeLik
 
 
 def _starts(x: Tensor, start: Tensor, block: Tensor) -> Tensor:
-    """Where a block begins, as `shapes.block_at` has it."""
+    """Where a block begins, as `shapes.block_of` has it."""
     known = not isinstance(start, (tf.Tensor, np.ndarray, VariableBase))
     begin = shape_vector(start) if known else tf.cast(start, tf.int32)
     at, size = tf.get_static_value(begin), tf.get_static_value(block)
     if at is not None and size is not None and x.shape.is_fully_defined():
-        sizes = x.shape.as_list()
-        size = [n - i if k == -1 else k for n, i, k in zip(sizes, at.tolist(), size.tolist(), strict=True)]
-        return constant(tuple(shapes.block_at(sizes, at.tolist(), size)))
+        return constant(tuple(s.start for s in shapes.block_of(x.shape.as_list(), at.tolist(), size.tolist())))
     sizes = tf.shape(x)
     begin = tf.where(begin < 0, begin + sizes, begin)
     return tf.maximum(tf.minimum(begin, sizes - tf.where(block < 0, sizes - begin, block)), 0)

@@ -14,7 +14,7 @@ from kfront.backends.torch.recording import one_call
 from kfront.backends.torch.step import nesting
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
-from kfront.core.shapes import block_at
+from kfront.core.shapes import block_of
 from kfront.core.typing import ShapeLike
 
 Tensor = torch.Tensor
@@ -148,14 +148,13 @@ def _starts(start_indices: Tensor | Sequence[int]) -> Tensor | list[int]:
 @one_call
 def slice(inputs: Tensor, start_indices: Tensor | Sequence[int], shape: ShapeLike) -> Tensor:
     starts = _starts(start_indices)
-    shape = [n - starts[i] if size == -1 else size for i, (n, size) in enumerate(zip(inputs.shape, shape, strict=True))]
     if isinstance(starts, Tensor):
         for axis, n in enumerate(shape):
+            n = inputs.shape[axis] - int(starts[axis] % inputs.shape[axis]) if n == -1 else n
             if n != inputs.shape[axis]:
                 inputs = torch.index_select(inputs, axis, _places(inputs, starts, axis, n))
         return inputs
-    starts = block_at(inputs.shape, starts, shape)
-    return inputs[tuple(builtins.slice(s, s + n) for s, n in zip(starts, shape, strict=True))]
+    return inputs[block_of(inputs.shape, starts, shape)]
 
 
 @one_call
@@ -167,14 +166,13 @@ def slice_update(inputs: Tensor, start_indices: Tensor | Sequence[int], updates:
             i = _places(inputs, starts, axis, n)
             at.append(i.reshape([-1 if a == axis else 1 for a in range(updates.ndim)]))
         return inputs.index_put(tuple(at), updates)
-    starts = block_at(inputs.shape, starts, updates.shape)
     out = inputs.clone()
-    out[tuple(builtins.slice(s, s + n) for s, n in zip(starts, updates.shape, strict=True))] = updates
+    out[block_of(inputs.shape, starts, updates.shape)] = updates
     return out
 
 
 def _places(x: Tensor, starts: Tensor, axis: int, n: int) -> Tensor:
-    """The places of a block along an axis, as `block_at` has them."""
+    """The places of a block along an axis, as `block_of` has them."""
     start, size = starts[axis], x.shape[axis]
     start = torch.where(start < 0, start + size, start).clamp(0, size - n)
     return torch.arange(n, device=x.device) + start
